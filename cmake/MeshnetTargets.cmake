@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+# The few helpers every folder's CMakeLists.txt is written with.
+
+# meshnet_warnings(target): the warnings all our code is clean under.
+function(meshnet_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+                         -Woverloaded-virtual -Wcast-qual -Wold-style-cast)
+  if(MESHNET_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(MESHNET_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=undefined
+                           -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=address,undefined)
+  endif()
+  if(MESHNET_BUILD_FUZZ)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link,address,undefined
+                           -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    target_link_options(${target} PUBLIC -fsanitize=address,undefined)
+  endif()
+endfunction()
+
+# meshnet_add_library(name SOURCES... [LINK libs...] [PRIVATE_LINK libs...]): target meshnet_<name>, alias meshnet::<name>.
+function(meshnet_add_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
+  add_library(meshnet_${name} STATIC ${ARG_SOURCES})
+  add_library(meshnet::${name} ALIAS meshnet_${name})
+  target_include_directories(meshnet_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(meshnet_${name} PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
+  meshnet_warnings(meshnet_${name})
+endfunction()
+
+# meshnet_add_test(name SOURCES ... LINK ... [LABELS ...] [TIMEOUT s]): a GoogleTest program, one ctest entry.
+function(meshnet_add_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_compile_definitions(${name} PRIVATE MESHNET_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest GTest::gtest_main)
+  meshnet_warnings(${name})
+  add_test(NAME ${name} COMMAND ${name})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
+  if(ARG_LABELS)
+    set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+  endif()
+endfunction()
+
+# meshnet_add_fuzzer(name SOURCES ... LINK ... [CORPUS dir]): a libFuzzer program when MESHNET_BUILD_FUZZ is on (clang). With any
+# compiler the same harness is also built as a replay program `<name>_replay` that runs files given to it, and
+# ctest replays the committed corpus tests/fuzz/corpus/<name>/ through it.
+function(meshnet_add_fuzzer name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  if(MESHNET_BUILD_FUZZ)
+    add_executable(${name} ${ARG_SOURCES})
+    target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${name} PRIVATE ${ARG_LINK})
+    meshnet_warnings(${name})
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    set_property(GLOBAL APPEND PROPERTY MESHNET_FUZZERS ${name})
+  else()
+    add_executable(${name}_replay ${ARG_SOURCES} ${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.cpp)
+    target_include_directories(${name}_replay PRIVATE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${name}_replay PRIVATE ${ARG_LINK})
+    meshnet_warnings(${name}_replay)
+    add_test(NAME ${name}_replay COMMAND ${name}_replay ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+    set_tests_properties(${name}_replay PROPERTIES LABELS fuzz TIMEOUT 300)
+  endif()
+endfunction()

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+// Frames <-> packets on one shared channel: the public face of the medium access layer.
+//
+//     net packets -> [Mac] -> TxRequest{payload, mode, at} -> phy          phy frames -> [Mac] -> net packets, link quality
+//
+// No socket, no clock, no thread: `now` is an argument, randomness is injected, actions are polled out.
+// Spec: docs/spec/mac.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/bytes.hpp"
+#include "core/random.hpp"
+#include "core/time.hpp"
+
+namespace meshnet::mac {
+
+/// A station on this channel: the first four bytes of its node id. 0 is nobody.
+using StationId = std::uint32_t;
+inline constexpr StationId kBroadcast = 0xFFFF'FFFF;
+
+/// Index into the modem's mode table, the most robust mode first.
+using ModeIndex = std::uint8_t;
+
+enum class Priority : std::uint8_t { kControl = 0, kInteractive = 1, kBulk = 2 };
+
+/// What the MAC must know of the modem. The station implements it over phy; simulations over a table.
+class PhyModel {
+public:
+    PhyModel() = default;
+    PhyModel(const PhyModel&) = default;
+    PhyModel& operator=(const PhyModel&) = default;
+    virtual ~PhyModel() = default;
+    [[nodiscard]] virtual std::size_t mode_count() const = 0;
+    /// Air time of a whole frame with `bytes` of payload, preamble and header included.
+    [[nodiscard]] virtual Duration airtime(ModeIndex mode, std::size_t bytes) const = 0;
+    /// Payload bytes a frame can carry at most.
+    [[nodiscard]] virtual std::size_t max_bytes() const = 0;
+    /// SNR in dB at which 1000 bytes are lost with probability 1e-2 (static channel).
+    [[nodiscard]] virtual float required_snr_db(ModeIndex mode) const = 0;
+    /// Information bits per second during payload symbols.
+    [[nodiscard]] virtual double payload_rate_bps(ModeIndex mode) const = 0;
+};
+
+/// A stretch of a received payload and whether its block CRC passed. Segments cover the payload in order.
+struct Segment {
+    std::size_t offset = 0;
+    std::size_t length = 0;
+    bool ok = false;
+};
+
+/// One frame as phy heard it.
+struct RxFrame {
+    Instant start{};  ///< first preamble sample at our antenna
+    Instant end{};    ///< one past the last sample
+    ModeIndex mode = 0;
+    float snr_db = 0.0F;
+    float cfo_hz = 0.0F;
+    Bytes payload;
+    std::vector<Segment> segments;
+};
+
+/// One frame to send. Starts at the antenna at `at` exactly (timing class A), or as soon after it as the radio can.
+struct TxRequest {
+    std::uint64_t id = 0;
+    Bytes payload;
+    ModeIndex mode = 0;
+    Instant at{};
+};
+
+/// What became of a TxRequest. `kLate`: the radio could not meet `at`; nothing was sent.
+enum class TxOutcome : std::uint8_t { kSent, kLate };
+
+/// A packet for, or from, a neighbour. From the MAC's view opaque bytes, 1..kMaxSduBytes.
+struct Sdu {
+    StationId peer = 0;  ///< receiver when sending (kBroadcast: everybody, unacknowledged), sender when received
+    Priority priority = Priority::kBulk;
+    std::uint64_t tag = 0;  ///< the sender's own mark, comes back in SduDone; not sent
+    Bytes bytes;
+};
+inline constexpr std::size_t kMaxSduBytes = 8'192;
+
+/// How well a neighbour is reached, for routing.
+struct LinkQuality {
+    StationId peer = 0;
+    float snr_db = 0.0F;            ///< of what we hear from it
+    float peer_snr_db = 0.0F;       ///< of what it hears from us, as it reported
+    double rate_bps = 0.0;          ///< payload rate of the mode now used towards it
+    double loss = 0.0;              ///< 0..1, of transmissions to it after the mode was chosen, smoothed
+    double airtime_us_per_kib = 0.0;  ///< expected, retransmissions and overhead included
+    Duration propagation{};         ///< one way, as far as known (0: unknown)
+    ModeIndex mode = 0;             ///< used towards it
+};
+struct LinkUp {
+    LinkQuality quality;
+};
+struct LinkChanged {
+    LinkQuality quality;
+};
+struct LinkDown {
+    StationId peer = 0;
+};
+struct Received {
+    Sdu sdu;
+};
+/// The fate of an enqueued unicast SDU: acknowledged by the neighbour, or given up.
+struct SduDone {
+    StationId peer = 0;
+    std::uint64_t tag = 0;
+    bool delivered = false;
+};
+using Event = std::variant<LinkUp, LinkChanged, LinkDown, Received, SduDone>;
+
+/// One neighbour as `meshnet neighbours` shows it.
+struct NeighborView {
+    LinkQuality quality;
+    bool up = false;
+    Duration heard_ago{};
+    std::size_t queued_bytes = 0;
+    std::uint64_t sdus_sent = 0, sdus_acknowledged = 0, sdus_failed = 0, sdus_received = 0, duplicates = 0;
+    std::uint64_t retransmissions = 0;
+};
+
+struct MacCounters {
+    std::uint64_t frames_sent = 0, frames_received = 0, frames_unreadable = 0, frames_late = 0;
+    std::uint64_t sdus_refused = 0;  ///< enqueue() said no: queue full
+    Duration airtime_used{};         ///< transmitted
+};
+
+class Mac {
+public:
+    struct Config {
+        StationId self = 0;
+        Duration turnaround = 5ms;        ///< L: antenna samples in to a decision on the air
+        Duration transmit_lead = 2ms;     ///< `at` of a TxRequest is at least this after it is polled
+        Duration max_propagation = 1ms;   ///< tau of the farthest neighbour to expect (300 km: 1 ms)
+        Duration hello_interval = 1s;     ///< beacons; jittered
+        Duration max_burst = 200ms;       ///< longest transmission
+        std::size_t queue_bytes = 65'536; ///< per neighbour and in all x 4; enqueue() refuses beyond
+        double snr_margin_db = 1.5;       ///< starting margin of rate adaptation, learnt from losses afterwards
+        double duty_cycle = 1.0;          ///< (0, 1]: share of any 10 minutes we may transmit
+        std::optional<ModeIndex> fixed_mode;  ///< for tests: no rate adaptation
+    };
+
+    /// Throws std::invalid_argument, naming the field, if `config` is out of range. `phy` and `random` must outlive the Mac.
+    Mac(const Config& config, const PhyModel& phy, RandomSource& random);
+    ~Mac();
+    Mac(const Mac&) = delete;
+    Mac& operator=(const Mac&) = delete;
+
+    // What happened, and when.
+    void on_frame(Instant now, const RxFrame& frame);
+    void on_carrier(Instant now, bool busy);                      ///< carrier sense changed
+    void on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome);  ///< when its last sample left (or it was late)
+    void on_timeout(Instant now);                                 ///< harmless if early or repeated
+
+    /// Takes a packet to send; false (and counted) if its queue is full or there is no such neighbour.
+    bool enqueue(Instant now, Sdu sdu);
+    /// Room, in bytes, for packets to that neighbour (or kBroadcast).
+    [[nodiscard]] std::size_t room(StationId peer) const;
+
+    // What to do: poll until empty after any call above.
+    [[nodiscard]] std::optional<TxRequest> poll_transmit(Instant now);
+    [[nodiscard]] std::optional<Event> poll_event();
+    [[nodiscard]] std::optional<Instant> next_timeout() const;
+
+    // For displays.
+    [[nodiscard]] std::vector<NeighborView> neighbors(Instant now) const;
+    [[nodiscard]] const MacCounters& counters() const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace meshnet::mac

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// A frame as the receiver hands it up: what was in it and how it was heard.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/bytes.hpp"
+#include "phy/modes.hpp"
+
+namespace meshnet::phy {
+
+/// Payload bytes of one frame, 1..kMaxPayloadBytes.
+inline constexpr std::size_t kMaxPayloadBytes = 24'576;
+
+/// One code block: a stretch of the payload with a CRC-24 of its own.
+struct FrameBlock {
+    std::size_t offset = 0;  ///< first byte within the payload
+    std::size_t length = 0;  ///< bytes
+    bool crc_ok = false;
+    unsigned iterations = 0;  ///< LDPC iterations spent
+};
+
+/// One received frame. `payload` always has its announced length; bytes of a block with crc_ok == false are the decoder's best guess.
+struct Frame {
+    std::uint64_t sample_index = 0;   ///< first preamble sample, counted from the first sample pushed
+    float sample_fraction = 0.0F;     ///< + this fraction of a sample, [0, 1)
+    std::uint64_t length_samples = 0; ///< preamble to last payload sample
+    ModeIndex mode = 0;
+    std::uint8_t redundancy_version = 0;  ///< 0..3
+    float snr_db = 0.0F;              ///< in the occupied band
+    float cfo_hz = 0.0F;              ///< sender's carrier minus ours
+    float sfo_ppm = 0.0F;             ///< sender's sampling clock minus ours
+    float power_dbfs = 0.0F;          ///< received power in the occupied band, relative to full scale
+    Bytes payload;
+    std::vector<FrameBlock> blocks;
+
+    [[nodiscard]] bool ok() const noexcept {
+        for (const auto& b : blocks) {
+            if (!b.crc_ok) return false;
+        }
+        return !blocks.empty();
+    }
+};
+
+/// Where frames are lost, counted since construction. Every stage is a subset of the one before.
+struct ReceiverCounters {
+    std::uint64_t samples = 0;
+    std::uint64_t samples_not_finite = 0;  ///< replaced by zero at the gate
+    std::uint64_t samples_clipped = 0;     ///< beyond +-full scale (4.0), limited
+    std::uint64_t preambles = 0;           ///< detections
+    std::uint64_t headers_ok = 0;          ///< header CRC passed
+    std::uint64_t frames_ok = 0;           ///< all blocks passed
+    std::uint64_t frames_partial = 0;      ///< some blocks passed
+    std::uint64_t blocks_ok = 0;
+    std::uint64_t blocks_bad = 0;
+    std::uint64_t detections_dropped = 0;  ///< no free demodulator: more overlapping frames than can be held
+};
+
+}  // namespace meshnet::phy

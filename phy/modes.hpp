@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// The modes: how payload bits become constellation points. Written `qpsk-1/5x4`, `qpsk-1/2`, `64qam-3/4` everywhere.
+//
+// Spec: docs/spec/phy.md, "Modes".
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace meshnet::phy {
+
+/// Position in modes(); travels in the frame header (5 bits).
+using ModeIndex = std::uint8_t;
+
+/// Which of the three preambles (and header spreadings) a mode is announced with.
+enum class PreambleClass : std::uint8_t { kShort = 0, kMedium = 1, kLong = 2 };
+
+/// One row of the mode table.
+struct Mode {
+    std::string_view name;        ///< e.g. "16qam-1/2", "qpsk-1/5x4"
+    unsigned bits_per_symbol;     ///< 2, 4, 6 or 8
+    unsigned rate_num;            ///< code rate before spreading, numerator
+    unsigned rate_den;            ///< code rate before spreading, denominator
+    unsigned spread;              ///< how many times the coded block is sent, 1..16
+    PreambleClass preamble;       ///< the preamble it is announced with
+    float required_snr_db;        ///< SNR for PER 1e-2 with 1000 bytes in AWGN, as measured (docs/results.md)
+
+    /// Information bits per constellation point, spreading included.
+    [[nodiscard]] constexpr double efficiency() const noexcept {
+        return static_cast<double>(bits_per_symbol * rate_num) / static_cast<double>(rate_den * spread);
+    }
+};
+
+/// All modes, the most robust first; the index is the ModeIndex.
+[[nodiscard]] std::span<const Mode> modes() noexcept;
+
+/// The mode of that name, or nothing.
+[[nodiscard]] std::optional<ModeIndex> find_mode(std::string_view name) noexcept;
+
+}  // namespace meshnet::phy

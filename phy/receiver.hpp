@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// Samples -> frames: the whole receiver behind one call.
+//
+//     samples -> gate -> search (all preamble classes) -> demodulators (several at once) -> Frame
+//
+// Spec: docs/spec/phy.md. Source of the structure: docs/architecture.md, "Receiver".
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "phy/frame.hpp"
+#include "phy/profile.hpp"
+#include "phy/sample.hpp"
+
+namespace meshnet::phy {
+
+/// Finds and decodes frames in a stream. Chunking never changes the result: one call with N samples and N calls with one find the
+/// same frames. Searching goes on during reception, so a stronger later frame and back-to-back frames are found.
+/// One instance, one thread. Allocates in the constructor and for the payload of each Frame handed out.
+class Receiver {
+public:
+    struct Config {
+        const Profile* profile = nullptr;
+        bool search_short = true;    ///< listen for frames with the short preamble
+        bool search_medium = true;   ///< ... the medium one
+        bool search_long = true;     ///< ... the long one
+        unsigned max_iterations = 25;     ///< LDPC iterations per block, 1..100
+        bool keep_constellation = false;  ///< fill constellation() for displays
+    };
+
+    /// Throws std::invalid_argument, naming the field, if `config` is out of range.
+    explicit Receiver(const Config& config);
+    ~Receiver();
+    Receiver(Receiver&&) noexcept;
+    Receiver& operator=(Receiver&&) noexcept;
+
+    /// Takes all of `samples`. Frames that end within them can then be polled.
+    void push(std::span<const Sample> samples);
+
+    /// The next finished frame in order of completion, headers that passed only (payload blocks may have failed).
+    [[nodiscard]] std::optional<Frame> poll_frame();
+
+    /// End of input: frames whose samples are all there are finished. Frames cut off by the end are lost.
+    void flush();
+
+    /// True while the in-band power of the last samples is above the noise floor by 6 dB, or a frame is being received.
+    [[nodiscard]] bool carrier_busy() const noexcept;
+    /// Sample index at which the frame now being received will end (header known), or nothing.
+    [[nodiscard]] std::optional<std::uint64_t> reception_ends() const noexcept;
+    /// Noise floor in the channel, dB relative to full scale, slow minimum tracking.
+    [[nodiscard]] float noise_floor_dbfs() const noexcept;
+
+    [[nodiscard]] const ReceiverCounters& counters() const noexcept;
+    /// Equalised data points of the last frame, at most 4096, if keep_constellation is set.
+    [[nodiscard]] std::span<const Sample> constellation() const noexcept;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace meshnet::phy

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// Bytes -> samples: one whole burst per call.
+//
+//     payload -> [Transmitter] -> preamble, training, header, data symbols
+//
+// Spec: docs/spec/phy.md.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "core/bytes.hpp"
+#include "phy/modes.hpp"
+#include "phy/profile.hpp"
+#include "phy/sample.hpp"
+
+namespace meshnet::phy {
+
+/// Renders frames. Throws nothing after construction; allocates only to grow `out`. One instance, one thread.
+class Transmitter {
+public:
+    explicit Transmitter(const Profile& profile);
+    ~Transmitter();
+    Transmitter(Transmitter&&) noexcept;
+    Transmitter& operator=(Transmitter&&) noexcept;
+
+    /// Appends one frame to `out` at kTransmitRms. `payload`: 1..kMaxPayloadBytes bytes; `mode` < modes().size();
+    /// `redundancy_version` 0..3 selects which coded bits are sent first. Anything else is a broken precondition (assert).
+    void modulate(ModeIndex mode, ByteView payload, std::vector<Sample>& out, unsigned redundancy_version = 0);
+
+    /// Samples of a frame with `bytes` of payload.
+    [[nodiscard]] std::size_t frame_samples(ModeIndex mode, std::size_t bytes) const noexcept;
+
+    [[nodiscard]] const Profile& profile() const noexcept;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// The same figure without an instance, in samples.
+[[nodiscard]] std::size_t frame_samples(const Profile& profile, ModeIndex mode, std::size_t bytes) noexcept;
+
+}  // namespace meshnet::phy
