@@ -45,7 +45,7 @@ public:
     /// The next finished frame in order of completion, headers that passed only (payload blocks may have failed).
     [[nodiscard]] std::optional<Frame> poll_frame();
 
-    /// End of input: frames whose samples are all there are finished. Frames cut off by the end are lost.
+    /// End of input: frames whose samples are all there are finished, frames cut off by the end are lost. Push nothing afterwards.
     void flush();
 
     /// True while the in-band power of the last samples is above the noise floor by 6 dB, or a frame is being received.

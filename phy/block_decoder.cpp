@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include "phy/block_decoder.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <numeric>
+
+#include "phy/fec/crc.hpp"
+#include "phy/fec/rate_matching.hpp"
+#include "phy/scrambler.hpp"
+
+namespace meshnet::phy {
+
+std::size_t point_stride(std::size_t points) noexcept {
+    if (points < 3) {
+        return 1;
+    }
+    std::size_t stride = static_cast<std::size_t>(static_cast<double>(points) * 0.6180339887498949);
+    stride = std::max<std::size_t>(stride, 1);
+    while (std::gcd(stride, points) != 1) {
+        ++stride;
+    }
+    return stride % points;
+}
+
+BlockEncoder::BlockEncoder() : info_(LdpcCode::kMaxInfoBits), mother_(LdpcCode::kMaxMotherBits) {}
+
+void BlockEncoder::encode(ByteView bytes, unsigned redundancy_version, std::size_t points, unsigned bits_per_symbol,
+                          std::span<std::uint8_t> out) {
+    assert(!bytes.empty() && bytes.size() <= kMaxBlockBytes && out.size() == points * bits_per_symbol);
+    const std::size_t info_bits = 8 * bytes.size() + kBlockCrcBits;
+    const std::uint32_t crc = Crc24::of_bytes(bytes);
+    const std::array<std::uint8_t, 3> tail{static_cast<std::uint8_t>(crc >> 16), static_cast<std::uint8_t>(crc >> 8),
+                                           static_cast<std::uint8_t>(crc)};
+    for (std::size_t i = 0; i < bytes.size() + 3; ++i) {
+        const unsigned byte = (i < bytes.size() ? bytes[i] : tail[i - bytes.size()]) ^ scrambling_bytes()[i];
+        for (std::size_t b = 0; b < 8; ++b) {
+            info_[8 * i + b] = static_cast<std::uint8_t>((byte >> (7 - b)) & 1U);
+        }
+    }
+    const LdpcCode code = LdpcCode::for_info_bits(info_bits);
+    coded_.resize(out.size());
+    const std::size_t needed = mother_bits_needed(code, redundancy_version, coded_.size());
+    encoder_.encode(code, std::span<const std::uint8_t>(info_).first(info_bits), std::span(mother_).first(needed));
+    select(code, mother_, redundancy_version, coded_);
+    const std::size_t stride = point_stride(points);
+    std::size_t position = 0;
+    std::uint8_t* to = out.data();
+    for (std::size_t j = 0; j < points; ++j) {
+        for (unsigned b = 0; b < bits_per_symbol; ++b) {
+            *to++ = coded_[b * points + position];
+        }
+        position += stride;
+        if (position >= points) {
+            position -= points;
+        }
+    }
+}
+
+void BlockAssembly::begin_block(std::size_t points_in_block, unsigned bits) {
+    bits_per_symbol = bits;
+    total = points_in_block;
+    points = 0;
+    position = 0;
+    stride = point_stride(points_in_block);
+    if (llr.size() < total * bits) {
+        llr.resize(total * bits);
+    }
+}
+
+BlockDecoder::BlockDecoder() : soft_(LdpcCode::kMaxMotherBits) {}
+
+FrameBlock BlockDecoder::decode(std::span<const float> llr, unsigned redundancy_version, unsigned max_iterations,
+                                std::span<std::uint8_t> out) {
+    const std::size_t info_bits = 8 * out.size() + kBlockCrcBits;
+    const LdpcCode code = LdpcCode::for_info_bits(info_bits);
+    const auto soft = std::span(soft_).first(code.mother_bits());
+    std::fill(soft.begin(), soft.end(), 0.0F);
+    accumulate(code, redundancy_version, llr, soft);
+    // The block is proved by its CRC over the unscrambled bytes.
+    const LdpcDecoder::BlockCheck check = [](std::span<const std::uint8_t> info, const void*) {
+        std::array<std::uint8_t, kMaxBlockBytes + 3> bytes;
+        for (std::size_t i = 0; i < info.size(); ++i) {
+            bytes[i] = info[i] ^ scrambling_bytes()[i];
+        }
+        const std::size_t n = info.size() - 3;
+        const std::uint32_t crc = (std::uint32_t{bytes[n]} << 16) | (std::uint32_t{bytes[n + 1]} << 8) | bytes[n + 2];
+        return crc == Crc24::of_bytes(std::span<const std::uint8_t>(bytes.data(), n));
+    };
+    LdpcDecoder::Options options;
+    options.max_iterations = max_iterations;
+    options.check = check;
+    const auto result = decoder_.decode(code, soft, options);
+    const auto info = decoder_.info_bytes();
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        out[i] = info[i] ^ scrambling_bytes()[i];
+    }
+    FrameBlock block;
+    block.length = out.size();
+    block.crc_ok = result.accepted && check(info, nullptr);
+    block.iterations = result.iterations;
+    return block;
+}
+
+}  // namespace meshnet::phy

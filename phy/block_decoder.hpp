@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// The payload's code blocks: LLRs of points in the order they were sent -> bytes, and the transmit side of the same.
+//
+// A block's points are sent in an order that spreads neighbouring coded bits over the whole block (a stride near the golden
+// section), and each point takes its bits from `bits_per_symbol` stretches of the coded word, the first of which (information
+// bits) get the most reliable positions.
+//
+// Spec: docs/spec/phy.md, "Payload".
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/bytes.hpp"
+#include "phy/fec/ldpc_decoder.hpp"
+#include "phy/fec/ldpc_encoder.hpp"
+#include "phy/frame.hpp"
+#include "phy/frame_layout.hpp"
+
+namespace meshnet::phy {
+
+/// Stride of the point permutation: point j of a block of `points` carries bits of position (j * stride) mod points.
+[[nodiscard]] std::size_t point_stride(std::size_t points) noexcept;
+
+/// Renders code blocks into coded bits, in sending order. One instance, one thread.
+class BlockEncoder {
+public:
+    BlockEncoder();
+    /// Coded bits of one block (`bytes`: its payload), one per byte, point by point: `points * bits_per_symbol` values.
+    void encode(ByteView bytes, unsigned redundancy_version, std::size_t points, unsigned bits_per_symbol,
+                std::span<std::uint8_t> out);
+
+private:
+    LdpcEncoder encoder_;
+    std::vector<std::uint8_t> info_;
+    std::vector<std::uint8_t> mother_;
+    std::vector<std::uint8_t> coded_;
+};
+
+/// Collects the LLRs of one frame's blocks as points arrive.
+struct BlockAssembly {
+    std::vector<float> llr;      ///< of the current block, in coded order
+    std::size_t block = 0;       ///< current block
+    std::size_t points = 0;      ///< points of it received
+    std::size_t total = 0;       ///< points of it in all
+    std::size_t stride = 0;
+    std::size_t position = 0;    ///< (points * stride) mod total
+    unsigned bits_per_symbol = 2;
+
+    void begin_block(std::size_t points_in_block, unsigned bits);
+    /// One point's LLRs; true if the block is now complete.
+    bool add(const float* values) noexcept {
+        for (unsigned b = 0; b < bits_per_symbol; ++b) {
+            llr[b * total + position] = values[b];
+        }
+        position += stride;
+        if (position >= total) {
+            position -= total;
+        }
+        return ++points == total;
+    }
+};
+
+/// Decodes complete blocks. Shared by all demodulators of a receiver. One instance, one thread.
+class BlockDecoder {
+public:
+    BlockDecoder();
+    /// LLRs of a whole block in coded order -> `out` bytes; says whether the CRC held and what it took.
+    FrameBlock decode(std::span<const float> llr, unsigned redundancy_version, unsigned max_iterations,
+                      std::span<std::uint8_t> out);
+
+private:
+    LdpcDecoder decoder_;
+    std::vector<float> soft_;
+};
+
+}  // namespace meshnet::phy

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#include "phy/channel_smoother.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numbers>
+
+namespace meshnet::phy {
+namespace {
+
+// Solves A x = b for symmetric positive definite A (n x n, row-major) by Cholesky; A is overwritten.
+void solve_spd(std::vector<double>& a, std::vector<double>& b, std::size_t n) {
+    for (std::size_t j = 0; j < n; ++j) {
+        double d = a[j * n + j];
+        for (std::size_t k = 0; k < j; ++k) {
+            d -= a[j * n + k] * a[j * n + k];
+        }
+        const double diagonal = std::sqrt(std::max(d, 1e-12));
+        a[j * n + j] = diagonal;
+        for (std::size_t i = j + 1; i < n; ++i) {
+            double v = a[i * n + j];
+            for (std::size_t k = 0; k < j; ++k) {
+                v -= a[i * n + k] * a[j * n + k];
+            }
+            a[i * n + j] = v / diagonal;
+        }
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+        for (std::size_t k = 0; k < i; ++k) {
+            b[i] -= a[i * n + k] * b[k];
+        }
+        b[i] /= a[i * n + i];
+    }
+    for (std::size_t i = n; i-- > 0;) {
+        for (std::size_t k = i + 1; k < n; ++k) {
+            b[i] -= a[k * n + i] * b[k];
+        }
+        b[i] /= a[i * n + i];
+    }
+}
+
+}  // namespace
+
+std::size_t ChannelSmoother::level(float snr_db) noexcept {
+    const float position = std::clamp((snr_db + 10.0F) / 10.0F, 0.0F, static_cast<float>(kLevels - 1));
+    return static_cast<std::size_t>(position + 0.5F);
+}
+
+float ChannelSmoother::noise_gain(float estimate_snr_db) const noexcept { return noise_gain_[level(estimate_snr_db)]; }
+
+ChannelSmoother::ChannelSmoother(const Grid& grid) : grid_(grid) {
+    const std::size_t k = grid.carriers();
+    window_ = std::min(kWindow, k);
+    scratch_.resize(k);
+    const auto& profile = grid.profile();
+    const double n = static_cast<double>(profile.fft_size);
+    const double spread = static_cast<double>(profile.cyclic_prefix) + 2.0;
+    const double middle = static_cast<double>(profile.cyclic_prefix) / 2.0;
+    for (std::size_t c = 0; c < k; ++c) {
+        const double phase = 2.0 * std::numbers::pi * grid.subcarrier(c) * middle / n;
+        centring_.emplace_back(static_cast<float>(std::cos(phase)), static_cast<float>(std::sin(phase)));
+    }
+    const auto correlation = [&](int distance) {
+        const double x = std::numbers::pi * distance * spread / n;
+        return distance == 0 ? 1.0 : std::sin(x) / x;
+    };
+
+    // Carriers that see the same pattern of distances share a row: the key is the window's position relative to the carrier and
+    // the place of the DC gap within it.
+    std::map<std::pair<std::ptrdiff_t, std::ptrdiff_t>, std::uint32_t> known;
+    const auto half = static_cast<std::ptrdiff_t>(window_ / 2);
+    const auto count = static_cast<std::ptrdiff_t>(k);
+    for (std::ptrdiff_t c = 0; c < count; ++c) {
+        const std::ptrdiff_t first = std::clamp(c - half, std::ptrdiff_t{0}, count - static_cast<std::ptrdiff_t>(window_));
+        std::ptrdiff_t gap = count / 2 - first;  // window position of the first carrier above DC
+        gap = std::clamp(gap, std::ptrdiff_t{0}, static_cast<std::ptrdiff_t>(window_));
+        if (gap == static_cast<std::ptrdiff_t>(window_)) {
+            gap = 0;  // wholly on one side
+        }
+        const auto [entry, is_new] = known.try_emplace({c - first, gap}, static_cast<std::uint32_t>(known.size()));
+        row_of_.push_back(entry->second);
+        first_of_.push_back(static_cast<std::uint32_t>(first));
+        if (!is_new) {
+            continue;
+        }
+        for (std::size_t l = 0; l < kLevels; ++l) {
+            const double noise = std::pow(10.0, -(static_cast<double>(l) * 10.0 - 10.0) / 10.0);
+            std::vector<double> a(window_ * window_);
+            std::vector<double> b(window_);
+            for (std::size_t i = 0; i < window_; ++i) {
+                const int at = grid.subcarrier(static_cast<std::size_t>(first) + i);
+                for (std::size_t j = 0; j < window_; ++j) {
+                    a[i * window_ + j] = correlation(at - grid.subcarrier(static_cast<std::size_t>(first) + j));
+                }
+                a[i * window_ + i] += noise;
+                b[i] = correlation(at - grid.subcarrier(static_cast<std::size_t>(c)));
+            }
+            solve_spd(a, b, window_);
+            for (const double v : b) {
+                rows_[l].push_back(static_cast<float>(v));
+            }
+        }
+    }
+    for (std::size_t l = 0; l < kLevels; ++l) {
+        double sum = 0.0;
+        for (std::size_t c = 0; c < k; ++c) {
+            for (std::size_t i = 0; i < window_; ++i) {
+                const double v = rows_[l][row_of_[c] * window_ + i];
+                sum += v * v;
+            }
+        }
+        noise_gain_[l] = static_cast<float>(sum / static_cast<double>(k));
+    }
+}
+
+void ChannelSmoother::apply(std::span<Sample> estimate, float estimate_snr_db) {
+    const std::size_t k = grid_.carriers();
+    const auto& rows = rows_[level(estimate_snr_db)];
+    for (std::size_t c = 0; c < k; ++c) {
+        scratch_[c] = estimate[c] * centring_[c];
+    }
+    for (std::size_t c = 0; c < k; ++c) {
+        const float* row = &rows[row_of_[c] * window_];
+        const Sample* x = &scratch_[first_of_[c]];
+        float re = 0.0F;
+        float im = 0.0F;
+        for (std::size_t i = 0; i < window_; ++i) {
+            re += row[i] * x[i].real();
+            im += row[i] * x[i].imag();
+        }
+        estimate[c] = Sample(re, im) * std::conj(centring_[c]);
+    }
+}
+
+}  // namespace meshnet::phy

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+// Demodulates one frame out of the sample ring, from its detected preamble to its last code block.
+//
+//     FrameStart -> training -> header -> slabs of data symbols -> LLRs -> code blocks -> Frame
+//
+// Several of these run side by side over the same ring: overlapping frames do not disturb each other's state. Every step depends on
+// absolute sample indices only, so chunking cannot change a result. Data symbols are handled in slabs: the tracking filters run forwards
+// symbol by symbol and look back from a little beyond the slab, so that each symbol is corrected with what came after it too.
+//
+// Spec: docs/spec/phy.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "phy/block_decoder.hpp"
+#include "phy/channel_smoother.hpp"
+#include "phy/constellation.hpp"
+#include "phy/dsp/fft.hpp"
+#include "phy/frame.hpp"
+#include "phy/frame_layout.hpp"
+#include "phy/frame_synchronizer.hpp"
+#include "phy/grid.hpp"
+#include "phy/header_codec.hpp"
+#include "phy/phase_tracker.hpp"
+#include "phy/sample_ring.hpp"
+#include "phy/training_estimator.hpp"
+
+namespace meshnet::phy {
+
+/// What the demodulators of one receiver share: immutable tables and scratch that is used within one call.
+struct DemodulatorShared {
+    explicit DemodulatorShared(const Profile& profile);
+
+    Grid grid;
+    TrainingEstimator training;
+    Fft forward;
+    std::vector<Sample> symbol;          // [N]: one symbol, derotated
+    std::vector<Sample> training_rows;   // [64][K]
+    std::vector<float> llr;              // [K * 8]
+    std::vector<Constellation> constellations;  // 2, 4, 6, 8 bits
+    HeaderCodec header_codec;
+    BlockDecoder decoder;
+    std::vector<Sample>* constellation_out = nullptr;  // points for displays, if wanted
+};
+
+/// One frame in the making. Reusable: start() again after it has finished.
+class FrameDemodulator {
+public:
+    enum class State : std::uint8_t { kIdle, kTraining, kHeader, kData, kDone, kLost };
+
+    explicit FrameDemodulator(DemodulatorShared& shared);
+
+    void start(const FrameStart& start);
+    /// Works as far as the samples in `ring` allow.
+    void advance(const SampleRing& ring, unsigned max_iterations);
+
+    [[nodiscard]] State state() const noexcept { return state_; }
+    /// Finished (kDone: frame() holds it; kLost: the header failed or samples were gone).
+    [[nodiscard]] bool finished() const noexcept { return state_ == State::kDone || state_ == State::kLost; }
+    [[nodiscard]] bool header_ok() const noexcept { return header_.has_value(); }
+    /// The finished frame, moved out; state becomes kIdle.
+    [[nodiscard]] Frame take();
+    void release() noexcept { state_ = State::kIdle; }
+
+    /// The oldest sample still needed.
+    [[nodiscard]] std::uint64_t wanted() const noexcept;
+    /// One past the last sample of the frame, once the header is known.
+    [[nodiscard]] std::optional<std::uint64_t> end_index() const noexcept;
+    [[nodiscard]] const FrameStart& frame_start() const noexcept { return start_; }
+
+private:
+    static constexpr std::size_t kSlab = 128;     // symbols handed on at a time
+    static constexpr std::size_t kLookahead = 32; // symbols seen beyond them
+    struct SymbolTrack {
+        DriftFilter::State phase;
+        DriftFilter::State time;
+        int shift = 0;  // samples the window was moved against the first symbol's
+    };
+
+    bool receive_training(const SampleRing& ring);
+    bool receive_symbol(const SampleRing& ring);
+    void transform(const SampleRing& ring, std::uint64_t first, std::span<Sample> carriers);
+    void track(std::size_t row, std::size_t symbol);
+    void smooth_rows(std::size_t rows);
+    void equalise_row(std::size_t row, std::size_t symbol, const Constellation& constellation, float* llr, bool show);
+    void decode_header(std::size_t rows);
+    void emit_rows(std::size_t rows, unsigned max_iterations);
+    void finish();
+    [[nodiscard]] std::uint64_t window_start(std::size_t symbol) const noexcept;
+
+    DemodulatorShared& shared_;
+    State state_ = State::kIdle;
+    FrameStart start_;
+    double cfo_ = 0.0;                 // cycles per sample removed before the transform
+    std::uint64_t origin_ = 0;         // first preamble sample after timing correction
+    int timing_shift_ = 0;
+    bool retimed_ = false;
+    bool dense_ = false;
+    std::size_t symbols_received_ = 0;  // header and data
+    std::size_t header_symbols_ = 0;
+    std::optional<Header> header_;
+    std::optional<PayloadLayout> layout_;
+    TrainingEstimator::Estimate estimate_;
+    std::vector<Sample> channel_;       // [K]
+    std::vector<float> channel_power_;  // [K]
+    DriftFilter phase_;
+    DriftFilter time_;
+    int window_shift_ = 0;
+
+    // Symbols waiting to be handed on: rows of a slab.
+    std::vector<Sample> rows_;          // [kSlab + kLookahead][K]
+    std::vector<SymbolTrack> tracks_;   // [kSlab + kLookahead]
+    std::vector<DriftFilter::State> smooth_phase_;
+    std::vector<DriftFilter::State> smooth_time_;
+    std::size_t row_count_ = 0;
+    std::size_t first_row_symbol_ = 0;  // symbol number of row 0
+
+    BlockAssembly assembly_;
+    std::vector<float> header_llr_;
+    Frame frame_;
+};
+
+}  // namespace meshnet::phy

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#include "phy/modes.hpp"
+
+#include <array>
+
+namespace meshnet::phy {
+namespace {
+
+constexpr auto kS = PreambleClass::kShort;
+constexpr auto kM = PreambleClass::kMedium;
+constexpr auto kL = PreambleClass::kLong;
+
+// The last column is measured (docs/results.md); the order is the index that travels in the header.
+constexpr std::array<Mode, 17> kModes{{
+    {"qpsk-1/5x16", 2, 1, 5, 16, kL, -14.0F},
+    {"qpsk-1/5x8", 2, 1, 5, 8, kL, -11.5F},
+    {"qpsk-1/5x4", 2, 1, 5, 4, kM, -8.5F},
+    {"qpsk-1/5x2", 2, 1, 5, 2, kM, -5.5F},
+    {"qpsk-1/5", 2, 1, 5, 1, kM, -2.7F},
+    {"qpsk-1/3", 2, 1, 3, 1, kS, -0.1F},
+    {"qpsk-1/2", 2, 1, 2, 1, kS, 2.2F},
+    {"qpsk-2/3", 2, 2, 3, 1, kS, 4.3F},
+    {"qpsk-3/4", 2, 3, 4, 1, kS, 5.4F},
+    {"16qam-1/2", 4, 1, 2, 1, kS, 7.1F},
+    {"16qam-2/3", 4, 2, 3, 1, kS, 9.7F},
+    {"16qam-3/4", 4, 3, 4, 1, kS, 11.1F},
+    {"64qam-2/3", 6, 2, 3, 1, kS, 14.6F},
+    {"64qam-3/4", 6, 3, 4, 1, kS, 16.4F},
+    {"64qam-5/6", 6, 5, 6, 1, kS, 18.3F},
+    {"256qam-3/4", 8, 3, 4, 1, kS, 21.4F},
+    {"256qam-5/6", 8, 5, 6, 1, kS, 23.7F},
+}};
+
+}  // namespace
+
+std::span<const Mode> modes() noexcept { return kModes; }
+
+std::optional<ModeIndex> find_mode(std::string_view name) noexcept {
+    for (std::size_t i = 0; i < kModes.size(); ++i) {
+        if (kModes[i].name == name) {
+            return static_cast<ModeIndex>(i);
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace meshnet::phy

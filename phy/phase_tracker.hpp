@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// Follows carrier phase and sampling time through a frame, symbol by symbol, from the pilots; then looks back and smooths.
+//
+// Two independent filters, each of a value and its drift per symbol: common phase and frequency, time offset and sampling clock.
+// The innovation is linear in the pilots (imaginary part after derotation by the prediction), so there is no threshold at low SNR.
+// The sampling clock is tracked by itself and never derived from the carrier offset.
+// Source: H. Rauch, F. Tung, C. Striebel, "Maximum likelihood estimates of linear dynamic systems", AIAA J. 3 (1965).
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace meshnet::phy {
+
+/// A value that drifts: Kalman filter forwards, Rauch-Tung-Striebel smoother backwards.
+class DriftFilter {
+public:
+    struct Noise {
+        double value = 0.0;  ///< variance added to the value per step
+        double drift = 0.0;  ///< variance added to the drift per step
+    };
+    struct State {
+        double value = 0.0, drift = 0.0;       ///< mean
+        double vv = 0.0, vd = 0.0, dd = 0.0;   ///< covariance
+    };
+
+    DriftFilter() = default;
+    explicit DriftFilter(Noise noise) noexcept : noise_(noise) {}
+
+    void start(const State& state) noexcept { state_ = state; }
+    /// One symbol later.
+    void predict() noexcept;
+    /// A measurement of (value - predicted value) with this variance.
+    void update(double innovation, double variance) noexcept;
+    [[nodiscard]] const State& state() const noexcept { return state_; }
+
+    /// Smooths in place: `states[i]` are the filtered states of consecutive symbols.
+    void smooth(std::span<State> states) const noexcept;
+
+private:
+    [[nodiscard]] State predicted(const State& s) const noexcept;
+    Noise noise_{};
+    State state_{};
+};
+
+}  // namespace meshnet::phy
