@@ -3,8 +3,8 @@
 //
 //     process A: AirClient  <->  AirServer{Air}  <->  AirClient: process B
 //
-// The server paces the air to real time and never waits for a client: one that does not read loses samples, and sees it as a jump
-// of the sample index. Every index is counted on the client's own (simulated, imperfect) sample clock.
+// The server paces the air to real time and never waits for a client: one that does not read loses samples, and sees it
+// as a jump of the sample index. Every index is counted on the client's own (simulated, imperfect) sample clock.
 #pragma once
 
 #include <cstdint>
@@ -22,14 +22,15 @@ namespace meshnet::sim {
 /// Fate of a transmission.
 struct AirTxReport {
     std::uint64_t id = 0;
-    bool late = false;             ///< it reached the air after its time: nothing was sent
-    std::uint64_t end_index = 0;   ///< one past its last sample, local index
+    bool late = false;            ///< it reached the air after its time: nothing was sent
+    std::uint64_t end_index = 0;  ///< one past its last sample, local index
 };
 
 /// One station's connection to an air. Not thread-safe.
 class AirClient {
 public:
-    /// Connects to the server listening at `path` as the station called `station`. The error says what is wrong and what to do.
+    /// Connects to the server listening at `path` as the station called `station`. The error says what is wrong and
+    /// what to do.
     [[nodiscard]] static Result<AirClient> connect(const std::string& path, const std::string& station);
     ~AirClient();
     AirClient(AirClient&&) noexcept;
