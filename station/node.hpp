@@ -16,11 +16,12 @@
 
 namespace meshnet::station {
 
-/// Hands MAC events to the router and fills the MAC's queues from it (pull: a packet is sealed only when the MAC has room).
+/// Hands MAC events to the router and fills the MAC's queues from it (pull: a packet is sealed only when the MAC has
+/// room).
 class Node {
 public:
     struct Config {
-        mac::Mac::Config mac;       ///< `self` is set from the identity
+        mac::Mac::Config mac;  ///< `self` is set from the identity
         net::Router::Config router;
     };
     Node(Config config, const mac::PhyModel& phy, RandomSource& random, const net::LedgerState& restored);

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "phy/modes.hpp"
+#include "phy/profile.hpp"
+#include "station/config.hpp"
+#include "station/radio.hpp"
+
+namespace meshnet::station {
+
+namespace {
+
+using Kind = ConfigKey::Kind;
+
+Status fail(std::string message) {
+    return Error{std::move(message)};
+}
+
+// A setter for a text that must not be empty.
+template <std::string Config::*Member>
+Status store_text(Config& c, const ConfigValue& v) {
+    if (v.text.empty()) {
+        return fail("must not be empty");
+    }
+    c.*Member = v.text;
+    return Ok{};
+}
+
+template <auto Member>
+Status store_flag(Config& c, const ConfigValue& v) {
+    c.*Member = v.flag;
+    return Ok{};
+}
+
+template <auto Member>
+Status store_integer(Config& c, const ConfigValue& v) {
+    using Field = std::remove_reference_t<decltype(c.*Member)>;
+    c.*Member = static_cast<Field>(v.integer);
+    return Ok{};
+}
+
+template <auto Member>
+Status store_kib(Config& c, const ConfigValue& v) {
+    c.*Member = static_cast<std::uint64_t>(v.integer) * 1024;
+    return Ok{};
+}
+
+template <Duration mac::Mac::Config::*Member>
+Status store_ms(Config& c, const ConfigValue& v) {
+    c.mac.*Member = from_seconds(v.number * 1e-3);
+    return Ok{};
+}
+
+std::string join(std::span<const std::string_view> words) {
+    std::string out;
+    for (const auto& w : words) {
+        out += (out.empty() ? "" : ", ") + std::string(w);
+    }
+    return out;
+}
+
+Status store_name(Config& c, const ConfigValue& v) {
+    const bool fine = !v.text.empty() && v.text.size() <= 32 && std::all_of(v.text.begin(), v.text.end(), [](char ch) {
+        return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '-' ||
+               ch == '_';
+    });
+    if (!fine) {
+        return fail("must be 1 to 32 letters, digits, - or _");
+    }
+    c.name = v.text;
+    return Ok{};
+}
+
+Status store_device(Config& c, const ConfigValue& v) {
+    if (auto spec = parse_device(v.text); !spec) {
+        return spec.error();
+    }
+    c.device = v.text;
+    return Ok{};
+}
+
+Status store_profile(Config& c, const ConfigValue& v) {
+    const auto* profile = phy::find_profile(v.text);
+    if (profile == nullptr) {
+        std::vector<std::string_view> names;
+        for (const auto& p : phy::profiles()) {
+            names.push_back(p.name);
+        }
+        return fail("no profile \"" + v.text + "\"; the profiles are " + join(names));
+    }
+    c.profile = std::string(profile->name);
+    return Ok{};
+}
+
+Status store_search(Config& c, const ConfigValue& v) {
+    c.search_short = c.search_medium = c.search_long = false;
+    for (const auto& word : v.list) {
+        if (word == "short") {
+            c.search_short = true;
+        } else if (word == "medium") {
+            c.search_medium = true;
+        } else if (word == "long") {
+            c.search_long = true;
+        } else {
+            return fail("no preamble \"" + word + "\"; the preambles are short, medium, long");
+        }
+    }
+    if (v.list.empty()) {
+        return fail("must name at least one of short, medium, long");
+    }
+    return Ok{};
+}
+
+Status store_fixed_mode(Config& c, const ConfigValue& v) {
+    if (v.text.empty()) {
+        c.mac.fixed_mode.reset();
+        c.fixed_mode.clear();
+        return Ok{};
+    }
+    const auto mode = phy::find_mode(v.text);
+    if (!mode) {
+        std::vector<std::string_view> names;
+        for (const auto& m : phy::modes()) {
+            names.push_back(m.name);
+        }
+        return fail("no mode \"" + v.text + "\"; the modes are " + join(names));
+    }
+    c.mac.fixed_mode = *mode;
+    c.fixed_mode = v.text;
+    return Ok{};
+}
+
+Status store_queue(Config& c, const ConfigValue& v) {
+    c.mac.queue_bytes = static_cast<std::size_t>(v.integer) * 1024;
+    return Ok{};
+}
+
+Status store_margin(Config& c, const ConfigValue& v) {
+    c.mac.snr_margin_db = v.number;
+    return Ok{};
+}
+
+Status store_duty(Config& c, const ConfigValue& v) {
+    c.mac.duty_cycle = v.number;
+    return Ok{};
+}
+
+Status store_neighbours(Config& c, const ConfigValue& v) {
+    c.neighbours.clear();
+    for (const auto& text : v.list) {
+        const auto id = net::node_id_from_string(text);
+        if (!id) {
+            return fail("\"" + text +
+                        "\" is not a node id; a node id is 64 hexadecimal digits (meshnet status prints it)");
+        }
+        c.neighbours.push_back(*id);
+    }
+    return Ok{};
+}
+
+Status store_tun_name(Config& c, const ConfigValue& v) {
+    const bool fine = !v.text.empty() && v.text.size() <= 15 && std::all_of(v.text.begin(), v.text.end(), [](char ch) {
+        return ch > ' ' && ch < 127 && ch != '/' && ch != ':' && ch != '%';
+    });
+    if (!fine) {
+        return fail("must be 1 to 15 printable characters without space, /, : and %");
+    }
+    c.tun_name = v.text;
+    return Ok{};
+}
+
+Status store_level(Config& c, const ConfigValue& v) {
+    constexpr std::array<std::string_view, 5> kLevels{"debug", "info", "warn", "error", "off"};
+    if (std::find(kLevels.begin(), kLevels.end(), v.text) == kLevels.end()) {
+        return fail("no level \"" + v.text + "\"; the levels are " + join(kLevels));
+    }
+    c.log_level = v.text;
+    return Ok{};
+}
+
+}  // namespace
+
+mac::Mac::Config Config::default_mac() {
+    mac::Mac::Config c;
+    c.turnaround = 12ms;
+    c.transmit_lead = 8ms;
+    c.queue_bytes = 32 * 1024;
+    return c;
+}
+
+std::span<const ConfigKey> config_keys() {
+    using C = Config;
+    using M = mac::Mac::Config;
+    static const std::vector<ConfigKey> kKeys{
+        {"station", "name", Kind::kText, "", 0, 0, "\"station\"",
+         "Name in logs and on displays: 1 to 32 letters, digits, - or _.", store_name},
+        {"station", "key_file", Kind::kText, "", 0, 0, "\"station.key\"",
+         "The secret key: who this station is. Made at first start, readable by its owner only. Keep a copy offline.\n"
+         "A relative path is taken from the folder of this file (here and below).",
+         store_text<&C::key_file>},
+        {"station", "ledger_file", Kind::kText, "", 0, 0, "\"station.ledger\"",
+         "The ledger (SQLite): what was earned and what is owed. One daemon at a time.", store_text<&C::ledger_file>},
+        {"station", "control_socket", Kind::kText, "", 0, 0, "\"/run/meshnet/control.sock\"",
+         "Unix socket for meshnet status, neighbours, routes, ... Readable by its owner only; at most 107 characters.",
+         store_text<&C::control_socket>},
+        {"radio", "device", Kind::kText, "", 0, 0, "\"air:/run/meshnet/air.sock#station\"",
+         "air:SOCKET#STATION  the simulated air (meshnet-air), as the station of that name\n"
+         "file:RECORD.cf32    replays a recording of complex float samples at the profile's rate; receives only",
+         store_device},
+        {"radio", "profile", Kind::kText, "", 0, 0, "\"1M\"",
+         "Numerology of the channel, named by its sample rate: meshnet-cli profiles lists them.\n"
+         "All stations of a channel use the same.",
+         store_profile},
+        {"radio", "search", Kind::kTextList, "", 0, 0, "[\"short\", \"medium\", \"long\"]",
+         "Preambles listened for. Each costs CPU; a station that does not listen for long ones misses the weakest "
+         "signals.",
+         store_search},
+        {"mac", "turnaround_ms", Kind::kNumber, "milliseconds", 0.0, 1'000, "12.0",
+         "From samples at the antenna to a decision on the air: the radio's and this computer's latency.",
+         store_ms<&M::turnaround>},
+        {"mac", "transmit_lead_ms", Kind::kNumber, "milliseconds", 0.1, 1'000, "8.0",
+         "How long before its first sample a burst is decided, rendered and handed to the radio. Too short: late "
+         "bursts.",
+         store_ms<&M::transmit_lead>},
+        {"mac", "max_propagation_ms", Kind::kNumber, "milliseconds", 0.001, 1'000, "1.0",
+         "One-way propagation to the farthest neighbour to expect: 1 ms is 300 km.", store_ms<&M::max_propagation>},
+        {"mac", "hello_interval_ms", Kind::kNumber, "milliseconds", 100, 60'000, "1000.0",
+         "Between two beacons that say this station is here.", store_ms<&M::hello_interval>},
+        {"mac", "max_burst_ms", Kind::kNumber, "milliseconds", 5, 2'000, "200.0",
+         "Longest transmission. Long bursts carry more, short ones answer sooner.", store_ms<&M::max_burst>},
+        {"mac", "queue_kib", Kind::kInteger, "KiB", 8, 4'096, "32",
+         "Packets a neighbour's queue holds in the MAC. Too much is delay: about two bursts is right.", store_queue},
+        {"mac", "snr_margin_db", Kind::kNumber, "dB", 0, 20, "1.5",
+         "Starting margin of rate adaptation above a mode's required SNR; learnt from losses afterwards.",
+         store_margin},
+        {"mac", "duty_cycle", Kind::kNumber, "share of any 10 minutes", 0.001, 1.0, "1.0",
+         "How much of the time this station may transmit.", store_duty},
+        {"mac", "fixed_mode", Kind::kText, "", 0, 0, "\"\"",
+         "A mode name switches rate adaptation off (measurements); empty: adapt. meshnet-cli modes lists them.",
+         store_fixed_mode},
+        {"net", "price_msat_per_mib", Kind::kInteger, "millisatoshi per MiB", 0, 1e12, "1000",
+         "Asked for carrying a MiB one hop, paid when it has arrived.", store_integer<&C::price_msat_per_mib>},
+        {"net", "max_price_msat_per_mib", Kind::kInteger, "millisatoshi per MiB", 0, 1e12, "100000",
+         "What this station's own traffic pays at most, all hops together.", store_integer<&C::max_price_msat_per_mib>},
+        {"net", "unit_bytes", Kind::kInteger, "bytes", 1'024, 65'536, "16384", "Payload one delivery word pays for.",
+         store_integer<&C::unit_bytes>},
+        {"net", "initial_window_kib", Kind::kInteger, "KiB", 16, 1'048'576, "256",
+         "Carried on credit for a neighbour that has settled nothing yet.", store_kib<&C::initial_window_bytes>},
+        {"net", "max_window_kib", Kind::kInteger, "KiB", 16, 1'048'576, "16384",
+         "Carried on credit for any neighbour at most. Not below initial_window_kib.", store_kib<&C::max_window_bytes>},
+        {"net", "neighbours", Kind::kTextList, "", 0, 0, "[]",
+         "Node ids of a closed fleet: only these may be neighbours. Empty: anybody.", store_neighbours},
+        {"net", "pay", Kind::kFlag, "", 0, 0, "true",
+         "false: own traffic pays nothing, and relays that ask a price refuse it.", store_flag<&C::pay>},
+        {"tun", "enabled", Kind::kFlag, "", 0, 0, "true",
+         "A network interface with this station's IPv6 address; needs root or CAP_NET_ADMIN.\n"
+         "false: packets come and go over the control socket (meshnet-cli send, receive).",
+         store_flag<&C::tun_enabled>},
+        {"tun", "name", Kind::kText, "", 0, 0, "\"meshnet0\"", "Name of the interface, at most 15 characters.",
+         store_tun_name},
+        {"tun", "mtu", Kind::kInteger, "bytes", 1'280, 1'500, "1400", "Largest IP packet.", store_integer<&C::tun_mtu>},
+        {"log", "level", Kind::kText, "", 0, 0, "\"info\"",
+         "debug, info, warn, error or off; one line per event on stderr.", store_level},
+    };
+    return kKeys;
+}
+
+}  // namespace meshnet::station

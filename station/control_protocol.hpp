@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The words spoken over the control socket: one JSON object a line, each way.
+//
+//     {"cmd": "status"}                      -> {"ok": true, "result": {...}}
+//     {"cmd": "price", "msat_per_mib": 500}  -> {"ok": true, "result": {"price_msat_per_mib": 500}}
+//     {"cmd": "nonsense"}                    -> {"ok": false, "error": "no command \"nonsense\"; ..."}
+//
+// `attach` turns the connection into the host of a station without TUN: {"cmd": "packet", "data": "<hex>"} sends an
+// IPv6 packet (no answer), {"packet": "<hex>"} is one received. `watch` repeats the status until the connection closes.
+// Nothing here has seen a key. Schema of the results: docs/operating.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/bytes.hpp"
+#include "core/result.hpp"
+
+namespace meshnet::station {
+
+/// Longest request line, without its newline.
+inline constexpr std::size_t kMaxControlLine = 16'384;
+
+/// One understood request; every field is within its range.
+struct ControlRequest {
+    enum class Command { kStatus, kNeighbours, kRoutes, kFlows, kLedger, kPrice, kWatch, kAttach, kPacket, kStop };
+    Command command = Command::kStatus;
+    std::optional<std::uint64_t> price_msat_per_mib;  ///< kPrice: the new price; none: only ask
+    std::uint32_t limit = 100;                        ///< kLedger: newest entries wanted, 0..1000
+    std::uint32_t interval_ms = 1'000;                ///< kWatch: 100..60000
+    Bytes packet;                                     ///< kPacket: 40..2048 bytes
+};
+
+/// Reads one line (any bytes). Error: one line that says what is wrong and what would be right.
+[[nodiscard]] Result<ControlRequest> parse_control_request(std::string_view line);
+
+/// The answers, each one line with its newline. `result_json` is JSON text.
+[[nodiscard]] std::string control_result(std::string_view result_json);
+[[nodiscard]] std::string control_error(std::string_view message);
+[[nodiscard]] std::string control_packet(ByteView packet);
+
+}  // namespace meshnet::station

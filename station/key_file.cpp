@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "station/key_file.hpp"
+
+#include <fcntl.h>
+#include <sodium.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "station/unique_fd.hpp"
+
+namespace meshnet::station {
+
+namespace {
+
+constexpr std::size_t kMaxKeyBytes = 4096;
+
+std::string reason(int error) {
+    return std::error_code(error, std::generic_category()).message();
+}
+
+Status write_all(int fd, const std::string& text) {
+    std::size_t done = 0;
+    while (done < text.size()) {
+        const ssize_t n = ::write(fd, text.data() + done, text.size() - done);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return Error{reason(errno)};
+        }
+        done += static_cast<std::size_t>(n);
+    }
+    return Ok{};
+}
+
+Result<LoadedKey> create(const std::string& path, RandomSource& random) {
+    const std::string draft = path + ".new";
+    ::unlink(draft.c_str());  // left by a start that was cut off
+    const UniqueFd fd{::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    if (!fd) {
+        return Error{"key file " + path + " cannot be made: " + reason(errno)};
+    }
+    LoadedKey key{net::Identity::generate(random), true};
+    std::string text = key.identity.to_text();
+    if (text.empty() || text.back() != '\n') {
+        text += '\n';
+    }
+    auto written = write_all(fd.get(), text);
+    sodium_memzero(text.data(), text.size());
+    if (written && ::fsync(fd.get()) != 0) {
+        written = Error{reason(errno)};
+    }
+    // link() and not rename(): if another daemon has made the file meanwhile, its keys stay.
+    if (written && ::link(draft.c_str(), path.c_str()) != 0) {
+        written = Error{reason(errno)};
+    }
+    ::unlink(draft.c_str());
+    if (!written) {
+        return Error{"key file " + path + " cannot be written: " + written.error().message};
+    }
+    auto folder = std::filesystem::path(path).parent_path();
+    const UniqueFd folder_fd{::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (folder_fd) {
+        ::fsync(folder_fd.get());
+    }
+    return key;
+}
+
+}  // namespace
+
+std::uint64_t SystemRandom::next_u64() {
+    std::uint64_t word = 0;
+    randombytes_buf(&word, sizeof word);
+    return word;
+}
+
+Status init_random() {
+    if (sodium_init() < 0) {
+        return Error{"the system's random generator is not available"};
+    }
+    return Ok{};
+}
+
+Result<LoadedKey> load_or_create_key(const std::string& path, RandomSource& random) {
+    const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!fd) {
+        if (errno == ENOENT) {
+            return create(path, random);
+        }
+        return Error{"key file " + path + " cannot be opened: " + reason(errno)};
+    }
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+        return Error{"key file " + path + " is not a regular file"};
+    }
+    if ((info.st_mode & 077) != 0) {
+        return Error{"key file " + path + " can be read by others; run: chmod 600 " + path};
+    }
+    if (info.st_uid != ::geteuid() && info.st_uid != 0) {
+        return Error{"key file " + path + " belongs to another user; run: chown " + std::to_string(::geteuid()) + " " +
+                     path};
+    }
+    std::string text(kMaxKeyBytes, '\0');
+    std::size_t size = 0;
+    while (size < text.size()) {
+        const ssize_t n = ::read(fd.get(), text.data() + size, text.size() - size);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return Error{"key file " + path + " cannot be read: " + reason(errno)};
+        }
+        if (n == 0) {
+            break;
+        }
+        size += static_cast<std::size_t>(n);
+    }
+    std::string_view line{text.data(), size};
+    while (!line.empty() && (line.back() == '\n' || line.back() == '\r' || line.back() == ' ')) {
+        line.remove_suffix(1);
+    }
+    auto identity = net::Identity::from_text(line);
+    sodium_memzero(text.data(), text.size());
+    if (!identity) {
+        return Error{"key file " + path + " is not usable: " + identity.error().message +
+                     "; restore your copy (a new key would be a new station with an empty ledger)"};
+    }
+    return LoadedKey{std::move(identity).value(), false};
+}
+
+}  // namespace meshnet::station

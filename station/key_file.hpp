@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The file that makes a station itself: created once, readable by its owner only, never shown.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/random.hpp"
+#include "core/result.hpp"
+#include "net/node_id.hpp"
+
+namespace meshnet::station {
+
+/// libsodium's generator as a RandomSource. The process must have called init_random() before.
+class SystemRandom final : public RandomSource {
+public:
+    std::uint64_t next_u64() override;
+};
+
+/// Makes libsodium ready. Error: the system gives no randomness.
+[[nodiscard]] Status init_random();
+
+/// An identity and whether it was made just now.
+struct LoadedKey {
+    net::Identity identity;
+    bool created = false;
+};
+
+/// Reads `path`. If there is no such file, makes new keys and writes them with mode 0600, synced, under a name that
+/// appears only when the content is complete. Errors are one line without key material: readable by others, wrong
+/// owner, not a key, cannot be written.
+[[nodiscard]] Result<LoadedKey> load_or_create_key(const std::string& path, RandomSource& random);
+
+}  // namespace meshnet::station
