@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#include "mac/arq_receiver.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace meshnet::mac {
+
+void ArqReceiver::reset() noexcept {
+    synchronised_ = false;
+    received_.fill(false);
+    partials_.clear();
+    next_sdu_.fill(std::nullopt);
+    held_bytes_ = 0;
+}
+
+void ArqReceiver::advance_to(std::uint64_t base) {
+    const std::uint64_t cleared = std::min<std::uint64_t>(base - base_, kWindow);
+    for (std::uint64_t i = 0; i < cleared; ++i) {
+        received_[(base_ + i) % kWindow] = false;
+    }
+    base_ = base;
+}
+
+void ArqReceiver::on_target(const Target& target, std::vector<Sdu>& out) {
+    if (!synchronised_ || target.session != session_) {
+        reset();
+        synchronised_ = true;
+        session_ = target.session;
+        // Room below, so that no subtraction of fragment indices passes zero.
+        base_ = (std::uint64_t{1} << 32) + target.floor;
+        return;
+    }
+    const auto ahead = static_cast<std::uint16_t>(target.floor - static_cast<std::uint16_t>(base_));
+    if (ahead != 0 && ahead < 0x8000) {
+        advance_to(base_ + ahead);
+        settle(out);
+    }
+}
+
+void ArqReceiver::on_fragment(const FragmentView& fragment, std::vector<Sdu>& out) {
+    if (!synchronised_) {
+        return;
+    }
+    const auto ahead = static_cast<std::uint16_t>(fragment.sequence - static_cast<std::uint16_t>(base_));
+    if (ahead >= 0x8000) {
+        ++duplicates_;
+        return;
+    }
+    if (ahead >= kWindow) {
+        return;
+    }
+    const std::uint64_t number = base_ + ahead;
+    if (has(number)) {
+        ++duplicates_;
+        return;
+    }
+    if (held_bytes_ + fragment.data.size() > kMaxHeldBytes) {
+        return;
+    }
+    const std::uint64_t first = number - fragment.index;
+    auto [entry, fresh] = partials_.try_emplace(first);
+    Partial& p = entry->second;
+    if (fresh) {
+        p.priority = fragment.priority;
+        p.sdu = fragment.sdu;
+        p.count = fragment.count;
+        p.pieces.resize(fragment.count);
+    }
+    if (p.priority != fragment.priority || p.sdu != fragment.sdu || p.count != fragment.count ||
+        !p.pieces[fragment.index].empty() || p.bytes + fragment.data.size() > kMaxSduBytes) {
+        if (fresh) {
+            partials_.erase(entry);
+        }
+        return;  // contradicts what came before
+    }
+    p.pieces[fragment.index].assign(fragment.data.begin(), fragment.data.end());
+    ++p.arrived;
+    p.bytes += fragment.data.size();
+    held_bytes_ += fragment.data.size();
+    received_[number % kWindow] = true;
+    settle(out);
+}
+
+// Moves the base over what has arrived, then lets go, in order, every SDU whose turn has come, and drops those that can
+// never be whole.
+void ArqReceiver::settle(std::vector<Sdu>& out) {
+    while (has(base_)) {
+        received_[base_ % kWindow] = false;
+        ++base_;
+    }
+    for (auto it = partials_.begin(); it != partials_.end();) {
+        Partial& p = it->second;
+        auto& expected = next_sdu_[static_cast<std::size_t>(p.priority)];
+        const bool whole = p.arrived == p.count;
+        const bool in_turn = base_ >= it->first || (expected && *expected == p.sdu);
+        const bool lost = !whole && base_ >= it->first + p.count;
+        if (whole && in_turn) {
+            Sdu sdu;
+            sdu.priority = p.priority;
+            sdu.bytes.reserve(p.bytes);
+            for (const Bytes& piece : p.pieces) {
+                sdu.bytes.insert(sdu.bytes.end(), piece.begin(), piece.end());
+            }
+            out.push_back(std::move(sdu));
+            expected = static_cast<std::uint16_t>(p.sdu + 1);
+        }
+        if ((whole && in_turn) || lost) {
+            held_bytes_ -= p.bytes;
+            it = partials_.erase(it);
+        } else {
+            ++it;
+        }
+    }
+}
+
+void ArqReceiver::fill(BlockAck& ack) const {
+    ack.session = session_;
+    ack.base = static_cast<std::uint16_t>(base_);
+    ack.bitmap.clear();
+    for (std::size_t i = 0; i < kWindow && i < kMaxBitmapBytes * 8; ++i) {
+        if (has(base_ + i)) {
+            ack.bitmap.resize(i / 8 + 1, 0);
+            ack.bitmap[i / 8] = static_cast<std::uint8_t>(ack.bitmap[i / 8] | (0x80U >> (i % 8)));
+        }
+    }
+}
+
+}  // namespace meshnet::mac

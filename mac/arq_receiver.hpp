@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// The receiving half: numbered fragments in, whole SDUs out, in order per priority, without duplicates; says what it
+// has in block acknowledgements. Also puts broadcasts together, which nobody acknowledges.
+//
+//     Target, FragmentView -> [ArqReceiver] -> Sdu          [ArqReceiver] -> base and bitmap of a BlockAck
+//
+// Everything before the sender's floor is acknowledged or given up: an SDU that misses a part there is dropped, and
+// what waited behind it is let go. Spec: docs/spec/mac.md, 5 "Delivery".
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "mac/frame_format.hpp"
+
+namespace meshnet::mac {
+
+class ArqReceiver {
+public:
+    static constexpr std::size_t kWindow = 1'024;              ///< fragments beyond the base that are kept
+    static constexpr std::size_t kMaxHeldBytes = 256 * 1'024;  ///< in SDUs not yet whole or waiting for their turn
+
+    /// A burst names us as a target. A new session forgets the old one. SDUs let go are appended to `out` (peer is left
+    /// 0).
+    void on_target(const Target& target, std::vector<Sdu>& out);
+    /// A fragment of the present session. Refused (not acknowledged) if there is no room; duplicates are counted.
+    void on_fragment(const FragmentView& fragment, std::vector<Sdu>& out);
+    /// base, bitmap and session of an acknowledgement.
+    void fill(BlockAck& ack) const;
+    void reset() noexcept;
+
+    [[nodiscard]] bool synchronised() const noexcept { return synchronised_; }
+    [[nodiscard]] std::uint64_t duplicates() const noexcept { return duplicates_; }
+    [[nodiscard]] std::size_t held_bytes() const noexcept { return held_bytes_; }
+
+private:
+    // One SDU coming in, kept under the (extended) number of its first fragment.
+    struct Partial {
+        Priority priority{};
+        std::uint16_t sdu = 0;
+        std::uint8_t count = 0;
+        std::uint8_t arrived = 0;
+        std::size_t bytes = 0;
+        std::vector<Bytes> pieces;
+    };
+
+    [[nodiscard]] bool has(std::uint64_t n) const noexcept { return received_[n % kWindow]; }
+    void advance_to(std::uint64_t base);
+    void settle(std::vector<Sdu>& out);
+
+    bool synchronised_ = false;
+    std::uint16_t session_ = 0;
+    std::uint64_t base_ = 0;  // extended: never wraps
+    std::array<bool, kWindow> received_{};
+    std::map<std::uint64_t, Partial> partials_;
+    std::array<std::optional<std::uint16_t>, 3> next_sdu_{};
+    std::size_t held_bytes_ = 0;
+    std::uint64_t duplicates_ = 0;
+};
+
+}  // namespace meshnet::mac

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "mac/contention.hpp"
+
+#include <algorithm>
+
+namespace meshnet::mac {
+
+Instant Contention::idle_from() const noexcept {
+    const Instant quiet = std::max(idle_since_, std::max(reserved_until_, unread_until_));
+    return std::max(quiet + config_.idle_before, counted_from_);
+}
+
+// Takes the idle slots that have passed off the backoff. Called before anything that changes what idle means.
+void Contention::consume(Instant now) noexcept {
+    if (busy_ || !wanted_) {
+        return;
+    }
+    const Instant from = idle_from();
+    if (now <= from) {
+        return;
+    }
+    const auto passed = static_cast<std::uint64_t>((now - from) / config_.slot);
+    const std::uint64_t used = std::min(passed, slots_left_);
+    slots_left_ -= used;
+    counted_from_ = std::max(counted_from_, from + static_cast<std::int64_t>(used) * config_.slot);
+}
+
+void Contention::on_carrier(Instant now, bool busy) {
+    if (busy == busy_) {
+        return;
+    }
+    consume(now);
+    busy_ = busy;
+    if (busy) {
+        defer();
+        busy_since_ = now;
+        header_read_ = false;
+    } else {
+        idle_since_ = now;
+        if (!header_read_) {
+            unread_until_ = now + config_.unread_wait;
+        }
+    }
+}
+
+void Contention::on_header(Instant now, std::uint32_t sender, std::uint32_t grantee, Instant reserved_until) {
+    consume(now);
+    header_read_ = true;
+    unread_until_ = kLongAgo;
+    const bool continues = sender == reserved_by_ || sender == reserved_for_;
+    if (continues || reserved_until > reserved_until_) {
+        reserved_until_ = reserved_until;
+        reserved_by_ = sender;
+        reserved_for_ = grantee;
+    }
+    // A frame heard starts the count anew even where the carrier was too weak to be sensed.
+    idle_since_ = std::max(idle_since_, now - config_.idle_before);
+    defer();
+}
+
+// Whoever was about to send when the channel was taken is not alone in that: draw, or all would start together when it
+// is free again.
+void Contention::defer() {
+    if (wanted_ && slots_left_ == 0) {
+        slots_left_ = random_.below(window_);
+    }
+}
+
+void Contention::on_own_burst(Instant now, Instant end) {
+    consume(now);
+    idle_since_ = std::max(idle_since_, end);
+    wanted_ = false;
+}
+
+void Contention::hold_until(Instant now, Instant until) {
+    consume(now);
+    reserved_until_ = std::max(reserved_until_, until);
+}
+
+void Contention::request(Instant now, unsigned extra_slots) {
+    if (wanted_) {
+        return;
+    }
+    wanted_ = true;
+    if (!busy_ && now >= idle_from()) {
+        slots_left_ = extra_slots;
+        counted_from_ = now;
+        return;
+    }
+    slots_left_ = random_.below(window_) + extra_slots;
+    counted_from_ = kLongAgo;
+}
+
+void Contention::failed() noexcept {
+    window_ = std::min(window_ * 2, config_.window_max);
+}
+
+std::optional<Instant> Contention::ready_at() const noexcept {
+    if (!wanted_ || busy_) {
+        return std::nullopt;
+    }
+    return idle_from() + static_cast<std::int64_t>(slots_left_) * config_.slot;
+}
+
+}  // namespace meshnet::mac

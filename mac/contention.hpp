@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// When may a station that nobody invited begin to send: carrier sense, reservations heard, backoff.
+//
+//     carrier, reservations, own bursts -> [Contention] -> the instant at which to send
+//
+// A slot is the time within which two stations cannot know of each other: decision, transmit lead, propagation,
+// detection. Spec: docs/spec/mac.md, 4 "Access".
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/random.hpp"
+#include "core/time.hpp"
+
+namespace meshnet::mac {
+
+/// Before anything that can happen, and far enough from the end of the range to be added to.
+inline constexpr Instant kLongAgo{Duration{INT64_MIN / 4}};
+
+class Contention {
+public:
+    struct Config {
+        Duration slot{};          ///< 2 tau + L + lead
+        Duration idle_before{};   ///< the channel must have been idle this long: L + tau, so that a frame just ended is
+                                  ///< read first
+        Duration unread_wait{};   ///< more after a busy period of which no header was read: room for an answer we know
+                                  ///< nothing of
+        unsigned window_min = 4;  ///< slots
+        unsigned window_max = 32;  ///< slots
+    };
+
+    Contention(const Config& config, RandomSource& random) noexcept : config_(config), random_(random) {}
+
+    void on_carrier(Instant now, bool busy);
+    /// A burst header was read: whatever the carrier was, it was this; `reserved_until` by it (now if nothing is). A
+    /// header of the station that made the present reservation, or of the one it was made for, replaces it; others only
+    /// extend it.
+    void on_header(Instant now, std::uint32_t sender, std::uint32_t grantee, Instant reserved_until);
+    /// Our own transmission occupies the channel until `end`.
+    void on_own_burst(Instant now, Instant end);
+    /// Our own burst kept others quiet for us until then; we keep quiet too unless answered.
+    void hold_until(Instant now, Instant until);
+
+    /// There is something to send. Draws a backoff if the channel is not idle; harmless if repeated.
+    void request(Instant now, unsigned extra_slots);
+    /// Nothing to send any more.
+    void cancel() noexcept { wanted_ = false; }
+    /// The attempt was answered, or needed no answer: next time starts from the smallest window.
+    void succeeded() noexcept { window_ = config_.window_min; }
+    /// The attempt was not answered: the window doubles.
+    void failed() noexcept;
+    /// True after an attempt that failed.
+    [[nodiscard]] bool contended() const noexcept { return window_ > config_.window_min; }
+
+    /// When to send if nothing happens before; nothing while the carrier is busy or nothing was requested.
+    [[nodiscard]] std::optional<Instant> ready_at() const noexcept;
+    [[nodiscard]] bool carrier_busy() const noexcept { return busy_; }
+    [[nodiscard]] Instant busy_since() const noexcept { return busy_since_; }
+    [[nodiscard]] Instant reserved_until() const noexcept { return reserved_until_; }
+    [[nodiscard]] std::uint32_t reserved_by() const noexcept { return reserved_by_; }
+    [[nodiscard]] const Config& config() const noexcept { return config_; }
+
+private:
+    [[nodiscard]] Instant idle_from() const noexcept;
+    void consume(Instant now) noexcept;
+    void defer();
+
+    Config config_;
+    RandomSource& random_;
+    bool busy_ = false;
+    bool header_read_ = false;  // in the present or last busy period
+    bool wanted_ = false;
+    unsigned window_ = 4;
+    std::uint64_t slots_left_ = 0;
+    Instant busy_since_{};
+    Instant idle_since_ = kLongAgo;
+    Instant unread_until_ = kLongAgo;
+    Instant reserved_until_ = kLongAgo;
+    Instant counted_from_ = kLongAgo;
+    std::uint32_t reserved_by_ = 0;
+    std::uint32_t reserved_for_ = 0;
+};
+
+}  // namespace meshnet::mac

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// The bytes of one burst: a header and sub-frames, each with a delimiter and a CRC of its own, so that what lies in
+// intact code blocks survives when others fail.
+//
+//     Burst -> [encode_burst] -> phy payload          phy payload, damaged or hostile -> [parse_burst] -> Burst
+//
+// Spec:   docs/spec/mac.md, 2 "Burst format".
+// Source: the idea of delimiters to resynchronise at is that of the A-MPDU, IEEE Std 802.11-2020 clause 9.7.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/bytes.hpp"
+#include "core/time.hpp"
+#include "mac/mac.hpp"
+
+namespace meshnet::mac {
+
+inline constexpr std::uint8_t kFormatVersion = 1;
+inline constexpr std::uint8_t kDelimiterMagic = 0xD7;
+inline constexpr std::size_t kDelimiterBytes = 4;    ///< magic, type and length, CRC-8
+inline constexpr std::size_t kSubFrameOverhead = 8;  ///< delimiter and CRC-32
+inline constexpr std::size_t kMaxSubFrameBody = 8'191;
+inline constexpr std::size_t kMaxTargets = 7;
+inline constexpr std::size_t kMaxHeard = 24;         ///< heard list entries in one hello
+inline constexpr std::size_t kMaxBitmapBytes = 128;  ///< of a block acknowledgement: 1024 fragments
+inline constexpr std::size_t kMaxFragments = 64;     ///< of one SDU
+inline constexpr std::size_t kFragmentHeader = 7;
+/// Bytes one fragment costs beyond its data.
+inline constexpr std::size_t kFragmentOverhead = kSubFrameOverhead + kFragmentHeader;
+
+/// A receiver of fragments in this burst and the state of the ARQ towards it.
+struct Target {
+    StationId peer = 0;         ///< kBroadcast: everybody, unacknowledged
+    std::uint16_t session = 0;  ///< changes when the sender starts anew
+    std::uint16_t floor = 0;    ///< every fragment before this number is acknowledged or given up
+};
+
+/// What every burst says first (and, if long, once more at its end).
+struct BurstHeader {
+    StationId sender = 0;
+    std::uint16_t epoch = 0;      ///< drawn at each start of the sender's MAC
+    std::uint8_t burst = 0;       ///< counts the sender's bursts, modulo 256
+    std::uint8_t chain_left = 0;  ///< 0..15: bursts that may follow without contention
+    bool wants_floor = false;     ///< grant me again when you are done: I have others to serve
+    Duration gap{};  ///< end of a frame heard to the start of the sender's answer; 250 us steps, at most 63.75 ms
+    StationId grantee = 0;          ///< who answers next; 0 nobody
+    Duration grant{};               ///< longest answer, 16 us steps, at most 1.048 s
+    Duration nav{};                 ///< after the end of this burst, for all others; 16 us steps
+    std::size_t backlog_bytes = 0;  ///< still waiting at the sender; 64-byte steps, at most 4 194 240
+    std::vector<Target> targets;    ///< at most kMaxTargets
+};
+
+/// One piece of an SDU. The fragments of one SDU have consecutive numbers.
+struct FragmentView {
+    std::uint8_t target = 0;  ///< index into BurstHeader::targets
+    Priority priority{};
+    std::uint16_t sequence = 0;  ///< per link, or per sender for broadcasts
+    std::uint16_t sdu = 0;       ///< counts SDUs of one link and priority
+    std::uint8_t index = 0;      ///< 0..count - 1
+    std::uint8_t count = 1;      ///< 1..kMaxFragments
+    ByteView data;               ///< 1.. bytes; within the payload parsed or the SDU sent
+};
+
+/// Block acknowledgement.
+struct BlockAck {
+    StationId peer = 0;  ///< whose fragments
+    std::uint16_t session = 0;
+    std::uint8_t burst = 0;  ///< last burst of that peer heard before this was written
+    float snr_db = 0.0F;     ///< at which that peer is heard here; 0.25 dB steps, -32..31.75
+    std::uint16_t base = 0;  ///< every fragment before it has arrived or was given up
+    Bytes bitmap;            ///< bit 7 of byte 0: fragment base, then base + 1, ...; at most kMaxBitmapBytes
+};
+
+/// One neighbour in a hello.
+struct Heard {
+    StationId peer = 0;
+    float snr_db = 0.0F;
+    std::uint16_t hello = 0;  ///< number of its last hello heard
+    Duration received{};      ///< when it arrived, on the sender's clock, modulo 2^48 ns
+};
+
+/// Who is there, whom it hears, and the time stamps of ranging.
+struct Hello {
+    std::uint16_t number = 0;
+    Duration sent{};           ///< start of this burst at the antenna, the sender's clock, modulo 2^48 ns
+    Duration interval{};       ///< of hellos; 16 ms steps, at most 4.08 s
+    bool truncated = false;    ///< not all heard neighbours are listed
+    std::vector<Heard> heard;  ///< at most kMaxHeard
+};
+
+/// A burst taken apart. Views point into the payload it was parsed from.
+struct Burst {
+    BurstHeader header;
+    std::vector<BlockAck> acks;
+    std::optional<Hello> hello;
+    std::vector<FragmentView> fragments;
+};
+
+/// Bytes of the sub-frames, delimiter and CRC included.
+[[nodiscard]] std::size_t header_bytes(std::size_t targets) noexcept;
+[[nodiscard]] std::size_t ack_bytes(std::size_t bitmap_bytes) noexcept;
+[[nodiscard]] std::size_t hello_bytes(std::size_t heard) noexcept;
+
+/// Payloads of more than this many bytes repeat the header at their end.
+inline constexpr std::size_t kRepeatHeaderBeyond = 1'500;
+
+/// The payload of `burst`: header, acknowledgements, hello, fragments, and the header again if `repeat_header`.
+/// Preconditions (assert): counts and sizes within the limits above. Quantities are rounded to their steps: times up,
+/// SNR to nearest.
+[[nodiscard]] Bytes encode_burst(const Burst& burst, bool repeat_header);
+
+/// Takes any bytes apart; nothing if no header is readable. Sub-frames whose CRC fails are skipped, their number is
+/// added to
+/// `*damaged` if given. Fragments that name a target not in the header, or with impossible fields, are dropped. Work is
+/// linear: at most 64 failed CRC-32 checks a payload.
+[[nodiscard]] std::optional<Burst> parse_burst(ByteView payload, std::size_t* damaged = nullptr);
+
+}  // namespace meshnet::mac

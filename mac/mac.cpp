@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+#include "mac/mac.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+#include "mac/mac_impl.hpp"
+
+namespace meshnet::mac {
+namespace {
+
+void check(bool good, const char* what) {
+    if (!good) {
+        throw std::invalid_argument(std::string("mac: ") + what);
+    }
+}
+
+const Mac::Config& checked(const Mac::Config& c, const PhyModel& phy) {
+    check(c.self != 0 && c.self != kBroadcast, "self must be neither 0 nor the broadcast id");
+    check(phy.mode_count() >= 1 && phy.mode_count() <= 256, "phy must have 1..256 modes");
+    check(phy.max_bytes() >= 1'500, "phy must carry 1500 bytes in a frame");
+    check(c.turnaround >= Duration::zero() && c.turnaround <= 50ms, "turnaround must be 0..50 ms");
+    check(c.transmit_lead >= Duration::zero() && c.transmit_lead <= 300ms, "transmit_lead must be 0..300 ms");
+    check(c.turnaround + c.transmit_lead <= 63ms, "turnaround + transmit_lead must be at most 63 ms");
+    check(c.max_propagation >= Duration::zero() && c.max_propagation <= 20ms, "max_propagation must be 0..20 ms");
+    check(c.hello_interval >= 50ms && c.hello_interval <= 4s, "hello_interval must be 50 ms..4 s");
+    check(c.max_burst <= 800ms, "max_burst must be at most 800 ms");
+    check(c.max_burst >= phy.airtime(0, 400), "max_burst must hold 400 bytes in the most robust mode");
+    check(c.queue_bytes >= kMaxSduBytes && c.queue_bytes <= 64U * 1'024 * 1'024, "queue_bytes must be 8192..67108864");
+    check(std::isfinite(c.snr_margin_db) && c.snr_margin_db >= -10.0 && c.snr_margin_db <= 30.0,
+          "snr_margin_db must be -10..30");
+    check(std::isfinite(c.duty_cycle) && c.duty_cycle > 0.0 && c.duty_cycle <= 1.0, "duty_cycle must be in (0, 1]");
+    check(DutyCycle(c.duty_cycle).depth() >= phy.airtime(0, 400),
+          "duty_cycle is too small for one hello of the most robust mode");
+    check(!c.fixed_mode || *c.fixed_mode < phy.mode_count(), "fixed_mode is not a mode of the phy");
+    return c;
+}
+
+Contention::Config contention_config(const Mac::Config& c, const PhyModel& phy) {
+    Contention::Config out;
+    // A quarter of the preamble and header is taken for being sensed.
+    const Duration sensed = phy.airtime(static_cast<ModeIndex>(phy.mode_count() - 1), 1) / 4;
+    out.slot = 2 * c.max_propagation + c.turnaround + c.transmit_lead + sensed;
+    out.idle_before = c.turnaround + c.max_propagation;
+    out.unread_wait = 2 * c.max_propagation + own_gap(c);
+    return out;
+}
+
+Duration resend_after_of(const Mac::Config& c) {
+    // Receivers that are not the ones invited answer in a later burst: a few turns of the others, never less than a
+    // round trip.
+    return 4 * c.max_burst + 4 * (own_gap(c) + c.max_propagation);
+}
+
+}  // namespace
+
+Duration Mac::Impl::resend_after() const {
+    return resend_after_of(config);
+}
+
+Mac::Impl::Impl(const Config& c, const PhyModel& p, RandomSource& r)
+    : config(checked(c, p)),
+      phy(p),
+      random(r),
+      contention(contention_config(c, p), r),
+      duty(c.duty_cycle),
+      broadcast(static_cast<std::uint16_t>(r.next_u64()), resend_after_of(c)),
+      epoch(broadcast.session()) {}
+
+// Something may have changed: see that the contention runs exactly when there is something to send uninvited.
+void Mac::Impl::refresh(Instant now) {
+    if (!started) {
+        started = true;
+        hello_at = now + Duration{static_cast<std::int64_t>(
+                             random.below(static_cast<std::uint64_t>(config.hello_interval.count())))} /
+                             2;
+        robust_hello_at = hello_at;
+        expire_at = now + config.hello_interval;
+    }
+    if (pending || invitation || wait) {
+        return;
+    }
+    if (has_work(now)) {
+        contention.request(now, extra_slots(now));
+    } else {
+        contention.cancel();
+    }
+}
+
+std::size_t Mac::Impl::held_bytes() const {
+    std::size_t sum = broadcast.held_bytes();
+    for (const auto& [id, n] : table) {
+        sum += n.sender.held_bytes();
+    }
+    return sum;
+}
+
+std::size_t Mac::Impl::room(StationId peer) const {
+    const ArqSender* queue = &broadcast;
+    if (peer != kBroadcast) {
+        const Neighbor* n = table.find(peer);
+        if (n == nullptr || !n->up) {
+            return 0;
+        }
+        queue = &n->sender;
+    }
+    const std::size_t own = queue->held_bytes();
+    const std::size_t all = held_bytes();
+    const std::size_t own_room = own < config.queue_bytes ? config.queue_bytes - own : 0;
+    const std::size_t all_room = all < 4 * config.queue_bytes ? 4 * config.queue_bytes - all : 0;
+    return std::min(own_room, all_room);
+}
+
+bool Mac::Impl::enqueue(Instant now, Sdu sdu) {
+    const std::size_t size = sdu.bytes.size();
+    std::size_t free = room(sdu.peer);
+    const bool known = sdu.peer == kBroadcast || (table.find(sdu.peer) != nullptr && table.find(sdu.peer)->up);
+    if (known && sdu.priority == Priority::kControl) {
+        free += config.queue_bytes / 8;  // control finds room where bulk has filled the queue
+    }
+    if (!known || size == 0 || size > kMaxSduBytes || size > free || sdu.priority > Priority::kBulk) {
+        ++counters.sdus_refused;
+        return false;
+    }
+    if (sdu.peer == kBroadcast) {
+        broadcast.push(now, std::move(sdu));
+    } else {
+        Neighbor& n = *table.find(sdu.peer);
+        ++n.sdus_sent;
+        n.sender.push(now, std::move(sdu));
+    }
+    refresh(now);
+    return true;
+}
+
+void Mac::Impl::on_timeout(Instant now) {
+    if (pending && now > pending->end + 500ms) {
+        on_transmitted(now, pending->id, TxOutcome::kLate);  // the radio never said: as good as not sent
+    }
+    if (wait && !pending) {
+        if (contention.carrier_busy() && contention.busy_since() > wait->deadline - 1s) {
+            wait->carrier_seen = true;
+        }
+        const bool busy = contention.carrier_busy() && now < wait->hard_deadline;
+        if (now >= wait->deadline && !busy) {
+            on_no_answer(now);
+        }
+    }
+    if (invitation && now > invitation->decide_at + own_gap(config) + 5ms) {
+        invitation.reset();  // nobody polled in time
+    }
+    for (auto& [id, n] : table) {
+        n.sender.on_timeout(now);
+        collect_done(n);
+    }
+    if (started && now >= expire_at) {
+        expire_at = now + config.hello_interval / 2;
+        expire_links(now);
+    }
+    refresh(now);
+}
+
+std::optional<Instant> Mac::Impl::next_timeout() const {
+    if (!started) {
+        return Instant{};
+    }
+    Instant first = expire_at;
+    const auto earlier = [&](Instant t) { first = std::min(first, t); };
+    if (pending) {
+        earlier(pending->end + 501ms);
+        return first;
+    }
+    if (invitation) {
+        earlier(invitation->decide_at);
+    } else if (wait) {
+        earlier(contention.carrier_busy() ? std::max(wait->hard_deadline, wait->deadline) : wait->deadline);
+    } else {
+        if (const auto ready = contention.ready_at()) {
+            earlier(std::max(*ready, duty_at));
+        }
+        earlier(std::max(hello_at, duty_at));
+        for (const auto& [id, n] : table) {
+            if (n.ack_due) {
+                earlier(std::max(n.ack_at, duty_at));
+            }
+        }
+    }
+    for (const auto& [id, n] : table) {
+        if (const auto t = n.sender.next_timeout()) {
+            earlier(*t);
+        }
+    }
+    return first;
+}
+
+Mac::Mac(const Config& config, const PhyModel& phy, RandomSource& random)
+    : impl_(std::make_unique<Impl>(config, phy, random)) {}
+Mac::~Mac() = default;
+
+void Mac::on_frame(Instant now, const RxFrame& frame) {
+    impl_->on_frame(now, frame);
+    impl_->refresh(now);
+}
+
+void Mac::on_carrier(Instant now, bool busy) {
+    impl_->contention.on_carrier(now, busy);
+    if (impl_->wait && !impl_->pending) {
+        impl_->wait->carrier_seen = true;
+        if (!busy) {
+            // What was sensed may have been the answer: time to decode it.
+            impl_->wait->deadline = std::max(impl_->wait->deadline,
+                                             now + impl_->config.turnaround + impl_->config.max_propagation + kMargin);
+        }
+    }
+    impl_->refresh(now);
+}
+
+void Mac::on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome) {
+    impl_->on_transmitted(now, id, outcome);
+    impl_->refresh(now);
+}
+
+void Mac::on_timeout(Instant now) {
+    impl_->on_timeout(now);
+}
+
+bool Mac::enqueue(Instant now, Sdu sdu) {
+    return impl_->enqueue(now, std::move(sdu));
+}
+
+std::size_t Mac::room(StationId peer) const {
+    return impl_->room(peer);
+}
+
+std::optional<TxRequest> Mac::poll_transmit(Instant now) {
+    impl_->refresh(now);
+    auto request = impl_->poll_transmit(now);
+    impl_->refresh(now);
+    return request;
+}
+
+std::optional<Event> Mac::poll_event() {
+    if (impl_->events.empty()) {
+        return std::nullopt;
+    }
+    Event e = std::move(impl_->events.front());
+    impl_->events.pop_front();
+    return e;
+}
+
+std::optional<Instant> Mac::next_timeout() const {
+    return impl_->next_timeout();
+}
+
+std::vector<NeighborView> Mac::neighbors(Instant now) const {
+    std::vector<NeighborView> out;
+    for (const auto& [id, n] : impl_->table) {
+        NeighborView v;
+        v.quality = impl_->quality(n);
+        v.up = n.up;
+        v.heard_ago = now - n.heard_at;
+        v.queued_bytes = n.sender.held_bytes();
+        v.sdus_sent = n.sdus_sent;
+        v.sdus_acknowledged = n.sdus_acknowledged;
+        v.sdus_failed = n.sdus_failed;
+        v.sdus_received = n.sdus_received;
+        v.duplicates = n.unicast.duplicates();
+        v.retransmissions = n.sender.retransmissions();
+        out.push_back(v);
+    }
+    return out;
+}
+
+const MacCounters& Mac::counters() const {
+    return impl_->counters;
+}
+
+}  // namespace meshnet::mac

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// The state of one Mac and the steps it is made of. Private to mac/.
+//
+//     mac.cpp          the public face, queues, timers
+//     mac_receive.cpp  what a burst heard changes
+//     mac_transmit.cpp when to send, what a burst carries, whom it invites
+//     mac_links.cpp    which neighbours are up, and what routing is told
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "mac/contention.hpp"
+#include "mac/duty_cycle.hpp"
+#include "mac/frame_format.hpp"
+#include "mac/mac.hpp"
+#include "mac/neighbor.hpp"
+
+namespace meshnet::mac {
+
+struct Mac::Impl {
+    Impl(const Config& config, const PhyModel& phy, RandomSource& random);
+
+    // The right to send, by invitation of `from` (0: our own, taken back from one that did not answer).
+    struct Invitation {
+        StationId from = 0;
+        Instant heard_end{};  // end of the inviting burst at our antenna
+        Instant decide_at{};  // when to decide what to send
+        Duration limit{};     // longest burst
+        std::uint8_t chain_left = 0;
+        bool wants_floor = false;
+        bool retake = false;
+    };
+    // A burst handed to the radio whose fate is not known.
+    struct Pending {
+        std::uint64_t id = 0;
+        std::uint8_t burst = 0;
+        Instant at{};
+        Instant end{};
+        Duration airtime{};
+        bool by_contention = false;
+        bool retake = false;
+        std::uint8_t chain_left = 0;
+        StationId grantee = 0;
+        Duration nav{};
+        Duration answer_start{};  // after our end, until the answer must have been sensed
+        std::optional<std::uint16_t> hello;
+        bool robust_hello = false;
+        std::vector<StationId> acked;
+        bool more = false;
+    };
+    // An answer is due.
+    struct Wait {
+        StationId grantee = 0;
+        std::uint8_t burst = 0;
+        Instant deadline{};
+        Instant hard_deadline{};
+        bool carrier_seen = false;
+        bool by_contention = false;
+        bool retake = false;
+        std::uint8_t chain_left = 0;
+        bool more = false;
+    };
+    // A burst being put together.
+    struct Draft {
+        Burst burst;
+        ModeIndex mode = 0;
+        Duration limit{};
+        std::size_t budget = 0;  // payload bytes left
+        bool data = false;
+        bool robust_hello = false;
+    };
+
+    // mac.cpp
+    void refresh(Instant now);
+    [[nodiscard]] Duration resend_after() const;
+    [[nodiscard]] std::size_t held_bytes() const;
+    [[nodiscard]] std::size_t room(StationId peer) const;
+    bool enqueue(Instant now, Sdu sdu);
+    void on_timeout(Instant now);
+    [[nodiscard]] std::optional<Instant> next_timeout() const;
+
+    // mac_receive.cpp
+    void on_frame(Instant now, const RxFrame& frame);
+    [[nodiscard]] Neighbor* neighbor_for(Instant now, StationId id);
+    void on_header(Instant now, Instant heard_end, const BurstHeader& header, Neighbor& n);
+    void on_ack(Instant now, const BlockAck& ack, Neighbor& n);
+    void on_hello(Instant now, Instant start, const Hello& hello, Neighbor& n);
+    void on_content(Instant now, const Burst& burst, Neighbor& n);
+    void on_answer(Neighbor& n);
+
+    // mac_transmit.cpp
+    [[nodiscard]] std::optional<TxRequest> poll_transmit(Instant now);
+    void on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome);
+    void on_no_answer(Instant now);
+    [[nodiscard]] bool has_work(Instant now) const;
+    [[nodiscard]] const Neighbor* poll_target(Instant now) const;
+    [[nodiscard]] unsigned extra_slots(Instant now) const;
+    [[nodiscard]] std::optional<TxRequest> build(Instant now, const std::optional<Invitation>& invitation);
+    void choose_mode(Instant now, Draft& draft, Neighbor* primary, Neighbor* inviter);
+    void add_acks(Draft& draft, const Neighbor* inviter);
+    void add_hello(Instant now, Draft& draft);
+    void add_data(Instant now, Draft& draft, Neighbor* primary);
+    [[nodiscard]] Neighbor* choose_primary();
+    [[nodiscard]] Neighbor* choose_grantee(Instant now, const Draft& draft, Neighbor* primary,
+                                           const std::optional<Invitation>& invitation);
+    [[nodiscard]] Duration answer_airtime(Instant now, const Neighbor& n, bool with_data) const;
+    [[nodiscard]] bool needs_request(Instant now, const Draft& draft, const Neighbor& primary) const;
+    [[nodiscard]] bool others_wait(Instant now, StationId except) const;
+    [[nodiscard]] std::size_t bytes_within(ModeIndex mode, Duration limit) const;
+    [[nodiscard]] std::size_t fragment_bytes(ModeIndex mode) const;
+    [[nodiscard]] ModeIndex mode_at(float snr_db) const;
+    [[nodiscard]] ModeIndex base_mode() const;
+    [[nodiscard]] bool hidden_beyond(Instant now, const Neighbor& n) const;
+
+    // mac_links.cpp
+    [[nodiscard]] LinkQuality quality(const Neighbor& n) const;
+    void link_up(Instant now, Neighbor& n);
+    void link_down(Neighbor& n);
+    void report_changes(Instant now, Neighbor& n);
+    void expire_links(Instant now);
+    void collect_done(Neighbor& n);
+    void update_hub();
+
+    Config config;
+    const PhyModel& phy;
+    RandomSource& random;
+    Contention contention;
+    DutyCycle duty;
+    NeighborTable table;
+    ArqSender broadcast;
+    std::deque<Event> events;
+    MacCounters counters;
+
+    std::uint16_t epoch = 0;
+    std::uint8_t burst_number = 0;
+    std::uint64_t next_id = 1;
+    std::uint16_t hello_number = 0;
+    SentHellos sent_hellos;
+    bool started = false;
+    Instant hello_at{};
+    Instant robust_hello_at{};
+    Instant duty_at = kLongAgo;    // no contention before: the air-time cap
+    Instant expire_at = kLongAgo;  // next look at silent links
+    bool hub = false;              // two of our neighbours cannot hear each other
+    std::optional<Invitation> invitation;
+    std::optional<Pending> pending;
+    std::optional<Wait> wait;
+};
+
+/// Answers begin this long after the end of the burst that invites.
+[[nodiscard]] inline Duration own_gap(const Mac::Config& c) {
+    return c.turnaround + c.transmit_lead;
+}
+
+inline constexpr Duration kMargin = 1ms;          ///< of all waits
+inline constexpr std::uint8_t kChainLength = 15;  ///< bursts from one contention to the next
+inline constexpr unsigned kMissedHellos = 4;
+
+}  // namespace meshnet::mac

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+// What a burst heard changes.
+#include <algorithm>
+#include <utility>
+
+#include "mac/mac_impl.hpp"
+
+namespace meshnet::mac {
+
+void Mac::Impl::on_frame(Instant now, const RxFrame& frame) {
+    refresh(now);
+    if (pending && now >= pending->end && frame.start >= pending->end) {
+        on_transmitted(now, pending->id,
+                       TxOutcome::kSent);  // we hear again, so it is over, whatever the radio still has to say
+    }
+    const auto burst = parse_burst(frame.payload);
+    if (!burst || burst->header.sender == config.self) {
+        ++counters.frames_unreadable;
+        return;
+    }
+    ++counters.frames_received;
+    const BurstHeader& header = burst->header;
+    const Instant heard_end = std::min(frame.end, now);
+    // What reserves more than the longest burst there can be is not believed.
+    const Duration nav = std::min(header.nav, Duration{1s});
+    const bool for_us = header.grantee == config.self;
+    contention.on_header(now, header.sender, header.grantee, for_us ? now : heard_end + nav);
+
+    Neighbor* n = neighbor_for(now, header.sender);
+    if (n == nullptr) {
+        return;
+    }
+    n->hear(now, frame.snr_db);
+    on_header(now, heard_end, header, *n);
+    for (const BlockAck& ack : burst->acks) {
+        if (ack.peer == config.self) {
+            on_ack(now, ack, *n);
+        }
+    }
+    if (burst->hello) {
+        on_hello(now, frame.start, *burst->hello, *n);
+    }
+    on_content(now, *burst, *n);
+    if (wait && wait->grantee == n->id) {
+        on_answer(*n);
+    }
+    collect_done(*n);
+    report_changes(now, *n);
+}
+
+Neighbor* Mac::Impl::neighbor_for(Instant now, StationId id) {
+    if (Neighbor* known = table.find(id)) {
+        return known;
+    }
+    if (!table.make_room(now, 3 * config.hello_interval)) {
+        return nullptr;
+    }
+    Neighbor fresh(id, static_cast<std::uint16_t>(random.next_u64()), resend_after(), Ranging(config.max_propagation),
+                   RateControl(phy, config.snr_margin_db, config.fixed_mode));
+    fresh.gap = own_gap(config);
+    // Somebody new: it should hear soon that we hear it.
+    const auto soon = static_cast<std::uint64_t>((config.hello_interval / 4).count());
+    const Instant early = now + Duration{static_cast<std::int64_t>(random.below(soon))};
+    hello_at = std::min(hello_at, early);
+    robust_hello_at = std::min(robust_hello_at, early);
+    return &table.add(std::move(fresh));
+}
+
+void Mac::Impl::on_header(Instant now, Instant heard_end, const BurstHeader& header, Neighbor& n) {
+    if (n.epoch_known && n.epoch != header.epoch) {
+        // It started anew and knows nothing of us: neither what we sent nor what we owe it.
+        link_down(n);
+        n.unicast.reset();
+        n.broadcast.reset();
+        n.ranging.reset();
+        n.sender.restart();
+        n.hears_us = false;
+        n.ack_due = false;
+    }
+    n.epoch = header.epoch;
+    n.epoch_known = true;
+    n.gap = header.gap;
+    n.last_burst = header.burst;
+    n.backlog_bytes = header.backlog_bytes;
+    n.backlog_at = now;
+    if (!header.targets.empty()) {
+        n.served_at = now;
+    }
+    if (header.grantee != config.self || pending || (wait && wait->grantee != n.id)) {
+        return;
+    }
+    Invitation i;
+    i.from = n.id;
+    i.heard_end = heard_end;
+    i.decide_at = std::max(now, heard_end + config.turnaround);
+    i.limit = header.grant;
+    i.chain_left = header.chain_left;
+    i.wants_floor = header.wants_floor;
+    invitation = i;
+    contention.cancel();
+}
+
+void Mac::Impl::on_ack(Instant now, const BlockAck& ack, Neighbor& n) {
+    n.rate.on_report(ack.snr_db);
+    const auto fate = n.sender.on_ack(now, ack);
+    if (fate.sent > 0) {
+        n.rate.on_fate(fate.mode, fate.sent, fate.lost);
+    }
+}
+
+void Mac::Impl::on_hello(Instant now, Instant start, const Hello& hello, Neighbor& n) {
+    std::optional<Heard> about_us;
+    n.hears.clear();
+    for (const Heard& h : hello.heard) {
+        if (h.peer == config.self) {
+            about_us = h;
+        } else {
+            n.hears.push_back(h.peer);
+        }
+    }
+    n.ranging.on_hello(start, hello, about_us, sent_hellos);
+    if (about_us) {
+        n.hears_us = true;
+        n.hellos_without_us = 0;
+        n.rate.on_report(about_us->snr_db);
+        if (!n.up) {
+            link_up(now, n);
+        }
+    } else if (!hello.truncated && ++n.hellos_without_us >= kMissedHellos) {
+        n.hears_us = false;
+        link_down(n);
+    }
+    update_hub();
+}
+
+void Mac::Impl::on_content(Instant now, const Burst& burst, Neighbor& n) {
+    std::vector<Sdu> whole;
+    bool for_us = false;
+    for (const Target& t : burst.header.targets) {
+        if (t.peer == config.self) {
+            n.unicast.on_target(t, whole);
+            for_us = true;
+        } else if (t.peer == kBroadcast) {
+            n.broadcast.on_target(t, whole);
+        }
+    }
+    for (const FragmentView& f : burst.fragments) {
+        const StationId peer = burst.header.targets[f.target].peer;
+        if (peer == config.self) {
+            n.unicast.on_fragment(f, whole);
+        } else if (peer == kBroadcast) {
+            n.broadcast.on_fragment(f, whole);
+        }
+    }
+    if (for_us && !n.ack_due) {
+        n.ack_due = true;
+        // If we are not invited now, leave the sender time to invite us.
+        n.ack_at = burst.header.grantee == config.self ? now : now + 3 * contention.config().slot;
+    }
+    for (Sdu& sdu : whole) {
+        sdu.peer = n.id;
+        ++n.sdus_received;
+        events.emplace_back(Received{std::move(sdu)});
+    }
+}
+
+// The station we invited was heard: the attempt was worth it.
+void Mac::Impl::on_answer(Neighbor& n) {
+    contention.succeeded();
+    n.rate.on_answer();
+    n.silences = 0;
+    // What the answer did not mention it never heard of, or the mention was damaged: once more.
+    n.sender.on_silence(wait->burst);
+    if (wait->more) {
+        n.advertised_at = n.heard_at;
+    }
+    wait.reset();
+}
+
+}  // namespace meshnet::mac

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// What is known of each station heard, in one bounded table.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "mac/arq_receiver.hpp"
+#include "mac/arq_sender.hpp"
+#include "mac/contention.hpp"
+#include "mac/ranging.hpp"
+#include "mac/rate_control.hpp"
+
+namespace meshnet::mac {
+
+struct Neighbor {
+    Neighbor(StationId station, std::uint16_t session, Duration rto, const Ranging& ranging_start,
+             const RateControl& rate_start)
+        : id(station), sender(session, rto), rate(rate_start), ranging(ranging_start) {}
+
+    /// Its burst, SNR and hello entries, smoothed; 0.25 of a new value.
+    void hear(Instant now, float snr) noexcept;
+    /// A fresh report of what waits there.
+    [[nodiscard]] bool has_backlog(Instant now) const noexcept;
+
+    StationId id;
+    std::uint16_t epoch = 0;
+    bool epoch_known = false;
+
+    ArqSender sender;
+    ArqReceiver unicast;
+    ArqReceiver broadcast;
+    RateControl rate;
+    Ranging ranging;
+
+    // What we hear of it.
+    float snr_db = 0.0F;
+    bool snr_known = false;
+    Instant heard_at = kLongAgo;
+    Duration gap{};  ///< its time to answer, as it says
+    std::uint8_t last_burst = 0;
+    std::vector<StationId> hears;  ///< its heard list, at most kMaxHeard
+    bool hears_us = false;
+    unsigned hellos_without_us = 0;
+    std::size_t backlog_bytes = 0;  ///< waiting at it, by its last header
+    Instant backlog_at = kLongAgo;
+
+    // What is due.
+    bool up = false;
+    bool ack_due = false;
+    Instant ack_at{};                  ///< not before, unless a burst goes anyway
+    Instant served_at = kLongAgo;      ///< last granted by us, or last heard sending data
+    Instant primary_at = kLongAgo;     ///< last the main receiver of a burst of ours
+    Instant advertised_at = kLongAgo;  ///< it answered a burst that said we have more
+    unsigned silences = 0;             ///< answers missed in a row
+    Instant silent_since{};
+
+    // For displays and routing.
+    LinkQuality reported;
+    Instant reported_at = kLongAgo;
+    std::uint64_t sdus_sent = 0, sdus_acknowledged = 0, sdus_failed = 0, sdus_received = 0;
+};
+
+/// At most `kCapacity` stations; a new one takes the place of the one longest unheard that is not up, if that is silent
+/// for `stale`. Iteration is by id: the same on every machine.
+class NeighborTable {
+public:
+    static constexpr std::size_t kCapacity = 64;
+
+    [[nodiscard]] Neighbor* find(StationId id) noexcept;
+    [[nodiscard]] const Neighbor* find(StationId id) const noexcept;
+    /// Makes room for one more if it can.
+    [[nodiscard]] bool make_room(Instant now, Duration stale);
+    Neighbor& add(Neighbor&& neighbor);
+
+    [[nodiscard]] auto begin() noexcept { return table_.begin(); }
+    [[nodiscard]] auto end() noexcept { return table_.end(); }
+    [[nodiscard]] auto begin() const noexcept { return table_.begin(); }
+    [[nodiscard]] auto end() const noexcept { return table_.end(); }
+    [[nodiscard]] std::size_t size() const noexcept { return table_.size(); }
+
+private:
+    std::map<StationId, Neighbor> table_;
+};
+
+}  // namespace meshnet::mac

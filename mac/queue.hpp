@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// SDUs waiting for one receiver: three priorities, strict, except that one long passed over gets every fourth turn.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <deque>
+#include <optional>
+
+#include "core/time.hpp"
+#include "mac/mac.hpp"
+
+namespace meshnet::mac {
+
+class SduQueue {
+public:
+    struct Entry {
+        Sdu sdu;
+        Instant since{};
+    };
+
+    void push(Instant now, Sdu sdu);
+    /// Back to the front of its priority, in its old place before all that wait.
+    void push_front(Instant since, Sdu sdu);
+    /// The next in turn: the most urgent, unless a less urgent one has waited kPatience and its turn has come.
+    [[nodiscard]] std::optional<Entry> pop(Instant now, bool control_only = false);
+    [[nodiscard]] bool empty() const noexcept;
+    [[nodiscard]] bool has_control() const noexcept { return !classes_[0].empty(); }
+    /// Most urgent waiting; kBulk if none.
+    [[nodiscard]] Priority urgency() const noexcept;
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    [[nodiscard]] std::size_t size() const noexcept;
+
+    static constexpr Duration kPatience = 2s;
+
+private:
+    std::array<std::deque<Entry>, 3> classes_;
+    std::size_t bytes_ = 0;
+    unsigned turn_ = 0;
+};
+
+}  // namespace meshnet::mac
