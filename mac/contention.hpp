@@ -55,6 +55,7 @@ public:
 
     /// When to send if nothing happens before; nothing while the carrier is busy or nothing was requested.
     [[nodiscard]] std::optional<Instant> ready_at() const noexcept;
+    [[nodiscard]] bool wanted() const noexcept { return wanted_; }
     [[nodiscard]] bool carrier_busy() const noexcept { return busy_; }
     [[nodiscard]] Instant busy_since() const noexcept { return busy_since_; }
     [[nodiscard]] Instant reserved_until() const noexcept { return reserved_until_; }

@@ -177,13 +177,17 @@ std::optional<Instant> Mac::Impl::next_timeout() const {
     } else if (wait) {
         earlier(contention.carrier_busy() ? std::max(wait->hard_deadline, wait->deadline) : wait->deadline);
     } else {
-        if (const auto ready = contention.ready_at()) {
-            earlier(std::max(*ready, duty_at));
-        }
-        earlier(std::max(hello_at, duty_at));
-        for (const auto& [id, n] : table) {
-            if (n.ack_due) {
-                earlier(std::max(n.ack_at, duty_at));
+        if (contention.wanted()) {
+            // Whatever is due waits for this; while the carrier is busy, for the carrier.
+            if (const auto ready = contention.ready_at()) {
+                earlier(std::max(*ready, duty_at));
+            }
+        } else {
+            earlier(hello_at);
+            for (const auto& [id, n] : table) {
+                if (n.ack_due) {
+                    earlier(n.ack_at);
+                }
             }
         }
     }
