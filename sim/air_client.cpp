@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <deque>
+
+#include "sim/air_protocol.hpp"
+#include "sim/air_socket.hpp"
+#include "sim/unix_socket.hpp"
+
+namespace meshnet::sim {
+namespace {
+
+constexpr std::size_t kReadBytes = 262'144;
+constexpr int kReadsPerCall = 64;
+constexpr int kWriteWaitMs = 20;  // the server always reads: a full socket clears at once
+constexpr std::size_t kMaxUnsentBytes = std::size_t{64} << 20U;
+
+std::string system_error(int error) {
+    return std::strerror(error);
+}  // NOLINT(concurrency-mt-unsafe)
+
+}  // namespace
+
+struct AirClient::Impl {
+    std::string path;
+    FileDescriptor socket, wake, waiter;
+    double sample_rate_hz = 0.0;
+    std::uint64_t first_index = 0;
+    AirMessageStream in;
+    Bytes out;
+    std::size_t out_sent = 0;
+    std::deque<Reception> ready;  // one for each run of samples without a gap
+    std::string gone;             // why there will be no more
+
+    [[nodiscard]] Error closed() const { return Error{"air server at " + path + ": " + gone}; }
+
+    /// Sends what is queued, waiting at most `wait_ms` for room.
+    Status flush(int wait_ms) {
+        while (out_sent < out.size()) {
+            const ssize_t n =
+                ::send(socket.get(), out.data() + out_sent, out.size() - out_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+            if (n > 0) {
+                out_sent += static_cast<std::size_t>(n);
+            } else if (n < 0 && errno == EINTR) {
+                continue;
+            } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+                pollfd room{socket.get(), POLLOUT, 0};
+                if (::poll(&room, 1, wait_ms) <= 0) {
+                    return Ok{};
+                }
+            } else {
+                return Error{"air server at " + path + ": cannot send: " + system_error(errno)};
+            }
+        }
+        out.clear();
+        out_sent = 0;
+        return Ok{};
+    }
+
+    void take(AirSamples&& samples) {
+        Reception* last = ready.empty() ? nullptr : &ready.back();
+        if (last != nullptr && !last->samples.empty() &&
+            last->first_index + last->samples.size() != samples.first_index) {
+            last = nullptr;
+        }
+        if (last == nullptr) {
+            ready.emplace_back();
+            last = &ready.back();
+        }
+        if (last->samples.empty()) {
+            last->first_index = samples.first_index;
+            last->samples = std::move(samples.samples);
+        } else {
+            last->samples.insert(last->samples.end(), samples.samples.begin(), samples.samples.end());
+        }
+    }
+
+    /// Reads what there is, without waiting. Sets `gone` at the end of the stream.
+    void read_all() {
+        for (int reads = 0; reads < kReadsPerCall && gone.empty(); ++reads) {
+            const auto room = in.room(kReadBytes);
+            const ssize_t n = ::recv(socket.get(), room.data(), room.size(), MSG_DONTWAIT);
+            if (n < 0 && errno == EINTR) {
+                continue;
+            }
+            if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+                return;
+            }
+            if (n <= 0) {
+                gone = n == 0 ? "closed the connection" : "cannot receive: " + system_error(errno);
+                return;
+            }
+            in.commit(static_cast<std::size_t>(n));
+            parse();
+        }
+    }
+
+    void parse() {
+        while (const auto message = in.next()) {
+            auto parsed = parse_server_message(*message);
+            if (!parsed) {
+                gone = "broke the protocol: " + parsed.error().message;
+                return;
+            }
+            if (auto* samples = std::get_if<AirSamples>(&*parsed)) {
+                take(std::move(*samples));
+            } else if (const auto* report = std::get_if<AirTxReport>(&*parsed)) {
+                if (ready.empty()) {
+                    ready.emplace_back();
+                }
+                ready.back().reports.push_back(*report);
+            } else if (const auto* refused = std::get_if<AirRefused>(&*parsed)) {
+                gone = refused->why;
+                return;
+            } else if (const auto* welcome = std::get_if<AirWelcome>(&*parsed)) {
+                sample_rate_hz = welcome->sample_rate_hz;
+                first_index = welcome->index;
+            }
+        }
+        if (in.failed()) {
+            gone = "broke the protocol: no message of ours";
+        }
+    }
+
+    /// Keeps fd() readable while something is left to hand out.
+    void signal() {
+        if (ready.empty() && gone.empty()) {
+            std::uint64_t count = 0;
+            (void)!::read(wake.get(), &count, sizeof count);
+        } else {
+            const std::uint64_t one = 1;
+            (void)!::write(wake.get(), &one, sizeof one);
+        }
+    }
+};
+
+AirClient::AirClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+AirClient::~AirClient() = default;
+AirClient::AirClient(AirClient&&) noexcept = default;
+AirClient& AirClient::operator=(AirClient&&) noexcept = default;
+
+Result<AirClient> AirClient::connect(const std::string& path, const std::string& station) {
+    const auto address = unix_address(path);
+    if (!address) {
+        return Error{"air socket path '" + path + "' is empty or longer than the system's 107 bytes"};
+    }
+    if (station.empty() || station.size() > 64) {
+        return Error{"an air station's name has 1 to 64 characters"};
+    }
+    auto impl = std::make_unique<Impl>();
+    impl->path = path;
+    impl->socket = FileDescriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    impl->wake = FileDescriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    impl->waiter = FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
+    if (!impl->socket || !impl->wake || !impl->waiter) {
+        return Error{"cannot make a socket: " + system_error(errno)};
+    }
+    for (const int fd : {impl->socket.get(), impl->wake.get()}) {
+        epoll_event event{};
+        event.events = EPOLLIN;
+        event.data.fd = fd;
+        if (::epoll_ctl(impl->waiter.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+            return Error{"cannot wait for a socket: " + system_error(errno)};
+        }
+    }
+    if (::connect(impl->socket.get(), as_sockaddr(*address), sizeof *address) != 0) {
+        const int error = errno;
+        if (error == ENOENT || error == ECONNREFUSED) {
+            return Error{"no air server listens at " + path + "; start one with: meshnet-air --config FILE --socket " +
+                         path};
+        }
+        return Error{"cannot connect to the air server at " + path + ": " + system_error(error)};
+    }
+    const int wanted = 4 << 20U;  // the kernel grants less; larger bursts then take more writes
+    (void)::setsockopt(impl->socket.get(), SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
+    write_hello(impl->out, station);
+    if (auto sent = impl->flush(kWriteWaitMs); !sent) {
+        return sent.error();
+    }
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+    while (impl->sample_rate_hz == 0.0 && impl->gone.empty()) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+        pollfd answer{impl->socket.get(), POLLIN, 0};
+        if (left <= 0 || ::poll(&answer, 1, static_cast<int>(left)) == 0) {
+            impl->gone = "did not answer within 3 s";
+            break;
+        }
+        impl->read_all();
+    }
+    if (impl->sample_rate_hz == 0.0) {
+        return impl->closed();
+    }
+    impl->signal();
+    return AirClient(std::move(impl));
+}
+
+double AirClient::sample_rate_hz() const noexcept {
+    return impl_->sample_rate_hz;
+}
+std::uint64_t AirClient::first_index() const noexcept {
+    return impl_->first_index;
+}
+int AirClient::fd() const noexcept {
+    return impl_->waiter.get();
+}
+
+Result<AirClient::Reception> AirClient::receive() {
+    Impl& it = *impl_;
+    if (it.out_sent < it.out.size()) {
+        if (auto sent = it.flush(0); !sent && it.gone.empty()) {
+            it.gone = "closed the connection";
+        }
+    }
+    it.read_all();
+    if (it.ready.empty()) {
+        if (!it.gone.empty()) {
+            return it.closed();
+        }
+        it.signal();
+        return Reception{};
+    }
+    Reception first = std::move(it.ready.front());
+    it.ready.pop_front();
+    it.signal();
+    return first;
+}
+
+Status AirClient::transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> burst) {
+    Impl& it = *impl_;
+    if (burst.empty() || burst.size() > Air::kMaxBurstSamples) {
+        return Error{"a burst has 1 to " + std::to_string(Air::kMaxBurstSamples) + " samples, not " +
+                     std::to_string(burst.size())};
+    }
+    if (!it.gone.empty()) {
+        return it.closed();
+    }
+    if (it.out.size() - it.out_sent + burst.size_bytes() > kMaxUnsentBytes) {
+        return Error{"air server at " + it.path + " does not take what is sent to it"};
+    }
+    write_burst(it.out, id, at, burst);
+    return it.flush(kWriteWaitMs);
+}
+
+}  // namespace meshnet::sim

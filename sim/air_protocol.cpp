@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+#include "sim/air_protocol.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cmath>
+#include <cstring>
+
+namespace meshnet::sim {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "samples travel as they lie in memory");
+static_assert(sizeof(phy::Sample) == 8);
+
+constexpr std::uint32_t kMagic = 0x4D41'4952;  // "MAIR"
+
+/// Writes the header once the body's size is known.
+template <class Body>
+void write_message(Bytes& out, AirMessageType type, std::size_t body_bytes, Body body) {
+    assert(body_bytes <= AirMessageStream::kMaxBodyBytes);
+    const std::size_t before = out.size();
+    out.reserve(before + AirMessageStream::kHeaderBytes + body_bytes);
+    ByteWriter writer(out);
+    writer.u32(static_cast<std::uint32_t>(body_bytes));
+    writer.u8(static_cast<std::uint8_t>(type));
+    body(writer);
+    assert(out.size() == before + AirMessageStream::kHeaderBytes + body_bytes);
+}
+
+ByteView bytes_of(std::span<const phy::Sample> samples) {
+    return {reinterpret_cast<const std::uint8_t*>(samples.data()), samples.size_bytes()};
+}
+ByteView bytes_of(std::string_view text) {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+std::optional<std::vector<phy::Sample>> read_samples(ByteReader& reader) {
+    const ByteView raw = reader.rest();
+    if (raw.size() % sizeof(phy::Sample) != 0) {
+        return std::nullopt;
+    }
+    std::vector<phy::Sample> samples(raw.size() / sizeof(phy::Sample));
+    if (!samples.empty()) {
+        std::memcpy(static_cast<void*>(samples.data()), raw.data(), raw.size());
+    }
+    return samples;
+}
+
+std::string read_text(ByteReader& reader) {
+    const ByteView raw = reader.rest();
+    return {raw.begin(), raw.end()};
+}
+
+}  // namespace
+
+std::span<std::uint8_t> AirMessageStream::room(std::size_t n) {
+    if (begin_ == end_) {
+        begin_ = end_ = 0;
+    }
+    if (buffer_.size() - end_ < n && begin_ > 0) {
+        std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+        end_ -= begin_;
+        begin_ = 0;
+    }
+    if (buffer_.size() - end_ < n) {
+        buffer_.resize(std::max(end_ + n, 2 * buffer_.size()));
+    }
+    return {buffer_.data() + end_, n};
+}
+
+void AirMessageStream::commit(std::size_t n) {
+    assert(n <= buffer_.size() - end_);
+    end_ += n;
+}
+
+void AirMessageStream::append(ByteView bytes) {
+    if (!bytes.empty()) {
+        std::memcpy(room(bytes.size()).data(), bytes.data(), bytes.size());
+        commit(bytes.size());
+    }
+}
+
+std::optional<AirMessageStream::Message> AirMessageStream::next() {
+    if (failed_ || end_ - begin_ < kHeaderBytes) {
+        return std::nullopt;
+    }
+    ByteReader reader(ByteView(buffer_).subspan(begin_, end_ - begin_));
+    const std::size_t length = reader.u32();
+    const std::uint8_t type = reader.u8();
+    if (length > kMaxBodyBytes || type < 1 || type > 6) {
+        failed_ = true;
+        return std::nullopt;
+    }
+    if (reader.left() < length) {
+        return std::nullopt;
+    }
+    begin_ += kHeaderBytes + length;
+    return Message{static_cast<AirMessageType>(type), reader.bytes(length)};
+}
+
+Result<AirClientMessage> parse_client_message(const AirMessageStream::Message& message) {
+    ByteReader reader(message.body);
+    if (message.type == AirMessageType::kHello) {
+        AirHello hello;
+        const std::uint32_t magic = reader.u32();
+        hello.version = reader.u16();
+        hello.station = read_text(reader);
+        if (reader.failed() || magic != kMagic || hello.station.empty() || hello.station.size() > 64) {
+            return Error{"malformed hello"};
+        }
+        return AirClientMessage{std::move(hello)};
+    }
+    if (message.type == AirMessageType::kBurst) {
+        AirBurst burst;
+        burst.id = reader.u64();
+        burst.at = reader.u64();
+        auto samples = read_samples(reader);
+        if (reader.failed() || !samples) {
+            return Error{"malformed burst"};
+        }
+        burst.samples = std::move(*samples);
+        return AirClientMessage{std::move(burst)};
+    }
+    return Error{"a message that only a server sends"};
+}
+
+Result<AirServerMessage> parse_server_message(const AirMessageStream::Message& message) {
+    ByteReader reader(message.body);
+    switch (message.type) {
+        case AirMessageType::kWelcome: {
+            AirWelcome welcome;
+            welcome.sample_rate_hz = std::bit_cast<double>(reader.u64());
+            welcome.index = reader.u64();
+            if (!reader.complete() || !(welcome.sample_rate_hz > 0.0 && welcome.sample_rate_hz < 1e12)) {
+                return Error{"malformed welcome"};
+            }
+            return AirServerMessage{welcome};
+        }
+        case AirMessageType::kRefused:
+            return AirServerMessage{AirRefused{read_text(reader)}};
+        case AirMessageType::kSamples: {
+            AirSamples out;
+            out.first_index = reader.u64();
+            auto samples = read_samples(reader);
+            if (reader.failed() || !samples) {
+                return Error{"malformed samples"};
+            }
+            out.samples = std::move(*samples);
+            return AirServerMessage{std::move(out)};
+        }
+        case AirMessageType::kReport: {
+            AirTxReport report;
+            report.id = reader.u64();
+            report.end_index = reader.u64();
+            const std::uint8_t late = reader.u8();
+            if (!reader.complete() || late > 1) {
+                return Error{"malformed report"};
+            }
+            report.late = late == 1;
+            return AirServerMessage{report};
+        }
+        case AirMessageType::kHello:
+        case AirMessageType::kBurst:
+            break;
+    }
+    return Error{"a message that only a client sends"};
+}
+
+void write_hello(Bytes& out, std::string_view station) {
+    write_message(out, AirMessageType::kHello, 6 + station.size(), [&](ByteWriter& w) {
+        w.u32(kMagic);
+        w.u16(kAirProtocolVersion);
+        w.bytes(bytes_of(station));
+    });
+}
+
+void write_burst(Bytes& out, std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> samples) {
+    write_message(out, AirMessageType::kBurst, 16 + samples.size_bytes(), [&](ByteWriter& w) {
+        w.u64(id);
+        w.u64(at);
+        w.bytes(bytes_of(samples));
+    });
+}
+
+void write_welcome(Bytes& out, const AirWelcome& welcome) {
+    write_message(out, AirMessageType::kWelcome, 16, [&](ByteWriter& w) {
+        w.u64(std::bit_cast<std::uint64_t>(welcome.sample_rate_hz));
+        w.u64(welcome.index);
+    });
+}
+
+void write_refused(Bytes& out, std::string_view why) {
+    write_message(out, AirMessageType::kRefused, why.size(), [&](ByteWriter& w) { w.bytes(bytes_of(why)); });
+}
+
+void write_samples(Bytes& out, std::uint64_t first_index, std::span<const phy::Sample> samples) {
+    write_message(out, AirMessageType::kSamples, 8 + samples.size_bytes(), [&](ByteWriter& w) {
+        w.u64(first_index);
+        w.bytes(bytes_of(samples));
+    });
+}
+
+void write_report(Bytes& out, const AirTxReport& report) {
+    write_message(out, AirMessageType::kReport, 17, [&](ByteWriter& w) {
+        w.u64(report.id);
+        w.u64(report.end_index);
+        w.u8(report.late ? 1 : 0);
+    });
+}
+
+}  // namespace meshnet::sim
