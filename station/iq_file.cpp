@@ -94,22 +94,27 @@ std::size_t IqDecoder::bytes_per_sample() const noexcept {
 
 void IqDecoder::decode(ByteView bytes, std::vector<phy::Sample>& out) {
     const std::size_t size = bytes_per_sample();
-    while (pending_size_ > 0 && !bytes.empty()) {
-        pending_[pending_size_++] = bytes.front();
-        bytes = bytes.subspan(1);
-        if (pending_size_ == size) {
-            out.push_back(decode_one(format_, pending_));
-            pending_size_ = 0;
+    const auto keep = [&](std::size_t wanted) {
+        const std::size_t n = std::min({wanted, bytes.size(), pending_.size() - pending_size_});
+        std::copy_n(bytes.begin(), n, pending_.begin() + static_cast<std::ptrdiff_t>(pending_size_));
+        pending_size_ += n;
+        bytes = bytes.subspan(n);
+    };
+    if (pending_size_ > 0) {
+        keep(size - pending_size_);
+        if (pending_size_ < size) {
+            return;
         }
+        out.push_back(decode_one(format_, pending_.data()));
+        pending_size_ = 0;
     }
     const std::size_t whole = bytes.size() / size;
     out.reserve(out.size() + whole);
     for (std::size_t i = 0; i < whole; ++i) {
         out.push_back(decode_one(format_, bytes.data() + i * size));
     }
-    for (const std::uint8_t b : bytes.subspan(whole * size)) {
-        pending_[pending_size_++] = b;
-    }
+    bytes = bytes.subspan(whole * size);
+    keep(bytes.size());
 }
 
 void encode_iq(IqFormat format, const phy::Sample* samples, std::size_t count, Bytes& out) {

@@ -4,6 +4,7 @@
 // Source: The Signal Metadata Format Specification, v1.2 (sigmf.org): core:datatype cf32_le, ci16_le, ci8; captures.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -38,7 +39,7 @@ public:
 
 private:
     IqFormat format_;
-    std::uint8_t pending_[8] = {};
+    std::array<std::uint8_t, 8> pending_{};
     std::size_t pending_size_ = 0;
 };
 

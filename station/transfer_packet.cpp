@@ -104,6 +104,8 @@ std::optional<TransferMessage> decode_transfer(ByteView payload) {
         }
         ack.bitmap.assign(bitmap.begin(), bitmap.end());
         out.body = std::move(ack);
+    } else if (type == 4 && out.transfer == 0) {
+        out.body = TransferPull{};
     } else {
         return std::nullopt;
     }

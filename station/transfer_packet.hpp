@@ -5,6 +5,7 @@
 //     OPEN 1:  size 8, SHA-256 32, name length 1, name        sender -> receiver
 //     DATA 2:  chunk 4, stamp 8, bytes 1..1200
 //     ACK  3:  flags 1, next 4, stamp 8, bitmap 0..32         receiver -> sender
+//     PULL 4:  nothing more; transfer 0                       receiver -> sender: begin, send me what you offer
 #pragma once
 
 #include <array>
@@ -40,9 +41,10 @@ struct TransferAck {
     std::uint64_t stamp = 0;  ///< of the newest DATA received; 0: none yet
     Bytes bitmap;             ///< bit i (least significant first): chunk next + 1 + i is here
 };
+struct TransferPull {};
 struct TransferMessage {
     std::uint64_t transfer = 0;
-    std::variant<TransferOpen, TransferData, TransferAck> body;
+    std::variant<TransferOpen, TransferData, TransferAck, TransferPull> body;
 };
 
 /// The UDP payload of a message.

@@ -34,7 +34,8 @@ int show_ledger(const ControlTarget& target, const std::string& file, std::uint3
 // Files through a station without TUN (meshnet_cli_transfer.cpp).
 struct TransferOptions {
     std::string file;        ///< send: what; receive: where (a folder or a file)
-    std::string to;          ///< send: the other station's IPv6 address
+    std::string to;          ///< send: the other station's IPv6 address; empty: whoever asks
+    std::string from;        ///< receive: ask this station; empty: wait for one that sends
     double timeout_s = 120;  ///< without progress
     bool json = false;
 };

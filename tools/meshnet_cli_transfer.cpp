@@ -126,8 +126,8 @@ void report(const TransferOptions& o, const char* verb, const std::string& name,
 }  // namespace
 
 int send_file(const ControlTarget& target, const TransferOptions& o) {
-    const auto to = parse_address(o.to);
-    if (!to) {
+    std::optional<net::Address> to = parse_address(o.to);
+    if (!to && !o.to.empty()) {
         return complain(
             "\"" + o.to + "\" is not an IPv6 address; meshnet-cli routes lists the stations that can be reached", 2);
     }
@@ -151,6 +151,15 @@ int send_file(const ControlTarget& target, const TransferOptions& o) {
     station::SystemRandom random;
     station::TransferSender sender(random.next_u64(), std::filesystem::path(o.file).filename().string(),
                                    std::move(bytes));
+    while (!to) {
+        auto arrived = host->next(1s);
+        if (!arrived) {
+            return complain(arrived.error().message, 1);
+        }
+        if (*arrived && std::holds_alternative<station::TransferPull>((*arrived)->message.body)) {
+            to = (*arrived)->from;
+        }
+    }
     const Instant begin = wall_now();
     Instant progress = begin;
     std::uint64_t acknowledged = 0;
@@ -198,7 +207,14 @@ int receive_file(const ControlTarget& target, const TransferOptions& o) {
     if (!host) {
         return complain(host.error().message, 1);
     }
+    const std::optional<net::Address> wanted = parse_address(o.from);
+    if (!wanted && !o.from.empty()) {
+        return complain(
+            "\"" + o.from + "\" is not an IPv6 address; meshnet-cli routes lists the stations that can be reached", 2);
+    }
     std::optional<station::TransferReceiver> receiver;
+    constexpr Duration kPullInterval = 2s;
+    Instant next_pull{};
     net::Address from{};
     Instant begin{};
     Instant progress = wall_now();
@@ -206,6 +222,12 @@ int receive_file(const ControlTarget& target, const TransferOptions& o) {
     std::optional<Instant> leave;
     while (!leave || wall_now() < *leave) {
         Instant now = wall_now();
+        if (wanted && !receiver && now >= next_pull) {
+            next_pull = now + kPullInterval;
+            if (auto sent = host->send(*wanted, TransferMessage{0, station::TransferPull{}}); !sent) {
+                return complain(sent.error().message, 1);
+            }
+        }
         while (receiver) {
             const auto message = receiver->poll_transmit(now);
             if (!message) {
@@ -222,7 +244,8 @@ int receive_file(const ControlTarget& target, const TransferOptions& o) {
         now = wall_now();
         if (*arrived) {
             const auto& message = (*arrived)->message;
-            if (const auto* open = std::get_if<station::TransferOpen>(&message.body); open != nullptr && !receiver) {
+            if (const auto* open = std::get_if<station::TransferOpen>(&message.body);
+                open != nullptr && !receiver && (!wanted || (*arrived)->from == *wanted)) {
                 receiver.emplace(message.transfer, *open);
                 from = (*arrived)->from;
                 begin = now;
