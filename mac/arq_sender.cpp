@@ -220,6 +220,15 @@ void ArqSender::on_silence(std::uint8_t burst) {
     trim();
 }
 
+void ArqSender::on_silence() {
+    for (std::size_t i = 0; i < window_.size(); ++i) {
+        if (window_[i].state == State::kFlying) {
+            lose(i);
+        }
+    }
+    trim();
+}
+
 void ArqSender::on_not_sent(std::uint8_t burst) {
     for (Fragment& f : window_) {
         if (f.state == State::kFlying && f.burst == burst) {

@@ -53,6 +53,8 @@ public:
     Fate on_ack(Instant now, const BlockAck& ack);
     /// The answer due after `burst` did not come: what it carried is ready again, and one try poorer.
     void on_silence(std::uint8_t burst);
+    /// The same for all bursts in flight.
+    void on_silence();
     /// `burst` was never on the air.
     void on_not_sent(std::uint8_t burst);
     /// `burst` was on the air and nobody acknowledges it (broadcasts).

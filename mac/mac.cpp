@@ -97,7 +97,7 @@ std::size_t Mac::Impl::held_bytes() const {
     return sum;
 }
 
-std::size_t Mac::Impl::room(StationId peer) const {
+std::size_t Mac::Impl::room(StationId peer, std::size_t limit) const {
     const ArqSender* queue = &broadcast;
     if (peer != kBroadcast) {
         const Neighbor* n = table.find(peer);
@@ -108,18 +108,17 @@ std::size_t Mac::Impl::room(StationId peer) const {
     }
     const std::size_t own = queue->held_bytes();
     const std::size_t all = held_bytes();
-    const std::size_t own_room = own < config.queue_bytes ? config.queue_bytes - own : 0;
-    const std::size_t all_room = all < 4 * config.queue_bytes ? 4 * config.queue_bytes - all : 0;
+    const std::size_t own_room = own < limit ? limit - own : 0;
+    const std::size_t all_room = all < 4 * limit ? 4 * limit - all : 0;
     return std::min(own_room, all_room);
 }
 
 bool Mac::Impl::enqueue(Instant now, Sdu sdu) {
     const std::size_t size = sdu.bytes.size();
-    std::size_t free = room(sdu.peer);
+    // Control finds room where bulk has filled the queue.
+    const std::size_t extra = sdu.priority == Priority::kControl ? config.queue_bytes / 8 : 0;
+    const std::size_t free = room(sdu.peer, config.queue_bytes + extra);
     const bool known = sdu.peer == kBroadcast || (table.find(sdu.peer) != nullptr && table.find(sdu.peer)->up);
-    if (known && sdu.priority == Priority::kControl) {
-        free += config.queue_bytes / 8;  // control finds room where bulk has filled the queue
-    }
     if (!known || size == 0 || size > kMaxSduBytes || size > free || sdu.priority > Priority::kBulk) {
         ++counters.sdus_refused;
         return false;
@@ -235,7 +234,7 @@ bool Mac::enqueue(Instant now, Sdu sdu) {
 }
 
 std::size_t Mac::room(StationId peer) const {
-    return impl_->room(peer);
+    return impl_->room(peer, impl_->config.queue_bytes);
 }
 
 std::optional<TxRequest> Mac::poll_transmit(Instant now) {

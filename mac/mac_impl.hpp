@@ -51,6 +51,7 @@ struct Mac::Impl {
         bool robust_hello = false;
         std::vector<StationId> acked;
         bool more = false;
+        bool long_data = false;  // worth asking after before it is sent again
     };
     // An answer is due.
     struct Wait {
@@ -63,6 +64,7 @@ struct Mac::Impl {
         bool retake = false;
         std::uint8_t chain_left = 0;
         bool more = false;
+        bool long_data = false;
     };
     // A burst being put together.
     struct Draft {
@@ -78,7 +80,8 @@ struct Mac::Impl {
     void refresh(Instant now);
     [[nodiscard]] Duration resend_after() const;
     [[nodiscard]] std::size_t held_bytes() const;
-    [[nodiscard]] std::size_t room(StationId peer) const;
+    /// Bytes free for `peer` if its queue were `limit` long; 0 if it is not up.
+    [[nodiscard]] std::size_t room(StationId peer, std::size_t limit) const;
     bool enqueue(Instant now, Sdu sdu);
     void on_timeout(Instant now);
     [[nodiscard]] std::optional<Instant> next_timeout() const;
@@ -108,6 +111,7 @@ struct Mac::Impl {
     [[nodiscard]] Neighbor* choose_grantee(Instant now, const Draft& draft, Neighbor* primary,
                                            const std::optional<Invitation>& invitation);
     [[nodiscard]] Duration answer_airtime(Instant now, const Neighbor& n, bool with_data) const;
+    [[nodiscard]] static bool wants_to_send(const Neighbor& n) { return n.up && (n.sender.ready() || n.ask > 0); }
     [[nodiscard]] bool needs_request(Instant now, const Draft& draft, const Neighbor& primary) const;
     [[nodiscard]] bool others_wait(Instant now, StationId except) const;
     [[nodiscard]] std::size_t bytes_within(ModeIndex mode, Duration limit) const;

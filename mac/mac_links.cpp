@@ -46,6 +46,7 @@ void Mac::Impl::link_down(Neighbor& n) {
     n.up = false;
     n.hears_us = false;
     n.backlog_bytes = 0;
+    n.ask = 0;
     n.sender.flush();
     collect_done(n);
     events.emplace_back(LinkDown{n.id});

@@ -76,6 +76,7 @@ void Mac::Impl::on_header(Instant now, Instant heard_end, const BurstHeader& hea
         n.sender.restart();
         n.hears_us = false;
         n.ack_due = false;
+        n.ask = 0;
     }
     n.epoch = header.epoch;
     n.epoch_known = true;
@@ -101,6 +102,7 @@ void Mac::Impl::on_header(Instant now, Instant heard_end, const BurstHeader& hea
 }
 
 void Mac::Impl::on_ack(Instant now, const BlockAck& ack, Neighbor& n) {
+    n.ask = 0;
     n.rate.on_report(ack.snr_db);
     const auto fate = n.sender.on_ack(now, ack);
     if (fate.sent > 0) {
@@ -169,6 +171,7 @@ void Mac::Impl::on_answer(Neighbor& n) {
     contention.succeeded();
     n.rate.on_answer();
     n.silences = 0;
+    n.ask = 0;
     // What the answer did not mention it never heard of, or the mention was damaged: once more.
     n.sender.on_silence(wait->burst);
     if (wait->more) {

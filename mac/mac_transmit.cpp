@@ -14,6 +14,7 @@ constexpr Duration kLongBurst = 30ms;             // beyond this a burst is wort
 constexpr Duration kWithBroadcast = 60ms;         // a burst slowed down for a broadcast ends after this
 constexpr std::size_t kAnswerBytes = 200;         // header, acknowledgement and a little more
 constexpr std::size_t kUnannouncedBytes = 2'000;  // room in an answer for what has come up since
+constexpr unsigned kAsk = 2;                      // times to ask after a long burst without an answer
 constexpr unsigned kRobustEvery = 4;              // hellos: one in so many goes alone in the most robust mode
 
 }  // namespace
@@ -33,7 +34,7 @@ bool Mac::Impl::has_work(Instant now) const {
         return true;
     }
     for (const auto& [id, n] : table) {
-        if ((n.up && n.sender.ready()) || (n.ack_due && now >= n.ack_at)) {
+        if (wants_to_send(n) || (n.ack_due && now >= n.ack_at)) {
             return true;
         }
     }
@@ -136,11 +137,12 @@ bool Mac::Impl::needs_request(Instant now, const Draft& draft, const Neighbor& p
     if (planned <= kLongBurst) {
         return false;
     }
-    if (contention.contended() || hidden_beyond(now, primary)) {
+    if (hidden_beyond(now, primary)) {
         return true;
     }
     for (const auto& [id, n] : table) {
-        if (id != primary.id && n.has_backlog(now)) {
+        const bool about = now - n.heard_at < kMissedHellos * config.hello_interval;
+        if (id != primary.id && (n.has_backlog(now) || (contention.contended() && about))) {
             return true;
         }
     }
@@ -186,7 +188,7 @@ std::optional<TxRequest> Mac::Impl::poll_transmit(Instant now) {
 Neighbor* Mac::Impl::choose_primary() {
     Neighbor* best = nullptr;
     for (auto& [id, n] : table) {
-        if (!n.up || !n.sender.ready()) {
+        if (!wants_to_send(n)) {
             continue;
         }
         if (best == nullptr || n.sender.urgency() < best->sender.urgency() ||
@@ -211,7 +213,9 @@ void Mac::Impl::choose_mode(Instant now, Draft& draft, Neighbor* primary, Neighb
         }
     }
     if (inviter != nullptr) {
-        mode = std::min(mode, primary == inviter ? inviter->rate.data_mode() : inviter->rate.control_mode());
+        // A long burst repeats its header and costs too much to slow down for one acknowledgement; a short one can
+        // afford it.
+        mode = std::min(mode, primary != nullptr ? inviter->rate.data_mode() : inviter->rate.control_mode());
     }
     if (broadcast.ready() && base_mode() < mode) {
         mode = base_mode();
@@ -295,7 +299,7 @@ void Mac::Impl::add_data(Instant now, Draft& draft, Neighbor* primary) {
     // What is little for others rides along, to at most half of the burst.
     std::size_t shared = draft.budget / 2;
     for (auto& [id, n] : table) {
-        if (&n == primary || !n.up || !n.sender.ready() || n.rate.data_mode() < draft.mode ||
+        if (&n == primary || !n.up || n.ask > 0 || !n.sender.ready() || n.rate.data_mode() < draft.mode ||
             targets.size() + 1 >= kMaxTargets) {
             continue;
         }
@@ -367,19 +371,17 @@ std::optional<TxRequest> Mac::Impl::build(Instant now, const std::optional<Invit
     if (now >= hello_at || robust_alone) {
         add_hello(now, draft);
     }
-    const bool asking = primary != nullptr && ((by && by->retake) || (!by && needs_request(now, draft, *primary)));
+    const bool asking =
+        primary != nullptr && (primary->ask > 0 || (by && by->retake) || (!by && needs_request(now, draft, *primary)));
     if (asking) {
         draft.budget = std::min(draft.budget, kRequestBytes);
     }
     if (!foreign) {
-        add_data(now, draft, primary);
+        add_data(now, draft, primary != nullptr && primary->ask == 0 ? primary : nullptr);
     }
     Neighbor* grantee = nullptr;
     if (!foreign && !robust_alone) {
-        grantee = choose_grantee(now, draft, primary, by);
-        if (grantee == nullptr && asking) {
-            grantee = primary;
-        }
+        grantee = asking ? primary : choose_grantee(now, draft, primary, by);
         if (by && by->retake && grantee == nullptr) {
             return std::nullopt;
         }
@@ -432,6 +434,7 @@ std::optional<TxRequest> Mac::Impl::build(Instant now, const std::optional<Invit
     p.grantee = header.grantee;
     p.nav = header.nav;
     p.more = backlog > 0;
+    p.long_data = draft.data && p.airtime > kLongBurst;
     p.robust_hello = draft.robust_hello;
     for (const BlockAck& a : draft.burst.acks) {
         p.acked.push_back(a.peer);
@@ -507,6 +510,7 @@ void Mac::Impl::on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome)
     w.retake = p.retake;
     w.chain_left = p.chain_left;
     w.more = p.more;
+    w.long_data = p.long_data;
     wait = w;
 }
 
@@ -515,7 +519,14 @@ void Mac::Impl::on_no_answer(Instant now) {
     const Wait w = *wait;
     wait.reset();
     if (Neighbor* n = table.find(w.grantee)) {
-        n->sender.on_silence(w.burst);
+        // Perhaps only the answer was lost: asking is cheaper than sending a long burst again.
+        if (w.long_data) {
+            n->ask = kAsk;
+        } else if (n->ask > 0 && --n->ask == 0) {
+            n->sender.on_silence();
+        } else if (n->ask == 0) {
+            n->sender.on_silence(w.burst);
+        }
         n->rate.on_silence();
         n->backlog_bytes = 0;
         if (n->silences++ == 0) {

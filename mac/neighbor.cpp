@@ -15,7 +15,7 @@ void Neighbor::hear(Instant now, float snr) noexcept {
     if (!std::isfinite(snr)) {
         return;
     }
-    snr_db = snr_known ? snr_db + (snr - snr_db) * 0.25F : snr;
+    snr_db = snr_known ? snr_db + (snr - snr_db) * 0.5F : snr;
     snr_known = true;
 }
 

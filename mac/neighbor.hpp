@@ -21,7 +21,7 @@ struct Neighbor {
              const RateControl& rate_start)
         : id(station), sender(session, rto), rate(rate_start), ranging(ranging_start) {}
 
-    /// Its burst, SNR and hello entries, smoothed; 0.25 of a new value.
+    /// A burst of it arrived at `snr` dB; smoothed, half of each new value.
     void hear(Instant now, float snr) noexcept;
     /// A fresh report of what waits there.
     [[nodiscard]] bool has_backlog(Instant now) const noexcept;
@@ -55,7 +55,8 @@ struct Neighbor {
     Instant served_at = kLongAgo;      ///< last granted by us, or last heard sending data
     Instant primary_at = kLongAgo;     ///< last the main receiver of a burst of ours
     Instant advertised_at = kLongAgo;  ///< it answered a burst that said we have more
-    unsigned silences = 0;             ///< answers missed in a row
+    unsigned ask = 0;       ///< a long burst was not answered: times to ask what arrived before sending it again
+    unsigned silences = 0;  ///< answers missed in a row
     Instant silent_since{};
 
     // For displays and routing.

@@ -6,66 +6,97 @@
 
 namespace meshnet::mac {
 namespace {
-constexpr double kLeastMargin = -1.0;  // dB: the table of the modem may be that pessimistic
-constexpr double kMostMargin = 8.0;
-constexpr double kAcceptedLoss = 0.05;
-constexpr double kHeadroom = 3.0;  // dB to spare, at which loss is not the mode's fault
+constexpr double kSpread = 2.5;  // dB the margin may sink below its start: the table of the modem may be pessimistic
+constexpr double kMostMargin = 8.0;        // dB
+constexpr double kControlMargin = 2.0;     // dB, more than data
+constexpr std::uint64_t kRemembered = 64;  // fates
+constexpr double kBad = 0.3;               // loss that is worth a more robust mode if that cures it
 }  // namespace
 
-void RateControl::on_report(float snr_db) noexcept {
+RateControl::RateControl(const PhyModel& phy, double margin_db, std::optional<ModeIndex> fixed)
+    : phy_(&phy), start_margin_db_(margin_db), margin_db_(margin_db), fixed_(fixed), memory_(phy.mode_count()) {
+    choose();
+}
+
+void RateControl::on_report(float snr_db) {
     if (!std::isfinite(snr_db)) {
         return;
     }
-    if (!known_) {
-        known_ = true;
-        snr_db_ = snr_db;
-        return;
-    }
+    last_report_db_ = snr_db;
     // Down at once by half, up by an eighth: a mode too fast costs more than one too slow.
-    snr_db_ += (snr_db - snr_db_) * (snr_db < snr_db_ ? 0.5F : 0.125F);
+    snr_db_ = known_ ? snr_db_ + (snr_db - snr_db_) * (snr_db < snr_db_ ? 0.5F : 0.125F) : snr_db;
+    known_ = true;
+    choose();
 }
 
-void RateControl::on_fate(ModeIndex mode, std::size_t sent, std::size_t lost) noexcept {
-    if (sent == 0) {
+bool RateControl::fresh(const Memory& m) const noexcept {
+    return m.at != 0 && fates_ - m.at < kRemembered;
+}
+
+void RateControl::on_fate(ModeIndex mode, std::size_t sent, std::size_t lost) {
+    if (sent == 0 || mode >= memory_.size()) {
         return;
     }
+    ++fates_;
     const double share = static_cast<double>(lost) / static_cast<double>(sent);
     // A burst of few fragments says little.
-    const double weight = std::min(1.0, static_cast<double>(sent) / 16.0);
+    const double weight = std::min(1.0, static_cast<double>(sent) / 8.0);
     loss_ += (share - loss_) * 0.2 * weight;
-    const double spare = static_cast<double>(snr_db_) - static_cast<double>(phy_->required_snr_db(mode));
-    if (spare >= kHeadroom) {
-        floor_ += (share - floor_) * 0.1 * weight;
+    Memory& here = memory_[mode];
+    here.loss = fresh(here) ? here.loss + (share - here.loss) * 0.4 * weight : share * weight;
+    here.at = fates_;
+    if (share < 0.02) {
+        margin_db_ = std::max(start_margin_db_ - kSpread, margin_db_ - 0.04 * weight);
     }
-    const double excess = share - floor_ - kAcceptedLoss;
-    margin_db_ += weight * (excess > 0.0 ? std::min(0.8, 2.0 * excess) : -0.03);
-    margin_db_ = std::clamp(margin_db_, kLeastMargin, kMostMargin);
-}
-
-void RateControl::on_silence() noexcept {
-    // One burst unheard is mostly a collision; three in a row say that the report no longer holds.
-    if (++silences_ >= 3) {
-        margin_db_ = std::min(kMostMargin, std::max(margin_db_, start_margin_db_) + 1.0);
-    }
-    loss_ += (1.0 - loss_) * 0.05;
-}
-
-ModeIndex RateControl::mode_with(double extra_db) const noexcept {
-    if (fixed_) {
-        return *fixed_;
-    }
-    ModeIndex best = 0;
-    if (!known_) {
-        return best;
-    }
-    for (std::size_t i = 1; i < phy_->mode_count(); ++i) {
-        const auto mode = static_cast<ModeIndex>(i);
-        if (static_cast<double>(phy_->required_snr_db(mode)) + margin_db_ + extra_db <= static_cast<double>(snr_db_) &&
-            phy_->payload_rate_bps(mode) > phy_->payload_rate_bps(best)) {
-            best = mode;
+    // A faster mode lost much and this one does not: the report promised what it could not keep.
+    for (std::size_t i = mode + std::size_t{1}; i < memory_.size(); ++i) {
+        Memory& faster = memory_[i];
+        if (fresh(faster) && faster.loss > kBad && here.loss < faster.loss / 2) {
+            const double needed = static_cast<double>(last_report_db_) -
+                                  static_cast<double>(phy_->required_snr_db(static_cast<ModeIndex>(i))) + 0.5;
+            margin_db_ = std::min({std::max(margin_db_, needed), margin_db_ + 1.0, kMostMargin});
+            faster.at = 0;
         }
     }
-    return best;
+    choose();
+}
+
+void RateControl::on_silence() {
+    // One burst unheard is mostly a collision; more in a row say that the report no longer holds: 3 dB off for each,
+    // until we hear again.
+    ++silences_;
+    loss_ += (1.0 - loss_) * 0.05;
+    choose();
+}
+
+void RateControl::on_answer() {
+    silences_ = 0;
+    choose();
+}
+
+void RateControl::choose() {
+    data_mode_ = control_mode_ = fixed_.value_or(0);
+    if (fixed_ || !known_) {
+        return;
+    }
+    const auto goodput = [&](std::size_t i) {
+        const double loss = fresh(memory_[i]) ? memory_[i].loss : 0.0;
+        return phy_->payload_rate_bps(static_cast<ModeIndex>(i)) * (1.0 - std::min(loss, 0.99));
+    };
+    const double fallback = silences_ > 1 ? std::min(30.0, 3.0 * (silences_ - 1)) : 0.0;
+    double best_rate = phy_->payload_rate_bps(0);
+    for (std::size_t i = 1; i < memory_.size(); ++i) {
+        const auto mode = static_cast<ModeIndex>(i);
+        const double spare =
+            static_cast<double>(snr_db_) - static_cast<double>(phy_->required_snr_db(mode)) - margin_db_ - fallback;
+        if (spare >= 0.0 && goodput(i) > goodput(data_mode_)) {
+            data_mode_ = mode;
+        }
+        if (spare >= kControlMargin && phy_->payload_rate_bps(mode) > best_rate) {
+            best_rate = phy_->payload_rate_bps(mode);
+            control_mode_ = mode;
+        }
+    }
 }
 
 }  // namespace meshnet::mac

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Which mode towards one neighbour: the fastest whose requirement its SNR report meets with a margin, the margin learnt
-// from losses.
+// Which mode towards one neighbour: of those whose requirement its SNR report meets with a margin, the one of most
+// expected goodput.
 //
 //     SNR reports, fragments sent and lost -> [RateControl] -> mode
 //
-// Losses that a more robust mode does not cure (interference, faults) are told apart: what is still lost with 3 dB to
-// spare is a floor, and only loss beyond the floor raises the margin.
+// Loss is remembered by mode for a while. Loss that a more robust mode does not cure (interference, faults) leaves the
+// mode alone; loss that it does cure says the report is too good, and raises the margin, which sinks again slowly.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "mac/mac.hpp"
 
@@ -18,37 +20,45 @@ namespace meshnet::mac {
 class RateControl {
 public:
     /// `phy` must outlive this. `fixed`: always this mode.
-    RateControl(const PhyModel& phy, double margin_db, std::optional<ModeIndex> fixed) noexcept
-        : phy_(&phy), start_margin_db_(margin_db), margin_db_(margin_db), fixed_(fixed) {}
+    RateControl(const PhyModel& phy, double margin_db, std::optional<ModeIndex> fixed);
 
     /// The neighbour hears us at `snr_db`.
-    void on_report(float snr_db) noexcept;
+    void on_report(float snr_db);
     /// Of `sent` fragments of one burst sent in `mode`, whose header was heard, `lost` were lost.
-    void on_fate(ModeIndex mode, std::size_t sent, std::size_t lost) noexcept;
+    void on_fate(ModeIndex mode, std::size_t sent, std::size_t lost);
     /// A burst was not answered at all.
-    void on_silence() noexcept;
-    void on_answer() noexcept { silences_ = 0; }
+    void on_silence();
+    void on_answer();
 
     /// For data. The most robust before the first report.
-    [[nodiscard]] ModeIndex data_mode() const noexcept { return mode_with(0.0); }
+    [[nodiscard]] ModeIndex data_mode() const noexcept { return data_mode_; }
     /// For acknowledgements and grants: 2 dB more margin.
-    [[nodiscard]] ModeIndex control_mode() const noexcept { return mode_with(2.0); }
+    [[nodiscard]] ModeIndex control_mode() const noexcept { return control_mode_; }
     [[nodiscard]] bool known() const noexcept { return known_; }
     [[nodiscard]] float snr_db() const noexcept { return snr_db_; }  ///< smoothed report
     [[nodiscard]] double margin_db() const noexcept { return margin_db_; }
     [[nodiscard]] double loss() const noexcept { return loss_; }  ///< smoothed, 0..1
 
 private:
-    [[nodiscard]] ModeIndex mode_with(double extra_db) const noexcept;
+    struct Memory {
+        double loss = 0.0;
+        std::uint64_t at = 0;  // counted in fates; 0: nothing known
+    };
+    void choose();
+    [[nodiscard]] bool fresh(const Memory& m) const noexcept;
 
     const PhyModel* phy_;
     double start_margin_db_;
     double margin_db_;
     std::optional<ModeIndex> fixed_;
+    std::vector<Memory> memory_;
+    std::uint64_t fates_ = 0;
+    ModeIndex data_mode_ = 0;
+    ModeIndex control_mode_ = 0;
     float snr_db_ = 0.0F;
+    float last_report_db_ = 0.0F;
     bool known_ = false;
     double loss_ = 0.0;
-    double floor_ = 0.0;
     unsigned silences_ = 0;
 };
 
