@@ -1,6 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "sim/air_config.hpp"
 
+#include <stdexcept>
+
+namespace meshnet::sim::detail {
+[[noreturn]] inline void not_toml() {
+    throw std::logic_error("not valid TOML");
+}
+}  // namespace meshnet::sim::detail
+
+// toml++ 3.3 has asserts that the bytes of a file can reach ("[[|" is enough): they become errors like any other.
+#define TOML_ASSERT(expression)                                \
+    do {                                                       \
+        if (!(expression)) ::meshnet::sim::detail::not_toml(); \
+    } while (false)
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
 
@@ -10,7 +23,6 @@
 #include <fstream>
 #include <iterator>
 #include <numeric>
-#include <stdexcept>
 #include <vector>
 
 namespace meshnet::sim {
@@ -263,6 +275,32 @@ AirFile read_file(const toml::table& root, const std::string& file) {
     return out;
 }
 
+/// Only ASCII reaches the parser: toml++ 3.3 classifies some other characters by undefined behaviour (U+FEBF is one).
+/// Lines that are all comment may hold any bytes.
+std::string ascii_only(std::string_view text, const std::string& file) {
+    std::string out(text);
+    std::size_t line = 1;
+    bool comment = false;
+    bool blank = true;
+    for (char& c : out) {
+        if (c == '\n') {
+            ++line;
+            comment = false;
+            blank = true;
+        } else if (static_cast<unsigned char>(c) >= 0x80) {
+            if (!comment) {
+                throw Fault{file + ":" + std::to_string(line) +
+                            ": only ASCII characters may stand here; others belong in lines that begin with '#'"};
+            }
+            c = '?';
+        } else if (c != ' ' && c != '\t') {
+            comment = comment || (blank && c == '#');
+            blank = false;
+        }
+    }
+    return out;
+}
+
 }  // namespace
 
 Result<AirFile> parse_air_config(std::string_view text, const std::string& file) {
@@ -270,7 +308,7 @@ Result<AirFile> parse_air_config(std::string_view text, const std::string& file)
         return Error{file + ": larger than 1 MiB"};
     }
     try {
-        return read_file(toml::parse(text, file), file);
+        return read_file(toml::parse(ascii_only(text, file), file), file);
     } catch (const toml::parse_error& error) {
         return Error{file + ":" + std::to_string(error.source().begin.line) + ": " + std::string(error.description())};
     } catch (const Fault& fault) {
