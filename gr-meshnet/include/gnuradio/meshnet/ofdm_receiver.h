@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Complex baseband samples -> PDUs.
+//
+//     samples -> [ofdm_receiver] -> pdus (frames);  events (frames and the passing of time);  constellation
+//
+// Message formats: docs/notes/gnuradio.md.
+#pragma once
+
+#include <gnuradio/meshnet/api.h>
+#include <gnuradio/sync_block.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace gr::meshnet {
+
+/// Finds and decodes frames of every mode in one stream; each becomes a PDU (dict . u8vector) on `pdus`.
+///
+/// The dict: `sample_index` (uint64, first preamble sample), `sample_fraction`, `time` (tuple of whole seconds and
+/// fraction), `length_samples`, `mode`, `snr_db`, `cfo_hz`, `sfo_ppm`, `power_dbfs`, `crc_ok`, `blocks`, `blocks_ok`,
+/// `segments` (u32vector: offset, length, 1 or 0 for each code block). Time counts from sample 0 or, once the stream
+/// carries the tag `rx_time`, is the radio's.
+///
+/// `events` carries all frames, also damaged ones, and once a millisecond of samples a PDU without bytes that says how
+/// far time is and whether the channel is busy, in the order in which things happened: what a Station Node is driven
+/// by.
+class MESHNET_API ofdm_receiver : virtual public gr::sync_block {
+public:
+    using sptr = std::shared_ptr<ofdm_receiver>;
+
+    /// `profile`: "125k" to "20M". `pass_damaged`: frames with bad blocks go to `pdus` too. `constellation`: publish
+    /// the equalised points of each frame. `max_iterations`: LDPC iterations per block, 1..100. Throws
+    /// std::invalid_argument that names the parameter and what would be right.
+    static sptr make(const std::string& profile, bool pass_damaged = false, bool constellation = false,
+                     unsigned max_iterations = 25);
+
+    /// Samples per second of the profile.
+    [[nodiscard]] virtual double sample_rate() const = 0;
+    /// Since start: samples, preambles, headers_ok, frames_ok, frames_partial, blocks_ok, blocks_bad,
+    /// detections_dropped, samples_not_finite, samples_clipped.
+    [[nodiscard]] virtual std::map<std::string, std::uint64_t> counters() const = 0;
+    /// Of the last frame, dB in the occupied band; NaN before the first.
+    [[nodiscard]] virtual double last_snr_db() const = 0;
+    /// Of the last frame, Hz, sender minus receiver; NaN before the first.
+    [[nodiscard]] virtual double last_cfo_hz() const = 0;
+};
+
+}  // namespace gr::meshnet

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ofdm_receiver_impl.h"
+
+#include <gnuradio/io_signature.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "parameters.h"
+#include "pdu.h"
+
+namespace gr::meshnet {
+
+namespace {
+
+namespace phy = ::meshnet::phy;
+using ::meshnet::station::SampleClock;
+using ::meshnet::station::SampleRate;
+
+const pmt::pmt_t& pdus_port() {
+    static const pmt::pmt_t port = pmt::mp("pdus");
+    return port;
+}
+const pmt::pmt_t& events_port() {
+    static const pmt::pmt_t port = pmt::mp("events");
+    return port;
+}
+const pmt::pmt_t& constellation_port() {
+    static const pmt::pmt_t port = pmt::mp("constellation");
+    return port;
+}
+
+phy::Receiver::Config make_config(const std::string& profile, bool constellation, unsigned max_iterations) {
+    phy::Receiver::Config config;
+    config.profile = &profile_named("OFDM Receiver", profile);
+    config.keep_constellation = constellation;
+    config.max_iterations = max_iterations;
+    return config;
+}
+
+pmt::pmt_t describe(const phy::Frame& frame, const SampleClock& clock) {
+    std::vector<std::uint32_t> segments;
+    std::uint64_t good = 0;
+    for (const auto& block : frame.blocks) {
+        segments.push_back(static_cast<std::uint32_t>(block.offset));
+        segments.push_back(static_cast<std::uint32_t>(block.length));
+        segments.push_back(block.crc_ok ? 1 : 0);
+        good += block.crc_ok ? 1 : 0;
+    }
+    const auto fraction = std::clamp(static_cast<double>(frame.sample_fraction), 0.0, 1.0);
+    const ::meshnet::Duration within{static_cast<std::int64_t>(fraction * 1e9 / clock.rate().hz())};
+    pmt::pmt_t meta = pmt::make_dict();
+    meta = add(meta, "sample_index", pmt::from_uint64(frame.sample_index));
+    meta = add(meta, "sample_fraction", pmt::from_double(fraction));
+    meta = add(meta, "time", from_instant(clock.to_instant(frame.sample_index) + within));
+    meta = add(meta, "length_samples", pmt::from_uint64(frame.length_samples));
+    meta = add(meta, "mode", pmt::mp(std::string(phy::modes()[frame.mode].name)));
+    meta = add(meta, "snr_db", pmt::from_double(static_cast<double>(frame.snr_db)));
+    meta = add(meta, "cfo_hz", pmt::from_double(static_cast<double>(frame.cfo_hz)));
+    meta = add(meta, "sfo_ppm", pmt::from_double(static_cast<double>(frame.sfo_ppm)));
+    meta = add(meta, "power_dbfs", pmt::from_double(static_cast<double>(frame.power_dbfs)));
+    meta = add(meta, "crc_ok", pmt::from_bool(frame.ok()));
+    meta = add(meta, "blocks", pmt::from_uint64(frame.blocks.size()));
+    meta = add(meta, "blocks_ok", pmt::from_uint64(good));
+    return add(meta, "segments", pmt::init_u32vector(segments.size(), segments));
+}
+
+}  // namespace
+
+ofdm_receiver::sptr ofdm_receiver::make(const std::string& profile, bool pass_damaged, bool constellation,
+                                        unsigned max_iterations) {
+    return gnuradio::make_block_sptr<ofdm_receiver_impl>(profile, pass_damaged, constellation, max_iterations);
+}
+
+ofdm_receiver_impl::ofdm_receiver_impl(const std::string& profile, bool pass_damaged, bool constellation,
+                                       unsigned max_iterations)
+    : gr::sync_block("meshnet_ofdm_receiver", gr::io_signature::make(1, 1, sizeof(gr_complex)),
+                     gr::io_signature::make(0, 0, 0)),
+      config_(make_config(profile, constellation, max_iterations)),
+      pass_damaged_(pass_damaged),
+      tick_samples_(static_cast<std::uint64_t>(std::llround(config_.profile->sample_rate_hz * 1e-3))),
+      receiver_(std::make_unique<phy::Receiver>(config_)),
+      earlier_(SampleRate::from_hz(config_.profile->sample_rate_hz)),
+      clock_(earlier_) {
+    message_port_register_out(pdus_port());
+    message_port_register_out(events_port());
+    message_port_register_out(constellation_port());
+}
+
+bool ofdm_receiver_impl::start() {
+    receiver_ =
+        std::make_unique<phy::Receiver>(config_);  // a second start() begins anew: the first one's end was final
+    index_ = 0;
+    clock_ = earlier_ = SampleClock(clock_.rate());
+    clock_from_ = 0;
+    keep_counters();
+    return gr::sync_block::start();
+}
+
+bool ofdm_receiver_impl::stop() {
+    receiver_->flush();
+    publish_frames();
+    keep_counters();
+    return gr::sync_block::stop();
+}
+
+std::map<std::string, std::uint64_t> ofdm_receiver_impl::counters() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto& c = counters_;
+    return {{"samples", c.samples},
+            {"samples_not_finite", c.samples_not_finite},
+            {"samples_clipped", c.samples_clipped},
+            {"preambles", c.preambles},
+            {"headers_ok", c.headers_ok},
+            {"frames_ok", c.frames_ok},
+            {"frames_partial", c.frames_partial},
+            {"blocks_ok", c.blocks_ok},
+            {"blocks_bad", c.blocks_bad},
+            {"detections_dropped", c.detections_dropped}};
+}
+
+void ofdm_receiver_impl::keep_counters() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    counters_ = receiver_->counters();
+}
+
+int ofdm_receiver_impl::work(int noutput_items, gr_vector_const_void_star& input_items,
+                             gr_vector_void_star& /*output_items*/) {
+    const auto n = static_cast<std::size_t>(noutput_items);
+    std::span<const gr_complex> in(static_cast<const gr_complex*>(input_items[0]), n);
+    std::vector<gr::tag_t> tags;
+    get_tags_in_window(tags, 0, 0, n, pmt::mp("rx_time"));
+    std::sort(tags.begin(), tags.end(), gr::tag_t::offset_compare);
+    std::size_t done = 0;
+    for (const auto& tag : tags) {
+        const auto at = static_cast<std::size_t>(tag.offset - nitems_read(0));
+        push(in.subspan(done, at - done));
+        set_time(tag.value);
+        done = at;
+    }
+    push(in.subspan(done));
+    keep_counters();
+    return noutput_items;
+}
+
+/// Ticks fall on whole milliseconds of samples, so the events do not depend on how the scheduler cuts the stream.
+void ofdm_receiver_impl::push(std::span<const gr_complex> samples) {
+    while (!samples.empty()) {
+        const std::size_t n = std::min<std::uint64_t>(samples.size(), tick_samples_ - index_ % tick_samples_);
+        receiver_->push(samples.first(n));
+        samples = samples.subspan(n);
+        index_ += n;
+        if (index_ % tick_samples_ == 0) {
+            publish_frames();
+            publish_tick();
+        }
+    }
+}
+
+void ofdm_receiver_impl::set_time(const pmt::pmt_t& tag_value) {
+    if (const auto t = to_instant(tag_value)) {
+        earlier_ = clock_;
+        clock_ = SampleClock(clock_.rate(), *t, index_);
+        clock_from_ = index_;
+    }
+}
+
+const SampleClock& ofdm_receiver_impl::clock_at(std::uint64_t index) const {
+    return index < clock_from_ && clock_from_ > 0 ? earlier_ : clock_;
+}
+
+void ofdm_receiver_impl::publish_frames() {
+    while (auto frame = receiver_->poll_frame()) {
+        const pmt::pmt_t message = make_pdu(describe(*frame, clock_at(frame->sample_index)), frame->payload);
+        last_snr_db_ = static_cast<double>(frame->snr_db);
+        last_cfo_hz_ = static_cast<double>(frame->cfo_hz);
+        if (config_.keep_constellation) {
+            publish_constellation();
+        }
+        if (pass_damaged_ || frame->ok()) {
+            message_port_pub(pdus_port(), message);
+        }
+        message_port_pub(events_port(), message);
+    }
+}
+
+void ofdm_receiver_impl::publish_tick() {
+    pmt::pmt_t meta = pmt::make_dict();
+    meta = add(meta, "clock", from_instant(clock_.to_instant(index_)));
+    meta = add(meta, "sample_index", pmt::from_uint64(index_));
+    meta = add(meta, "busy", pmt::from_bool(receiver_->carrier_busy()));
+    meta = add(meta, "noise_floor_dbfs", pmt::from_double(static_cast<double>(receiver_->noise_floor_dbfs())));
+    message_port_pub(events_port(), make_pdu(meta, {}));
+}
+
+void ofdm_receiver_impl::publish_constellation() {
+    const auto points = receiver_->constellation();
+    if (!points.empty()) {
+        message_port_pub(constellation_port(),
+                         pmt::cons(pmt::make_dict(), pmt::init_c32vector(points.size(), points.data())));
+    }
+}
+
+}  // namespace gr::meshnet

@@ -1,0 +1,350 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""OFDM Transmitter, Channel and OFDM Receiver: what goes in by PDU comes out by PDU."""
+
+import random
+import unittest
+
+import numpy
+import pmt
+from gnuradio import blocks, gr, gr_unittest, pdu
+
+from gnuradio import meshnet
+
+PROFILE = "250k"
+
+
+def make_pdu(payload, **meta):
+    fields = pmt.make_dict()
+    for key, value in meta.items():
+        fields = pmt.dict_add(fields, pmt.intern(key), pmt.to_pmt(value))
+    return pmt.cons(fields, pmt.init_u8vector(len(payload), list(payload)))
+
+
+def payloads(count, length, seed=1):
+    rng = random.Random(seed)
+    return [bytes(rng.randrange(256) for _ in range(length)) for _ in range(count)]
+
+
+class Source:
+    """Posts `messages` to a block as if they came from a message port, then ends."""
+
+    def __init__(self, tb, frames):
+        length = len(frames[0])
+        self.bytes = blocks.vector_source_b(list(b"".join(frames)))
+        self.tagged = blocks.stream_to_tagged_stream(gr.sizeof_char, 1, length, "packet_len")
+        self.pdus = pdu.tagged_stream_to_pdu(gr.types.byte_t, "packet_len")
+        tb.connect(self.bytes, self.tagged, self.pdus)
+
+
+def received(debug):
+    out = []
+    for i in range(debug.num_messages()):
+        message = debug.get_message(i)
+        meta = pmt.to_python(pmt.car(message))
+        out.append((meta, bytes(pmt.u8vector_elements(pmt.cdr(message)))))
+    return out
+
+
+def render(messages, **options):
+    """Samples, tags and reports of a transmitter that is given `messages`."""
+    tb = gr.top_block()
+    tx = meshnet.ofdm_transmitter(PROFILE, **options)
+    sink = blocks.vector_sink_c()
+    reports = blocks.message_debug()
+    head = blocks.head(gr.sizeof_gr_complex, 40000)
+    tb.connect(tx, head, sink)
+    tb.msg_connect(tx, "reports", reports, "store")
+    for message in messages:
+        tx.to_basic_block()._post(pmt.intern("pdus"), message)
+    tx.to_basic_block()._post(pmt.intern("system"), pmt.cons(pmt.intern("done"), pmt.from_long(1)))
+    tb.run()
+    collected = [pmt.to_python(reports.get_message(i)) for i in range(reports.num_messages())]
+    return numpy.array(sink.data()), sink.tags(), collected, tx.counters()
+
+
+def tags_named(tags, key):
+    return sorted((t.offset, t.value) for t in tags if pmt.symbol_to_string(t.key) == key)
+
+
+class Loopback(gr_unittest.TestCase):
+    def loop(self, frames, mode, model="awgn", snr_db=20.0, chunk=0, pass_damaged=False, **channel):
+        tb = gr.top_block()
+        source = Source(tb, frames)
+        tx = meshnet.ofdm_transmitter(PROFILE, mode, "none", gap=2000)
+        path = meshnet.channel(PROFILE, model, snr_db, **channel)
+        rx = meshnet.ofdm_receiver(PROFILE, pass_damaged, constellation=True)
+        debug = blocks.message_debug()
+        points = blocks.message_debug()
+        if chunk:
+            for block in (tx, path):
+                block.set_max_noutput_items(chunk)
+        tb.msg_connect(source.pdus, "pdus", tx, "pdus")
+        tb.connect(tx, path, rx)
+        tb.msg_connect(rx, "pdus", debug, "store")
+        tb.msg_connect(rx, "constellation", points, "store")
+        tb.run()
+        return received(debug), rx, points
+
+    def test_every_frame_arrives_in_each_kind_of_mode(self):
+        for mode, snr_db in (("qpsk-1/5x4", -5.0), ("qpsk-1/2", 6.0), ("16qam-1/2", 11.0), ("64qam-3/4", 21.0)):
+            frames = payloads(6, 120, seed=7)
+            got, rx, _ = self.loop(frames, mode, snr_db=snr_db, cfo_hz=3000.0, sfo_ppm=8.0, seed=5)
+            self.assertEqual([p for _, p in got], frames, mode)
+            self.assertTrue(all(m["mode"] == mode and m["crc_ok"] for m, _ in got))
+            self.assertEqual(rx.counters()["frames_ok"], 6)
+
+    def test_metadata_tells_the_truth(self):
+        frames = payloads(4, 400)
+        got, rx, points = self.loop(frames, "16qam-1/2", snr_db=18.0, cfo_hz=-7000.0, seed=2)
+        self.assertEqual(len(got), 4)
+        for meta, payload in got:
+            self.assertAlmostEqual(meta["snr_db"], 18.0, delta=2.0)
+            self.assertAlmostEqual(meta["cfo_hz"], -7000.0, delta=40.0)
+            whole, fraction = meta["time"]
+            index = (whole + fraction) * rx.sample_rate()
+            self.assertAlmostEqual(index, meta["sample_index"] + meta["sample_fraction"], delta=0.01)
+            segments = list(meta["segments"])
+            self.assertEqual(sum(segments[1::3]), len(payload))
+            self.assertEqual(meta["blocks_ok"], meta["blocks"])
+        self.assertAlmostEqual(rx.last_cfo_hz(), -7000.0, delta=40.0)
+        spacing = [b[0]["sample_index"] - a[0]["sample_index"] for a, b in zip(got, got[1:])]
+        for s in spacing:  # each frame begins a frame and a gap after the one before
+            self.assertAlmostEqual(s, got[0][0]["length_samples"] + 2000, delta=2)
+        self.assertEqual(points.num_messages(), 4)
+        cloud = numpy.array(pmt.c32vector_elements(pmt.cdr(points.get_message(0))))
+        self.assertGreater(len(cloud), 100)
+        nearest = numpy.array([-3, -1, 1, 3]) / numpy.sqrt(10)
+        error = numpy.abs(cloud.real[:, None] - nearest).min(axis=1)
+        self.assertLess(numpy.sqrt(numpy.mean(error**2)), 0.15)
+
+    def test_chunking_changes_nothing(self):
+        frames = payloads(4, 90)
+        reference = None
+        for chunk in (0, 61, 1000):
+            got, rx, _ = self.loop(frames, "qpsk-1/2", model="hackrf", snr_db=10.0, chunk=chunk, seed=9)
+            self.assertEqual([p for _, p in got], frames)
+            facts = [(m["sample_index"], m["snr_db"], m["cfo_hz"]) for m, _ in got]
+            reference = reference or facts
+            self.assertEqual(facts, reference)
+
+    def test_damaged_frames_pass_only_on_request(self):
+        frames = payloads(5, 200)
+        got, rx, _ = self.loop(frames, "64qam-3/4", snr_db=8.0, seed=3)
+        self.assertEqual(got, [])
+        self.assertEqual(rx.counters()["frames_ok"], 0)
+        got, rx, _ = self.loop(frames, "64qam-3/4", snr_db=8.0, seed=3, pass_damaged=True)
+        self.assertGreater(len(got), 0)
+        self.assertTrue(all(not m["crc_ok"] and m["blocks_ok"] < m["blocks"] for m, _ in got))
+
+    def test_noise_alone_gives_no_frame(self):
+        tb = gr.top_block()
+        source = blocks.vector_source_c([0j] * 100000)
+        path = meshnet.channel(PROFILE, snr_db=0.0)
+        rx = meshnet.ofdm_receiver(PROFILE)
+        tb.connect(source, path, rx)
+        tb.run()
+        self.assertEqual(rx.counters()["headers_ok"], 0)
+        self.assertEqual(rx.counters()["frames_ok"], 0)
+        self.assertGreater(rx.counters()["samples"], 99000)
+
+
+class Transmitter(gr_unittest.TestCase):
+    def test_tags_bracket_each_burst(self):
+        samples, tags, reports, counters = render(
+            [make_pdu(b"a" * 50, id=7, at=(3, 0.25)), make_pdu(b"b" * 80, mode="16qam-1/2")], gap=500
+        )
+        starts = [o for o, _ in tags_named(tags, "tx_sob")]
+        ends = [o for o, _ in tags_named(tags, "tx_eob")]
+        self.assertEqual(len(starts), 2)
+        self.assertEqual(len(ends), 2)
+        self.assertEqual(starts[0], 500)
+        self.assertEqual(starts[1], ends[0] + 1 + 500)
+        self.assertEqual(len(samples), ends[1] + 1 + 500)
+        self.assertTrue(numpy.all(samples[ends[0] + 1 : starts[1]] == 0))
+        for start, end in zip(starts, ends):
+            self.assertAlmostEqual(numpy.sqrt(numpy.mean(numpy.abs(samples[start : end + 1]) ** 2)), 0.25, delta=0.05)
+        (when,) = tags_named(tags, "tx_time")
+        self.assertEqual(when[0], starts[0])
+        self.assertEqual(pmt.to_uint64(pmt.tuple_ref(when[1], 0)), 3)
+        self.assertAlmostEqual(pmt.to_double(pmt.tuple_ref(when[1], 1)), 0.25, places=9)
+        self.assertEqual([r["outcome"] for r in reports], ["sent", "sent"])
+        self.assertEqual(reports[0]["id"], 7)
+        length = ends[0] + 1 - starts[0]
+        self.assertAlmostEqual(sum(reports[0]["end"]), 3.25 + length / 250e3, places=8)
+        self.assertEqual(counters["bursts_sent"], 2)
+        self.assertEqual(counters["samples_sent"], length + ends[1] + 1 - starts[1])
+
+    def test_length_tag_in_place_of_sob_and_eob(self):
+        samples, tags, _, _ = render([make_pdu(b"a" * 50)], length_tag="packet_len")
+        ((offset, value),) = tags_named(tags, "packet_len")
+        self.assertEqual(offset, 0)
+        self.assertEqual(pmt.to_long(value), len(samples))
+        self.assertEqual(tags_named(tags, "tx_sob") + tags_named(tags, "tx_eob"), [])
+
+    def test_zeros_place_a_burst_at_its_sample(self):
+        samples, tags, reports, _ = render(
+            [make_pdu(b"x" * 30, at=(0, 0.02), id=1), make_pdu(b"y" * 30, at=0.021, id=2), make_pdu(b"z" * 30, at=0.06, id=3)],
+            idle="zeros",
+        )
+        self.assertEqual([o for o, _ in tags_named(tags, "tx_sob")], [5000, 15000])
+        self.assertTrue(numpy.all(samples[:5000] == 0))
+        self.assertNotEqual(samples[5000], 0)
+        outcomes = [(r["id"], r["outcome"]) for r in reports]
+        self.assertEqual(outcomes, [(1, "sent"), (2, "late"), (3, "sent")])
+
+    def test_clocked_stream_goes_as_far_as_it_may(self):
+        samples, tags, reports, _ = render(
+            [
+                make_pdu(b"", clock=(0, 0.010)),
+                make_pdu(b"x" * 30, at=(0, 0.008), id=1),
+                make_pdu(b"", clock=(0, 0.005)),  # a clock that goes back changes nothing
+                make_pdu(b"", clock=(0, 0.100)),
+            ],
+            idle="clocked",
+        )
+        self.assertEqual([o for o, _ in tags_named(tags, "tx_sob")], [2000])
+        self.assertEqual([r["outcome"] for r in reports], ["sent"])
+
+    def test_clocked_stream_waits_without_a_clock(self):
+        samples, _, reports, counters = render([make_pdu(b"x" * 30)], idle="clocked")
+        self.assertEqual(len(samples), 0)
+        self.assertEqual(counters["bursts_sent"], 0)
+
+    def test_what_cannot_be_sent_is_refused_and_the_rest_goes_on(self):
+        bad = [
+            pmt.PMT_T,
+            pmt.intern("text"),
+            pmt.from_double(1.0),
+            pmt.cons(pmt.make_dict(), pmt.init_f32vector(2, [1.0, 2.0])),
+            pmt.cons(pmt.from_long(3), pmt.init_u8vector(2, [1, 2])),
+            pmt.cons(pmt.list2(pmt.from_long(1), pmt.from_long(2)), pmt.init_u8vector(0, [])),
+            make_pdu(b""),
+            make_pdu(b"x" * 24577),
+            make_pdu(b"x", mode="qpsk-9/9"),
+            make_pdu(b"x", mode=3),
+            make_pdu(b"x", at="soon"),
+            make_pdu(b"x", at=-1.0),
+            make_pdu(b"x", at=float("nan")),
+            make_pdu(b"x", at=(1e30, 0.0)),
+            make_pdu(b"x", at=(1, 2, 3)),
+        ]
+        samples, tags, reports, counters = render(bad + [make_pdu(b"good")])
+        self.assertEqual([r["outcome"] for r in reports], ["refused"] * len(bad) + ["sent"])
+        self.assertEqual(counters["pdus_refused"], len(bad))
+        self.assertTrue(all(r["reason"] for r in reports[:-1]))
+        self.assertEqual(len(tags_named(tags, "tx_sob")), 1)
+
+    def test_mode_can_be_changed(self):
+        tx = meshnet.ofdm_transmitter(PROFILE)
+        tx.set_mode("64qam-3/4")
+        self.assertEqual(tx.mode(), "64qam-3/4")
+        with self.assertRaises(ValueError):
+            tx.set_mode("64qam")
+        self.assertEqual(tx.mode(), "64qam-3/4")
+
+
+class Time(gr_unittest.TestCase):
+    def test_rx_time_moves_the_clock_of_frames(self):
+        samples, _, _, _ = render([make_pdu(b"q" * 40), make_pdu(b"r" * 40)], gap=3000)
+        length = (len(samples) - 9000) // 2
+        jump = 3000 + length + 1500  # in the gap between the two frames
+        noise = numpy.random.default_rng(1).normal(scale=1e-3, size=(2, len(samples)))
+        samples = samples + noise[0] + 1j * noise[1]
+        tags = []
+        for offset, when in ((0, (100, 0.5)), (jump, (200, 0.0))):
+            tag = gr.tag_t()
+            tag.offset = offset
+            tag.key = pmt.intern("rx_time")
+            tag.value = pmt.make_tuple(pmt.from_uint64(when[0]), pmt.from_double(when[1]))
+            tags.append(tag)
+        tb = gr.top_block()
+        source = blocks.vector_source_c(samples.tolist(), False, 1, tags)
+        rx = meshnet.ofdm_receiver(PROFILE)
+        debug, events = blocks.message_debug(), blocks.message_debug()
+        tb.connect(source, rx)
+        tb.msg_connect(rx, "pdus", debug, "store")
+        tb.msg_connect(rx, "events", events, "store")
+        tb.run()
+        got = received(debug)
+        self.assertEqual(len(got), 2)
+        self.assertAlmostEqual(sum(got[0][0]["time"]), 100.5 + 3000 / 250e3, delta=4e-6)
+        self.assertAlmostEqual(sum(got[1][0]["time"]), 200.0 + 1500 / 250e3, delta=4e-6)
+        ticks = [m for m, p in received(events) if not p]
+        self.assertEqual([t["sample_index"] for t in ticks], list(range(250, len(samples) + 1, 250)))
+        self.assertTrue(any(t["busy"] for t in ticks))
+
+
+class Parameters(gr_unittest.TestCase):
+    def refused(self, word, make, *args, **kwargs):
+        with self.assertRaises(ValueError) as caught:
+            make(*args, **kwargs)
+        self.assertIn(word, str(caught.exception))
+
+    def test_what_is_wrong_and_what_would_be_right(self):
+        self.refused('no profile "3M"; there are 125k', meshnet.ofdm_transmitter, "3M")
+        self.refused("64qam-3/4", meshnet.ofdm_transmitter, PROFILE, "bpsk")
+        self.refused("none, zeros or clocked", meshnet.ofdm_transmitter, PROFILE, idle="silence")
+        self.refused("gap", meshnet.ofdm_transmitter, PROFILE, gap=2000000000)
+        self.refused('no profile ""', meshnet.ofdm_receiver, "")
+        self.refused("max_iterations", meshnet.ofdm_receiver, PROFILE, max_iterations=0)
+        self.refused("max_iterations", meshnet.ofdm_receiver, PROFILE, max_iterations=101)
+        self.refused("fog", meshnet.channel, PROFILE, "fog")
+        self.refused("snr_db", meshnet.channel, PROFILE, snr_db=float("nan"))
+        self.refused("cfo_hz", meshnet.channel, PROFILE, cfo_hz=200e3)
+        self.refused("sfo_ppm", meshnet.channel, PROFILE, sfo_ppm=1001.0)
+        self.refused("delay_s", meshnet.channel, PROFILE, delay_s=-0.1)
+
+
+class ChannelSettings(gr_unittest.TestCase):
+    def through(self, path, count=50000):
+        tb = gr.top_block()
+        sink = blocks.vector_sink_c()
+        tb.connect(blocks.vector_source_c([0j] * count), path, sink)
+        tb.run()
+        return numpy.array(sink.data())
+
+    def power_db(self, samples):
+        return 10 * numpy.log10(numpy.mean(numpy.abs(samples[1000:]) ** 2))
+
+    def test_snr_sets_the_noise(self):
+        # SNR s in 13/16 of the sampled band for a signal of rms 0.25
+        for snr_db in (0.0, 20.0):
+            noise = self.power_db(self.through(meshnet.channel(PROFILE, snr_db=snr_db)))
+            self.assertAlmostEqual(noise, 20 * numpy.log10(0.25) - snr_db - 10 * numpy.log10(52 / 64), delta=0.2)
+
+    def test_setters_take_effect_and_refuse_what_is_wrong(self):
+        path = meshnet.channel(PROFILE, snr_db=0.0)
+        path.set_snr_db(30.0)
+        path.set_cfo_hz(100.0)
+        path.set_sfo_ppm(1.0)
+        path.set_delay_s(0.001)
+        path.set_seed(4)
+        path.set_model("awgn")
+        with self.assertRaises(ValueError):
+            path.set_model("fog")
+        with self.assertRaises(ValueError):
+            path.set_cfo_hz(1e9)
+        self.assertEqual(path.snr_db(), 30.0)
+        self.assertEqual(path.cfo_hz(), 100.0)
+        noise = self.power_db(self.through(path))
+        self.assertAlmostEqual(noise, 20 * numpy.log10(0.25) - 30.0 - 10 * numpy.log10(52 / 64), delta=0.2)
+
+    def test_same_seed_same_samples(self):
+        one = self.through(meshnet.channel(PROFILE, seed=6), 5000)
+        two = self.through(meshnet.channel(PROFILE, seed=6), 5000)
+        other = self.through(meshnet.channel(PROFILE, seed=7), 5000)
+        self.assertTrue(numpy.array_equal(one, two))
+        self.assertFalse(numpy.array_equal(one, other))
+
+    def test_models_are_explained(self):
+        lines = meshnet.channel.models().splitlines()
+        self.assertGreater(len(lines), 10)
+        for line in lines:
+            name, what = line.split("\t")
+            self.assertTrue(what)
+            meshnet.channel(PROFILE, name)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
