@@ -62,7 +62,7 @@ void Contention::on_header(Instant now, std::uint32_t sender, std::uint32_t gran
 // is free again.
 void Contention::defer() {
     if (wanted_ && slots_left_ == 0) {
-        slots_left_ = random_.below(window_);
+        slots_left_ = draw();
     }
 }
 
@@ -87,12 +87,17 @@ void Contention::request(Instant now, unsigned extra_slots) {
         counted_from_ = now;
         return;
     }
-    slots_left_ = random_.below(window_) + extra_slots;
+    slots_left_ = draw() + extra_slots;
     counted_from_ = kLongAgo;
 }
 
-void Contention::failed() noexcept {
-    window_ = std::min(window_ * 2, config_.window_max);
+void Contention::expect(std::size_t others) noexcept {
+    expected_ = static_cast<unsigned>(std::min<std::size_t>(others, config_.window_max));
+}
+
+std::uint64_t Contention::draw() {
+    const unsigned least = std::clamp(2 * expected_, config_.window_min, config_.window_max);
+    return random_.below(std::min<std::uint64_t>(std::uint64_t{least} << failures_, config_.window_max));
 }
 
 std::optional<Instant> Contention::ready_at() const noexcept {

@@ -46,12 +46,14 @@ public:
     void request(Instant now, unsigned extra_slots);
     /// Nothing to send any more.
     void cancel() noexcept { wanted_ = false; }
+    /// How many others are likely to want the channel: the smallest window leaves about two slots to each.
+    void expect(std::size_t others) noexcept;
     /// The attempt was answered, or needed no answer: next time starts from the smallest window.
-    void succeeded() noexcept { window_ = config_.window_min; }
+    void succeeded() noexcept { failures_ = 0; }
     /// The attempt was not answered: the window doubles.
-    void failed() noexcept;
+    void failed() noexcept { failures_ += failures_ < 8 ? 1U : 0U; }
     /// True after an attempt that failed.
-    [[nodiscard]] bool contended() const noexcept { return window_ > config_.window_min; }
+    [[nodiscard]] bool contended() const noexcept { return failures_ > 0; }
 
     /// When to send if nothing happens before; nothing while the carrier is busy or nothing was requested.
     [[nodiscard]] std::optional<Instant> ready_at() const noexcept;
@@ -66,13 +68,15 @@ private:
     [[nodiscard]] Instant idle_from() const noexcept;
     void consume(Instant now) noexcept;
     void defer();
+    [[nodiscard]] std::uint64_t draw();
 
     Config config_;
     RandomSource& random_;
     bool busy_ = false;
     bool header_read_ = false;  // in the present or last busy period
     bool wanted_ = false;
-    unsigned window_ = 4;
+    unsigned failures_ = 0;
+    unsigned expected_ = 0;
     std::uint64_t slots_left_ = 0;
     Instant busy_since_{};
     Instant idle_since_ = kLongAgo;

@@ -83,6 +83,11 @@ void Mac::Impl::refresh(Instant now) {
         return;
     }
     if (has_work(now)) {
+        std::size_t others = 0;
+        for (const auto& [id, n] : table) {
+            others += n.has_backlog(now) ? 1U : 0U;
+        }
+        contention.expect(others + 1);
         contention.request(now, extra_slots(now));
     } else {
         contention.cancel();

@@ -15,7 +15,7 @@ constexpr Duration kWithBroadcast = 60ms;         // a burst slowed down for a b
 constexpr std::size_t kAnswerBytes = 200;         // header, acknowledgement and a little more
 constexpr std::size_t kUnannouncedBytes = 2'000;  // room in an answer for what has come up since
 constexpr unsigned kAsk = 2;                      // times to ask after a long burst without an answer
-constexpr unsigned kRobustEvery = 4;              // hellos: one in so many goes alone in the most robust mode
+constexpr unsigned kRobustEvery = 8;              // hellos: one in so many goes alone in the most robust mode
 
 }  // namespace
 
@@ -371,8 +371,8 @@ std::optional<TxRequest> Mac::Impl::build(Instant now, const std::optional<Invit
     if (now >= hello_at || robust_alone) {
         add_hello(now, draft);
     }
-    const bool asking =
-        primary != nullptr && (primary->ask > 0 || (by && by->retake) || (!by && needs_request(now, draft, *primary)));
+    const bool asking = primary != nullptr && (primary->ask > 0 || primary->silences > 0 || (by && by->retake) ||
+                                               (!by && needs_request(now, draft, *primary)));
     if (asking) {
         draft.budget = std::min(draft.budget, kRequestBytes);
     }

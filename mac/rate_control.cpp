@@ -10,7 +10,9 @@ constexpr double kSpread = 2.5;  // dB the margin may sink below its start: the 
 constexpr double kMostMargin = 8.0;        // dB
 constexpr double kControlMargin = 2.0;     // dB, more than data
 constexpr std::uint64_t kRemembered = 64;  // fates
-constexpr double kBad = 0.3;               // loss that is worth a more robust mode if that cures it
+constexpr double kSure = 4.0;
+constexpr double kCured = 0.1;
+constexpr double kBad = 0.3;  // loss that is worth a more robust mode if that cures it
 }  // namespace
 
 RateControl::RateControl(const PhyModel& phy, double margin_db, std::optional<ModeIndex> fixed)
@@ -33,6 +35,10 @@ bool RateControl::fresh(const Memory& m) const noexcept {
     return m.at != 0 && fates_ - m.at < kRemembered;
 }
 
+bool RateControl::sure(const Memory& m) const noexcept {
+    return fresh(m) && m.weight >= kSure;
+}
+
 void RateControl::on_fate(ModeIndex mode, std::size_t sent, std::size_t lost) {
     if (sent == 0 || mode >= memory_.size()) {
         return;
@@ -43,15 +49,17 @@ void RateControl::on_fate(ModeIndex mode, std::size_t sent, std::size_t lost) {
     const double weight = std::min(1.0, static_cast<double>(sent) / 8.0);
     loss_ += (share - loss_) * 0.2 * weight;
     Memory& here = memory_[mode];
-    here.loss = fresh(here) ? here.loss + (share - here.loss) * 0.4 * weight : share * weight;
-    here.at = fates_;
-    if (share < 0.02) {
-        margin_db_ = std::max(start_margin_db_ - kSpread, margin_db_ - 0.04 * weight);
+    if (!fresh(here)) {
+        here = Memory{};
     }
+    here.weight += weight;
+    here.loss += (share - here.loss) * std::max(0.15 * weight, weight / here.weight);
+    here.at = fates_;
+    margin_db_ = std::max(start_margin_db_ - kSpread, margin_db_ - (share < 0.02 ? 0.04 : 0.01) * weight);
     // A faster mode lost much and this one does not: the report promised what it could not keep.
     for (std::size_t i = mode + std::size_t{1}; i < memory_.size(); ++i) {
         Memory& faster = memory_[i];
-        if (fresh(faster) && faster.loss > kBad && here.loss < faster.loss / 2) {
+        if (sure(here) && sure(faster) && faster.loss > kBad && here.loss < kCured) {
             const double needed = static_cast<double>(last_report_db_) -
                                   static_cast<double>(phy_->required_snr_db(static_cast<ModeIndex>(i))) + 0.5;
             margin_db_ = std::min({std::max(margin_db_, needed), margin_db_ + 1.0, kMostMargin});
@@ -80,7 +88,9 @@ void RateControl::choose() {
         return;
     }
     const auto goodput = [&](std::size_t i) {
-        const double loss = fresh(memory_[i]) ? memory_[i].loss : 0.0;
+        // What is known of little weighs little against the hope that it was chance.
+        const Memory& m = memory_[i];
+        const double loss = fresh(m) ? m.loss * m.weight / (m.weight + 0.5) : 0.0;
         return phy_->payload_rate_bps(static_cast<ModeIndex>(i)) * (1.0 - std::min(loss, 0.99));
     };
     const double fallback = silences_ > 1 ? std::min(30.0, 3.0 * (silences_ - 1)) : 0.0;

@@ -42,10 +42,12 @@ public:
 private:
     struct Memory {
         double loss = 0.0;
+        double weight = 0.0;   // of what it rests on, in bursts of many fragments
         std::uint64_t at = 0;  // counted in fates; 0: nothing known
     };
     void choose();
     [[nodiscard]] bool fresh(const Memory& m) const noexcept;
+    [[nodiscard]] bool sure(const Memory& m) const noexcept;
 
     const PhyModel* phy_;
     double start_margin_db_;

@@ -85,7 +85,7 @@ TEST(MacNetwork, LossesCostTheirShareAndNothingElse) {
     struct Case {
         double block, frame, least;
     };
-    for (const Case c : {Case{0.1, 0.0, 0.55}, Case{0.3, 0.0, 0.35}, Case{0.0, 0.1, 0.5}, Case{0.0, 0.3, 0.2}}) {
+    for (const Case c : {Case{0.1, 0.0, 0.55}, Case{0.3, 0.0, 0.2}, Case{0.0, 0.1, 0.5}, Case{0.0, 0.3, 0.2}}) {
         auto m = make_pair(31, 14.0F);
         Flow flow(m, 0, 1, 1, {});
         run_for(m, 4s);
