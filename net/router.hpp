@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Packets <-> destinations over many links, encrypted, priced and paid on delivery: the public face of the network layer.
+// Packets <-> destinations over many links, encrypted, priced and paid on delivery: the public face of the network
+// layer.
 //
-//     TUN packets -> [Router] -> sealed link frames -> mac          mac frames -> [Router] -> TUN packets, ledger batches
+//     TUN packets -> [Router] -> sealed link frames -> mac          mac frames -> [Router] -> TUN packets, ledger
+//     batches
 //
-// Single-threaded, no clock, no socket, no file, no log. Persist before reveal: what must be on disk before the world may
-// see it is polled as a LedgerBatch; whatever depends on it leaves only after on_persisted().
-// Spec: docs/spec/net.md, docs/spec/payment.md.
+// Single-threaded, no clock, no socket, no file, no log. Persist before reveal: what must be on disk before the world
+// may see it is polled as a LedgerBatch; whatever depends on it leaves only after on_persisted(). Spec:
+// docs/spec/net.md, docs/spec/payment.md.
 #pragma once
 
 #include <array>
@@ -58,10 +60,10 @@ struct NeighborView {
     Address address{};
     bool session_up = false;
     LinkQuality quality;
-    std::int64_t balance_msat = 0;         ///< > 0: the neighbour owes us
-    std::uint64_t unresolved_bytes = 0;    ///< forwarded for it and not yet resolved by a receipt
+    std::int64_t balance_msat = 0;       ///< > 0: the neighbour owes us
+    std::uint64_t unresolved_bytes = 0;  ///< forwarded for it and not yet resolved by a receipt
     std::uint64_t window_bytes = 0;
-    std::string state;                     ///< "open", "soft", "paused", "closed"
+    std::string state;  ///< "open", "soft", "paused", "closed"
 };
 struct RouteView {
     NodeId destination{};
@@ -90,23 +92,34 @@ struct RouterCounters {
     std::uint64_t dropped_no_route = 0, dropped_queue_full = 0, dropped_hop_limit = 0, dropped_malformed = 0;
     std::uint64_t dropped_auth = 0, dropped_replay = 0, dropped_window = 0;
     std::uint64_t handshakes = 0, words_sent = 0, words_accepted = 0, words_refused = 0;
+    std::uint64_t handshakes_refused = 0;  ///< genuine, but not of the closed fleet, or not the station it came from
+    std::uint64_t handshakes_limited = 0;  ///< over the limit of unauthenticated messages
+    std::uint64_t dropped_old = 0;         ///< waited longer than 1.5 s for the link
+    std::uint64_t flows_opened = 0, flows_refused = 0, flow_errors = 0;
+    std::uint64_t statements_accepted = 0, statements_refused = 0;
+    std::uint64_t balances_accepted = 0, balances_refused = 0;
+    std::uint64_t probes_sent = 0;
+    std::uint64_t control_bytes_sent = 0, data_bytes_sent = 0;  ///< sealed, by kind of frame
 };
 
 class Router {
 public:
     struct Config {
-        Identity identity;                        ///< keys of this node (net/node_id.hpp)
-        std::uint64_t price_msat_per_mib = 1'000; ///< what we ask for carrying a MiB one hop
+        Identity identity;                               ///< keys of this node (net/node_id.hpp)
+        std::uint64_t price_msat_per_mib = 1'000;        ///< what we ask for carrying a MiB one hop
         std::uint64_t max_price_msat_per_mib = 100'000;  ///< what our own flows pay at most, all hops together
-        std::uint32_t unit_bytes = 16'384;        ///< payload per delivery word, 1024..65536
+        std::uint32_t unit_bytes = 16'384;               ///< payload per delivery word, 1024..65536
         std::uint64_t initial_window_bytes = 262'144;    ///< credit of a neighbour before it has settled anything
         std::uint64_t max_window_bytes = 16'777'216;
-        std::vector<NodeId> closed_fleet;         ///< if not empty: only these may be neighbours
-        bool pay = true;                          ///< false: our own flows are not paid and relays that ask a price refuse them
-        std::size_t mtu = 1'400;                  ///< IP packet bytes, 1280..1500
+        std::vector<NodeId> closed_fleet;  ///< if not empty: only these may be neighbours
+        bool pay = true;          ///< false: our own flows are not paid and relays that ask a price refuse them
+        std::size_t mtu = 1'400;  ///< IP packet bytes, 1280..1500
+        std::uint32_t rekey_after_frames = 1U << 20;  ///< 16..2^31: a link's keys change after so many frames
+        Duration update_interval = 4s;                ///< of routes to each neighbour, 100 ms..60 s
     };
 
-    /// Throws std::invalid_argument, naming the field, if `config` is out of range. `restored` is what the ledger holds.
+    /// Throws std::invalid_argument, naming the field, if `config` is out of range. `restored` is what the ledger
+    /// holds.
     Router(Config config, RandomSource& random, const LedgerState& restored);
     ~Router();
     Router(const Router&) = delete;
@@ -122,11 +135,12 @@ public:
     void on_timeout(Instant now);                                 ///< harmless if early or repeated
 
     // What to do: poll until empty after any call above.
-    /// The next frame for `to` (or kBroadcast) that fits `max_bytes`; packets waiting are bundled into one frame when polled.
+    /// The next frame for `to` (or kBroadcast) that fits `max_bytes`; packets waiting are bundled into one frame when
+    /// polled.
     [[nodiscard]] std::optional<OutFrame> poll_transmit(Instant now, NeighborId to, std::size_t max_bytes);
     /// Neighbours (and kBroadcast) for which something waits, by priority of what waits.
     [[nodiscard]] std::vector<NeighborId> pending() const;
-    [[nodiscard]] std::optional<Bytes> poll_packet();             ///< an IP packet for our own host
+    [[nodiscard]] std::optional<Bytes> poll_packet();  ///< an IP packet for our own host
     [[nodiscard]] std::optional<LedgerBatch> poll_persist(Instant now);
     [[nodiscard]] std::optional<Instant> next_timeout() const;
 
@@ -140,6 +154,7 @@ public:
     [[nodiscard]] const Address& address() const;
 
 private:
+    friend struct RouterTestAccess;  // tests/net: looks inside, feeds plaintext past the encryption
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+#include "net/flow.hpp"
+
+namespace meshnet::net {
+
+namespace {
+constexpr std::uint8_t kRowVersion = 1;
+}
+
+NeighborId link_of(const NodeId& id) noexcept {
+    return ByteReader(id).u32();
+}
+
+LedgerRow flow_row(const Flow& f) {
+    LedgerRow row;
+    row.table = LedgerRow::Table::kFlow;
+    row.key.assign(f.id.begin(), f.id.end());
+    ByteWriter w(row.value);
+    w.u8(kRowVersion);
+    w.u8(static_cast<std::uint8_t>(f.role));
+    w.u8(static_cast<std::uint8_t>(f.flow_class));
+    w.u8(f.payer_is_destination ? 1 : 0);
+    w.bytes(f.source);
+    w.bytes(f.destination);
+    w.bytes(f.prev_id);
+    w.bytes(f.next_id);
+    w.u32(f.label_in);
+    w.u32(f.label_out);
+    w.u32(f.unit_bytes);
+    w.u32(f.max_units);
+    w.u32(f.total_price);
+    w.u32(f.claim_price);
+    w.u32(f.pay_price);
+    w.bytes(f.destination_key);
+    w.u32(f.word_index);
+    w.bytes(f.word);
+    w.u64(f.best.bytes);
+    w.u32(f.best.sequence);
+    w.u8(f.best.is_statement ? 1 : 0);
+    w.u32(f.best.index);
+    w.bytes(f.best.word);
+    w.bytes(f.best.signature);
+    w.u64(f.upstream_acked);
+    w.u64(f.limit_bytes);
+    return row;
+}
+
+std::optional<Flow> flow_from_row(const LedgerRow& row) {
+    ByteReader key(row.key);
+    ByteReader r(row.value);
+    Flow f;
+    f.id = key.array<16>();
+    const std::uint8_t version = r.u8();
+    const std::uint8_t role = r.u8();
+    const std::uint8_t flow_class = r.u8();
+    f.payer_is_destination = r.u8() != 0;
+    f.source = r.array<32>();
+    f.destination = r.array<32>();
+    f.prev_id = r.array<32>();
+    f.next_id = r.array<32>();
+    f.label_in = r.u32();
+    f.label_out = r.u32();
+    f.unit_bytes = r.u32();
+    f.max_units = r.u32();
+    f.total_price = r.u32();
+    f.claim_price = r.u32();
+    f.pay_price = r.u32();
+    f.destination_key = r.array<32>();
+    f.word_index = r.u32();
+    f.word = r.array<16>();
+    f.best.bytes = r.u64();
+    f.best.sequence = r.u32();
+    f.best.is_statement = r.u8() != 0;
+    f.best.index = r.u32();
+    f.best.word = r.array<16>();
+    f.best.signature = r.array<64>();
+    f.upstream_acked = r.u64();
+    f.limit_bytes = r.u64();
+    if (!key.complete() || !r.complete() || version != kRowVersion || role > 2 || flow_class > 1 ||
+        f.unit_bytes < 1024 || f.unit_bytes > 65'536 || f.max_units == 0 || f.max_units > 65'536) {
+        return std::nullopt;
+    }
+    f.role = static_cast<FlowRole>(role);
+    f.flow_class = static_cast<FlowClass>(flow_class);
+    f.durable = f.best;
+    f.prev = link_of(f.prev_id);
+    f.next = link_of(f.next_id);
+    return f;
+}
+
+}  // namespace meshnet::net

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// One flow as one node knows it, and its durable row.
+//
+// Packets run source -> destination, receipts the other way. `prev` and `next` are named along the packets; either may
+// be the side that pays. Prices per link are fixed for the life of the flow. Spec: docs/spec/payment.md, "Flows".
+#pragma once
+
+#include <deque>
+#include <optional>
+
+#include "core/time.hpp"
+#include "net/link_peer.hpp"
+#include "net/packet_format.hpp"
+#include "net/payment/hash_chain.hpp"
+#include "net/payment/ledger.hpp"
+#include "net/replay_window.hpp"
+
+namespace meshnet::net {
+
+enum class FlowRole : std::uint8_t { kSource = 0, kRelay = 1, kDestination = 2 };
+
+/// Proof by the destination that `bytes` arrived: a word of its chain, or its signature.
+struct Evidence {
+    std::uint64_t bytes = 0;
+    std::uint32_t sequence = 0;  ///< highest that arrived (or is known lost)
+    bool is_statement = false;
+    std::uint32_t index = 0;  ///< of `word`
+    Word word{};
+    Signature signature{};
+};
+
+struct Flow {
+    // Durable.
+    FlowId id{};
+    FlowRole role{};
+    FlowClass flow_class{};
+    bool payer_is_destination = false;
+    NodeId source{}, destination{};
+    NodeId prev_id{}, next_id{};                ///< zero where there is none
+    std::uint32_t label_in = 0, label_out = 0;  ///< what prev writes to us; what we write to next
+    std::uint32_t unit_bytes = 0, max_units = 0;
+    std::uint32_t total_price = 0;  ///< msat per MiB of all relays; 0: nothing to pay, no receipts
+    std::uint32_t claim_price = 0;  ///< from the side that pays, to us
+    std::uint32_t pay_price = 0;    ///< from us, to the other side
+    Key32 destination_key{};        ///< signs statements
+    std::uint32_t word_index = 0;
+    Word word{};                       ///< newest verified word, w_word_index
+    Evidence best;                     ///< newest booked
+    std::uint64_t upstream_acked = 0;  ///< prev has booked and stored this much
+    std::uint64_t limit_bytes = 0;     ///< never more can have been passed on, even counting what a crash forgot
+
+    // Not durable.
+    NeighborId prev = 0, next = 0;
+    bool installing = false;         ///< accepted, not yet on disk: no packet may use it
+    bool broken = false;             ///< no longer for packets; receipts are still settled
+    Evidence durable;                ///< newest evidence that is on disk: may be shown to others
+    std::uint64_t passed_bytes = 0;  ///< handed on (source: sealed) since start
+    std::uint32_t highest_sequence = 0;
+    struct Mark {
+        std::uint32_t sequence = 0;
+        std::uint64_t passed = 0;
+    };
+    std::deque<Mark> marks;  ///< passed and not resolved
+    std::uint64_t resolved_bytes = 0;
+    std::uint64_t counted_unresolved = 0;  ///< our part in the paying neighbour's sum
+    bool probe_from_upstream = false;
+    std::optional<Instant> probe_at;
+    Duration probe_interval{};
+    std::optional<Instant> receipt_at;  ///< repeat the newest receipt if not acknowledged
+    Duration receipt_interval{};
+    Instant last_used{};
+    std::optional<Instant> timer;      ///< where it stands in the router's timer set
+    std::optional<FlowAccept> accept;  ///< relay: to pass on once durable; destination: to repeat
+
+    // Ends only.
+    std::optional<Key32> key;           ///< end to end
+    std::uint32_t next_sequence = 0;    ///< source
+    ReplayWindow replay;                ///< destination
+    HashChain chain;                    ///< destination
+    std::uint64_t delivered_bytes = 0;  ///< destination
+    std::optional<Instant> word_at;     ///< destination: not before this, so that receipts are not too many
+    std::optional<Instant> idle_at;     ///< destination: state the exact sum if nothing comes until then
+
+    /// The neighbour that pays us, or would; zero at the end that pays.
+    [[nodiscard]] NeighborId claims_from() const noexcept { return payer_is_destination ? next : prev; }
+    [[nodiscard]] const NodeId& claims_from_id() const noexcept { return payer_is_destination ? next_id : prev_id; }
+    [[nodiscard]] const NodeId& pays_to_id() const noexcept { return payer_is_destination ? prev_id : next_id; }
+    [[nodiscard]] bool paid() const noexcept { return total_price > 0; }
+};
+
+/// The durable part as a row of table kFlow.
+[[nodiscard]] LedgerRow flow_row(const Flow& flow);
+/// The flow of a row; nothing if it is not one of ours. `prev`, `next` are set from the ids.
+[[nodiscard]] std::optional<Flow> flow_from_row(const LedgerRow& row);
+
+/// The link number of a node: first four bytes of its id, 0 for no node.
+[[nodiscard]] NeighborId link_of(const NodeId& id) noexcept;
+
+}  // namespace meshnet::net

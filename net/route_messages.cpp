@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "net/route_messages.hpp"
+
+namespace meshnet::net {
+
+namespace {
+constexpr std::uint8_t kHasSignature = 1;
+constexpr std::uint8_t kHasCertificate = 2;
+
+Bytes begin(MessageType type) {
+    Bytes out;
+    out.reserve(512);
+    out.push_back(static_cast<std::uint8_t>(type));
+    return out;
+}
+}  // namespace
+
+Bytes RouteUpdate::signed_part(const NodeId& destination, std::uint16_t seqno, std::uint32_t serial) {
+    Bytes out;
+    out.reserve(512);
+    ByteWriter w(out);
+    w.bytes(destination);
+    w.u16(seqno);
+    w.u32(serial);
+    return out;
+}
+
+Bytes RouteUpdate::encode() const {
+    Bytes out = begin(MessageType::kUpdate);
+    ByteWriter w(out);
+    w.u8(static_cast<std::uint8_t>((signature ? kHasSignature : 0) | (certificate ? kHasCertificate : 0)));
+    w.bytes(destination);
+    w.u16(seqno);
+    w.u32(airtime_us_per_kib);
+    w.u32(price_msat_per_mib);
+    w.u16(delay_ms);
+    w.u8(hops);
+    w.u32(serial);
+    if (signature) w.bytes(*signature);
+    if (certificate) certificate->encode(out);
+    return out;
+}
+
+std::optional<RouteUpdate> RouteUpdate::decode(ByteView body) {
+    ByteReader r(body);
+    RouteUpdate m;
+    const std::uint8_t flags = r.u8();
+    m.destination = r.array<32>();
+    m.seqno = r.u16();
+    m.airtime_us_per_kib = r.u32();
+    m.price_msat_per_mib = r.u32();
+    m.delay_ms = r.u16();
+    m.hops = r.u8();
+    m.serial = r.u32();
+    if ((flags & kHasSignature) != 0) m.signature = r.array<64>();
+    if ((flags & kHasCertificate) != 0) {
+        m.certificate = Certificate::parse(r.bytes(Certificate::kBytes));
+        if (!m.certificate) {
+            return std::nullopt;
+        }
+    }
+    if (!r.complete() || flags > (kHasSignature | kHasCertificate)) {
+        return std::nullopt;
+    }
+    return m;
+}
+
+Bytes RouteRequest::encode() const {
+    Bytes out = begin(MessageType::kRouteRequest);
+    ByteWriter(out).bytes(destination);
+    return out;
+}
+
+std::optional<RouteRequest> RouteRequest::decode(ByteView body) {
+    ByteReader r(body);
+    const RouteRequest m{r.array<32>()};
+    return r.complete() ? std::optional(m) : std::nullopt;
+}
+
+Bytes SeqnoRequest::encode() const {
+    Bytes out = begin(MessageType::kSeqnoRequest);
+    ByteWriter w(out);
+    w.bytes(destination);
+    w.u16(seqno);
+    w.u8(hops_left);
+    return out;
+}
+
+std::optional<SeqnoRequest> SeqnoRequest::decode(ByteView body) {
+    ByteReader r(body);
+    SeqnoRequest m;
+    m.destination = r.array<32>();
+    m.seqno = r.u16();
+    m.hops_left = r.u8();
+    return r.complete() && m.hops_left <= kMaxHops ? std::optional(m) : std::nullopt;
+}
+
+}  // namespace meshnet::net

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// Routing messages, inside the link's encryption, one neighbour at a time.
+// Spec: docs/spec/net.md, "Routing". Source of the rules: RFC 8966 (Babel).
+#pragma once
+
+#include <optional>
+
+#include "net/certificate.hpp"
+#include "net/packet_format.hpp"
+
+namespace meshnet::net {
+
+inline constexpr std::uint32_t kUnreachable = 0xFFFF'FFFF;
+
+/// One destination as a neighbour sees it. `airtime_us_per_kib` = kUnreachable: retraction, nothing else counts.
+struct RouteUpdate {
+    NodeId destination{};
+    std::uint16_t seqno = 0;
+    std::uint32_t airtime_us_per_kib = 0;
+    std::uint32_t price_msat_per_mib = 0;
+    std::uint16_t delay_ms = 0;
+    std::uint8_t hops = 0;
+    std::uint32_t serial = 0;            ///< of the destination's certificate
+    std::optional<Signature> signature;  ///< the destination's, over (destination, seqno, serial); left out if known
+    std::optional<Certificate> certificate;  ///< parsed, not verified
+
+    [[nodiscard]] Bytes encode() const;
+    [[nodiscard]] static std::optional<RouteUpdate> decode(ByteView body);
+    [[nodiscard]] static Bytes signed_part(const NodeId& destination, std::uint16_t seqno, std::uint32_t serial);
+};
+
+/// "Tell me your route to this destination, with signature and certificate."
+struct RouteRequest {
+    NodeId destination{};
+    [[nodiscard]] Bytes encode() const;
+    [[nodiscard]] static std::optional<RouteRequest> decode(ByteView body);
+};
+
+/// "I need a route with at least this sequence number."
+struct SeqnoRequest {
+    NodeId destination{};
+    std::uint16_t seqno = 0;
+    std::uint8_t hops_left = 0;
+    [[nodiscard]] Bytes encode() const;
+    [[nodiscard]] static std::optional<SeqnoRequest> decode(ByteView body);
+};
+
+inline constexpr std::string_view kRouteContext = "meshnet route v1";
+
+/// RFC 8966, 3.2.1: sequence numbers modulo 2^16; true if `a` is newer than `b`.
+[[nodiscard]] constexpr bool seqno_newer(std::uint16_t a, std::uint16_t b) noexcept {
+    const auto difference = static_cast<std::uint16_t>(a - b);
+    return difference != 0 && difference < 0x8000;
+}
+
+}  // namespace meshnet::net
