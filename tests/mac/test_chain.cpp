@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Coast, beacon, ship: the ends cannot hear each other and talk through the middle, a window of data one way, small answers back.
+// Coast, beacon, ship: the ends cannot hear each other and talk through the middle, a window of data one way, small
+// answers back.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -51,14 +52,16 @@ private:
     std::map<std::size_t, std::size_t> bytes_;
 };
 
-/// A window of numbered packets one way, a small cumulative answer for every second back, as TCP in a steady state. What is missing
-/// for a second is sent again.
+/// A window of numbered packets one way, a small cumulative answer for every second back, as TCP in a steady state.
+/// What is missing for a second is sent again.
 class Transfer {
 public:
     Transfer(Medium& m, std::size_t from, std::size_t to, std::size_t via, std::uint64_t window)
         : m_(m), from_(from), to_(to), via_(via), window_(window) {
-        chain(m[from], [this](const Sdu& s) { on_answer(s); }, [this](Instant t) { fill(t); });
-        chain(m[to], [this](const Sdu& s) { on_data(s); }, [this](Instant) { answer(); });
+        chain(
+            m[from], [this](const Sdu& s) { on_answer(s); }, [this](Instant t) { fill(t); });
+        chain(
+            m[to], [this](const Sdu& s) { on_data(s); }, [this](Instant) { answer(); });
     }
     void start() { running_ = true; }
     void mark() {
@@ -149,7 +152,9 @@ Medium make_chain(std::uint64_t seed, float snr_db, Duration lead = 2ms) {
     return m;
 }
 
-double rate_of(Medium& m, std::size_t i) { return m.mac(i).neighbors(m.local(i)).at(0).quality.rate_bps; }
+double rate_of(Medium& m, std::size_t i) {
+    return m.mac(i).neighbors(m.local(i)).at(0).quality.rate_bps;
+}
 
 TEST(MacChain, OneWayWithAnswers) {
     for (const Duration lead : {Duration{2ms}, Duration{8ms}}) {
@@ -163,9 +168,11 @@ TEST(MacChain, OneWayWithAnswers) {
             t.mark();
             run_for(m, 30s);
             const double rate = rate_of(m, 2);
-            std::printf("chain, lead %d ms, SNR %4.1f dB, PHY %.2f Mbit/s: %.3f Mbit/s end to end = %.3f of the PHY rate, %llu resent\n",
-                        static_cast<int>(lead / 1ms), static_cast<double>(snr), rate / 1e6, t.goodput_bps() / 1e6,
-                        t.goodput_bps() / rate, static_cast<unsigned long long>(t.resent));
+            std::printf(
+                "chain, lead %d ms, SNR %4.1f dB, PHY %.2f Mbit/s: %.3f Mbit/s end to end = %.3f of the PHY rate, %llu "
+                "resent\n",
+                static_cast<int>(lead / 1ms), static_cast<double>(snr), rate / 1e6, t.goodput_bps() / 1e6,
+                t.goodput_bps() / rate, static_cast<unsigned long long>(t.resent));
             EXPECT_GE(t.goodput_bps(), 0.25 * rate);
             EXPECT_EQ(t.resent, 0U);
         }
@@ -185,13 +192,15 @@ TEST(MacChain, BothWaysAtOnce) {
     back.mark();
     run_for(m, 30s);
     const double rate = rate_of(m, 0);
-    std::printf("chain both ways: %.3f + %.3f of the PHY rate\n", there.goodput_bps() / rate, back.goodput_bps() / rate);
+    std::printf("chain both ways: %.3f + %.3f of the PHY rate\n", there.goodput_bps() / rate,
+                back.goodput_bps() / rate);
     EXPECT_GE(there.goodput_bps() + back.goodput_bps(), 0.25 * rate);
     EXPECT_GE(there.goodput_bps(), 0.08 * rate);
     EXPECT_GE(back.goodput_bps(), 0.08 * rate);
 }
 
-// No window end to end: the source sends all it can, the relay drops what it cannot hold. What passes must not collapse.
+// No window end to end: the source sends all it can, the relay drops what it cannot hold. What passes must not
+// collapse.
 TEST(MacChain, OverloadedSourceDoesNotStarveTheRelay) {
     auto m = make_chain(13, 13.0F);
     Relay relay(m, 1, 0, 2);

@@ -28,7 +28,8 @@ Medium make_circle(std::uint64_t seed, std::size_t n, double diameter_km, float 
     }
     for (std::size_t a = 0; a < n; ++a) {
         for (std::size_t b = a + 1; b < n; ++b) {
-            const double km = diameter_km * std::sin(std::numbers::pi * static_cast<double>(b - a) / static_cast<double>(n));
+            const double km =
+                diameter_km * std::sin(std::numbers::pi * static_cast<double>(b - a) / static_cast<double>(n));
             m.connect(a, b, from_seconds(km / 299'792.458), snr_db);
         }
     }
@@ -96,9 +97,10 @@ TEST(MacNetwork, LossesCostTheirShareAndNothingElse) {
         run_for(m, 6s);
         flow.mark();
         run_for(m, 30s);
-        std::printf("losses of blocks %.0f %%, of frames %.0f %%: %.3f of the loss-free PHY rate, %llu of %llu SDUs given up\n", c.block * 100,
-                    c.frame * 100, flow.goodput_bps() / rate, static_cast<unsigned long long>(flow.failed),
-                    static_cast<unsigned long long>(flow.sent));
+        std::printf(
+            "losses of blocks %.0f %%, of frames %.0f %%: %.3f of the loss-free PHY rate, %llu of %llu SDUs given up\n",
+            c.block * 100, c.frame * 100, flow.goodput_bps() / rate, static_cast<unsigned long long>(flow.failed),
+            static_cast<unsigned long long>(flow.sent));
         EXPECT_GE(flow.goodput_bps(), c.least * rate);
         EXPECT_EQ(flow.corrupt + flow.out_of_order, 0U);
         EXPECT_LE(flow.failed, flow.sent / 200);
@@ -348,8 +350,8 @@ TEST(MacNetwork, LightLoadLatency) {
     std::sort(delays.begin(), delays.end());
     const double airtime = to_seconds(m.phy().airtime(7, 1'100));
     const double least = 0.002 + 0.0002 + airtime + 0.004;
-    std::printf("light load: median %.1f ms, 95 %% %.1f ms, of which lead + tau + T + decoding %.1f ms\n", delays[25] * 1e3, delays[47] * 1e3,
-                least * 1e3);
+    std::printf("light load: median %.1f ms, 95 %% %.1f ms, of which lead + tau + T + decoding %.1f ms\n",
+                delays[25] * 1e3, delays[47] * 1e3, least * 1e3);
     EXPECT_LE(delays[25], least + 0.003);
     EXPECT_LE(delays[47], least + 0.060);
 }

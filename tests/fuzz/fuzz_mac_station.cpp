@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+// A station driven by a script of hostile events: raw payloads, bursts with valid checks and arbitrary fields, carrier,
+// time, packets.
+//
+// Script: op, then its operands; what is missing reads as zero. Whatever happens, requests obey the lead and the size,
+// queues their bounds, and the station can be polled to rest.
+#include <algorithm>
+#include <cstdlib>
+
+#include "mac/frame_format.hpp"
+#include "mac/mac.hpp"
+
+using namespace meshnet;
+using namespace meshnet::mac;
+
+namespace {
+
+class FuzzPhy final : public PhyModel {
+public:
+    [[nodiscard]] std::size_t mode_count() const override { return 3; }
+    [[nodiscard]] Duration airtime(ModeIndex mode, std::size_t bytes) const override {
+        return 2ms + Duration{static_cast<std::int64_t>(bytes) * (12'000 >> mode)};
+    }
+    [[nodiscard]] std::size_t max_bytes() const override { return 8'000; }
+    [[nodiscard]] float required_snr_db(ModeIndex mode) const override { return 4.0F * static_cast<float>(mode); }
+    [[nodiscard]] double payload_rate_bps(ModeIndex mode) const override { return 0.666e6 * (1 << mode); }
+};
+
+void require(bool good) {
+    if (!good) {
+        std::abort();
+    }
+}
+
+Burst read_burst(ByteReader& in, Bytes& data) {
+    Burst b;
+    BurstHeader& h = b.header;
+    h.sender = 1 + in.u8() % 80U;
+    h.epoch = in.u8() % 3U;
+    h.burst = in.u8();
+    h.chain_left = in.u8() & 15U;
+    h.wants_floor = (in.u8() & 1U) != 0;
+    h.gap = in.u8() * Duration{250us};
+    const std::uint8_t grantee = in.u8();
+    h.grantee = grantee < 128 ? 200 : grantee % 80U;
+    h.grant = in.u16() * Duration{16us};
+    h.nav = in.u16() * Duration{16us};
+    h.backlog_bytes = in.u16() * std::size_t{64};
+    const std::size_t targets = in.u8() % (kMaxTargets + 1);
+    for (std::size_t i = 0; i < targets; ++i) {
+        const std::uint8_t who = in.u8();
+        h.targets.push_back({who < 160   ? 200U
+                             : who < 200 ? kBroadcast
+                                         : StationId{who},
+                             static_cast<std::uint16_t>(in.u8() % 2U), in.u16()});
+    }
+    const std::uint8_t parts = in.u8();
+    for (unsigned i = 0; i < (parts & 7U); ++i) {
+        BlockAck a;
+        a.peer = (in.u8() & 3U) != 0 ? 200 : 7;
+        a.session = in.u16();
+        a.burst = in.u8();
+        a.snr_db = static_cast<float>(in.u8()) / 4.0F - 32.0F;
+        a.base = in.u16();
+        a.bitmap.assign(in.u8() % (kMaxBitmapBytes + 1), in.u8());
+        b.acks.push_back(std::move(a));
+    }
+    if ((parts & 8U) != 0) {
+        Hello hello;
+        hello.number = in.u16();
+        hello.sent = Duration{static_cast<std::int64_t>(in.u32()) << (in.u8() % 16U)};
+        hello.interval = in.u8() * Duration{16ms};
+        hello.truncated = (in.u8() & 1U) != 0;
+        const std::size_t heard = in.u8() % (kMaxHeard + 1);
+        for (std::size_t i = 0; i < heard; ++i) {
+            hello.heard.push_back({(in.u8() & 3U) != 0 ? 200U : 9U, static_cast<float>(in.u8()) / 4.0F - 32.0F,
+                                   in.u16(), Duration{static_cast<std::int64_t>(in.u32())}});
+        }
+        b.hello = std::move(hello);
+    }
+    data.assign(1 + in.u8() * 4U, 0x5A);
+    for (unsigned i = 0; i < (parts >> 4) && targets > 0; ++i) {
+        FragmentView f;
+        f.target = static_cast<std::uint8_t>(in.u8() % targets);
+        f.priority = static_cast<Priority>(in.u8() % 3U);
+        f.sequence = in.u16();
+        f.sdu = in.u8();
+        f.count = static_cast<std::uint8_t>(1 + in.u8() % kMaxFragments);
+        f.index = static_cast<std::uint8_t>(in.u8() % f.count);
+        f.data = data;
+        b.fragments.push_back(f);
+    }
+    return b;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+    const FuzzPhy phy;
+    Rng random(1);
+    Mac::Config config;
+    config.self = 200;
+    config.queue_bytes = 20'000;
+    Mac mac(config, phy, random);
+    Instant now = instant_from_ns(5'000'000'000);
+    std::optional<TxRequest> last;
+    ByteReader in(ByteView(bytes, size));
+    Bytes data;
+    for (int step = 0; step < 400 && in.left() > 0; ++step) {
+        const std::uint8_t op = in.u8();
+        switch (op % 8) {
+            case 0:
+            case 1:
+            case 2: {
+                RxFrame frame;
+                const Duration length = in.u8() * Duration{1ms};
+                frame.end = now - in.u8() * Duration{100us};
+                frame.start = frame.end - length;
+                frame.snr_db = static_cast<float>(in.u8()) / 4.0F - 20.0F;
+                if (op % 8 == 0) {
+                    const ByteView raw = in.bytes(std::min<std::size_t>(in.u8(), in.left()));
+                    frame.payload.assign(raw.begin(), raw.end());
+                } else {
+                    frame.payload = encode_burst(read_burst(in, data), (op & 8U) != 0);
+                }
+                mac.on_frame(now, frame);
+                break;
+            }
+            case 3:
+                mac.on_carrier(now, (in.u8() & 1U) != 0);
+                break;
+            case 4:
+                now += in.u8() * Duration{op < 128 ? 1ms : 50ms};
+                break;
+            case 5: {
+                Sdu sdu;
+                const std::uint8_t to = in.u8();
+                sdu.peer = to < 20 ? kBroadcast : 1 + to % 80U;
+                sdu.priority = static_cast<Priority>(in.u8() % 3U);
+                sdu.bytes.assign(in.u16() % 9'000U, 0x77);
+                (void)mac.enqueue(now, std::move(sdu));
+                require(mac.room(kBroadcast) <= config.queue_bytes);
+                break;
+            }
+            case 6:
+                if (last) {
+                    now = std::max(now, last->at + phy.airtime(last->mode, last->payload.size()));
+                    mac.on_transmitted(now, last->id, (in.u8() & 3U) != 0 ? TxOutcome::kSent : TxOutcome::kLate);
+                    last.reset();
+                }
+                break;
+            default:
+                if (const auto next = mac.next_timeout()) {
+                    now = std::clamp(*next, now, now + 2s);
+                }
+                mac.on_timeout(now);
+                break;
+        }
+        int polls = 0;
+        while (auto request = mac.poll_transmit(now)) {
+            require(request->at >= now + config.transmit_lead && request->payload.size() <= phy.max_bytes() &&
+                    !request->payload.empty());
+            require(parse_burst(request->payload).has_value());
+            last = std::move(request);
+            require(++polls < 3);
+        }
+        while (const auto event = mac.poll_event()) {
+            if (const auto* got = std::get_if<Received>(&*event)) {
+                require(!got->sdu.bytes.empty() && got->sdu.bytes.size() <= kMaxSduBytes);
+            }
+        }
+        require(mac.neighbors(now).size() <= 64);
+    }
+    return 0;
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+// The burst format: the vectors of docs/spec/mac.md, round trips, damage, hostile lengths.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "core/random.hpp"
+#include "mac/crc.hpp"
+#include "mac/frame_format.hpp"
+
+namespace meshnet::mac {
+namespace {
+
+/// The lines of hexadecimal after "vector: NAME" in docs/spec/mac.md.
+Bytes vector_of(const std::string& name) {
+    std::ifstream file(std::string(MESHNET_SOURCE_DIR) + "/docs/spec/mac.md");
+    std::string line;
+    std::string hex;
+    bool found = false;
+    while (std::getline(file, line)) {
+        if (line == "vector: " + name) {
+            found = true;
+            continue;
+        }
+        if (found) {
+            if (line.empty() || line.find_first_not_of("0123456789abcdef ") != std::string::npos) {
+                break;
+            }
+            for (const char c : line) {
+                if (c != ' ') hex.push_back(c);
+            }
+        }
+    }
+    const auto bytes = from_hex(hex);
+    return found && bytes ? *bytes : Bytes{};
+}
+
+const Bytes kText{'m', 'e', 's', 'h'};
+const Bytes kMore{'n', 'e', 't'};
+
+Burst data_burst() {
+    Burst b;
+    b.header = {0x01020304,
+                0xBEEF,
+                7,
+                15,
+                true,
+                7ms,
+                0x0A0B0C0D,
+                16ms,
+                25'600us,
+                1'280,
+                {{0x0A0B0C0D, 0x1234, 0xFFFE}, {kBroadcast, 0xBEEF, 3}}};
+    BlockAck ack;
+    ack.peer = 0x0A0B0C0D;
+    ack.session = 0x4321;
+    ack.burst = 200;
+    ack.snr_db = 12.25F;
+    ack.base = 100;
+    ack.bitmap = {0x40, 0x01};
+    b.acks.push_back(ack);
+    b.fragments.push_back({0, Priority::kInteractive, 0xFFFF, 9, 1, 2, kText});
+    b.fragments.push_back({1, Priority::kControl, 3, 0, 0, 1, kMore});
+    return b;
+}
+
+Burst hello_burst() {
+    Burst b;
+    b.header.sender = 0x01020304;
+    b.header.epoch = 0xBEEF;
+    b.header.burst = 8;
+    b.header.chain_left = 15;
+    b.header.gap = 7ms;
+    Hello h;
+    h.number = 42;
+    h.sent = Duration{0x123456789ABC};
+    h.interval = 1008ms;
+    h.heard.push_back({0x0A0B0C0D, -3.5F, 41, Duration{0x123400000001}});
+    b.hello = h;
+    return b;
+}
+
+TEST(MacCrc, KnownAnswers) {
+    const Bytes digits{'1', '2', '3', '4', '5', '6', '7', '8', '9'};
+    EXPECT_EQ(crc8(digits), 0xF4);
+    EXPECT_EQ(crc32(digits), 0xCBF43926U);
+}
+
+TEST(MacFormat, VectorsOfTheSpecification) {
+    EXPECT_EQ(to_hex(encode_burst(data_burst(), false)), to_hex(vector_of("data")));
+    EXPECT_EQ(to_hex(encode_burst(hello_burst(), false)), to_hex(vector_of("hello")));
+}
+
+TEST(MacFormat, RoundTrip) {
+    const Bytes bytes = encode_burst(data_burst(), true);
+    const auto b = parse_burst(bytes);
+    ASSERT_TRUE(b);
+    EXPECT_EQ(b->header.sender, 0x01020304U);
+    EXPECT_EQ(b->header.epoch, 0xBEEF);
+    EXPECT_EQ(b->header.burst, 7);
+    EXPECT_EQ(b->header.chain_left, 15);
+    EXPECT_TRUE(b->header.wants_floor);
+    EXPECT_EQ(b->header.gap, 7ms);
+    EXPECT_EQ(b->header.grantee, 0x0A0B0C0DU);
+    EXPECT_EQ(b->header.grant, 16ms);
+    EXPECT_EQ(b->header.nav, 25'600us);
+    EXPECT_EQ(b->header.backlog_bytes, 1'280U);
+    ASSERT_EQ(b->header.targets.size(), 2U);
+    EXPECT_EQ(b->header.targets[0].session, 0x1234);
+    EXPECT_EQ(b->header.targets[0].floor, 0xFFFE);
+    ASSERT_EQ(b->acks.size(), 1U);
+    EXPECT_FLOAT_EQ(b->acks[0].snr_db, 12.25F);
+    EXPECT_EQ(b->acks[0].base, 100);
+    EXPECT_EQ(b->acks[0].bitmap, (Bytes{0x40, 0x01}));
+    ASSERT_EQ(b->fragments.size(), 2U);
+    EXPECT_EQ(b->fragments[0].priority, Priority::kInteractive);
+    EXPECT_EQ(b->fragments[0].sequence, 0xFFFF);
+    EXPECT_EQ(Bytes(b->fragments[0].data.begin(), b->fragments[0].data.end()), kText);
+    const auto h = parse_burst(encode_burst(hello_burst(), false));
+    ASSERT_TRUE(h && h->hello);
+    EXPECT_EQ(h->hello->sent, Duration{0x123456789ABC});
+    ASSERT_EQ(h->hello->heard.size(), 1U);
+    EXPECT_FLOAT_EQ(h->hello->heard[0].snr_db, -3.5F);
+}
+
+TEST(MacFormat, SizesAreWhatTheyAreSaidToBe) {
+    const Burst b = data_burst();
+    const std::size_t fragments = 2 * kFragmentOverhead + kText.size() + kMore.size();
+    EXPECT_EQ(encode_burst(b, false).size(), header_bytes(2) + ack_bytes(2) + fragments);
+    EXPECT_EQ(encode_burst(b, true).size(), 2 * header_bytes(2) + ack_bytes(2) + fragments);
+    EXPECT_EQ(encode_burst(hello_burst(), false).size(), header_bytes(0) + hello_bytes(1));
+}
+
+// A lost code block takes the sub-frames it touches and no other.
+TEST(MacFormat, SubFramesOutsideTheDamageSurvive) {
+    Burst b = data_burst();
+    b.fragments.clear();
+    const Bytes filling(700, 0xD7);  // all magic bytes: the scan must not be led astray
+    for (std::uint16_t i = 0; i < 20; ++i) {
+        b.fragments.push_back({0, Priority::kBulk, i, i, 0, 1, filling});
+    }
+    const Bytes clean = encode_burst(b, true);
+    Rng rng(3);
+    for (std::size_t block = 0; block * 1'000 < clean.size(); ++block) {
+        Bytes damaged = clean;
+        const std::size_t from = block * 1'000;
+        const std::size_t to = std::min(from + 1'000, clean.size());
+        for (std::size_t i = from; i < to; ++i) {
+            damaged[i] = static_cast<std::uint8_t>(rng.next_u64());
+        }
+        const auto parsed = parse_burst(damaged);
+        ASSERT_TRUE(parsed) << "one of the two headers is whole, block " << block;
+        EXPECT_GE(parsed->fragments.size(), 17U);
+        for (const auto& f : parsed->fragments) {
+            EXPECT_EQ(f.data.size(), filling.size());
+        }
+    }
+}
+
+TEST(MacFormat, EveryFlippedBitIsNoticed) {
+    const Bytes clean = encode_burst(hello_burst(), false);
+    for (std::size_t bit = 0; bit < clean.size() * 8; ++bit) {
+        Bytes flipped = clean;
+        flipped[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
+        const auto parsed = parse_burst(flipped);
+        const bool header_hit = bit / 8 < header_bytes(0);
+        EXPECT_EQ(parsed.has_value(), !header_hit) << bit;
+        if (parsed) {
+            EXPECT_FALSE(parsed->hello.has_value()) << bit;
+        }
+    }
+}
+
+TEST(MacFormat, HostileBytesCostLittle) {
+    // Delimiters that announce the most, whose checks all fail.
+    Bytes hostile;
+    ByteWriter w(hostile);
+    while (hostile.size() < 24'576) {
+        const std::size_t at = hostile.size();
+        w.u8(kDelimiterMagic);
+        w.u16(0x3FFF);
+        w.u8(crc8(ByteView(hostile).subspan(at, 3)));
+    }
+    std::size_t damaged = 0;
+    EXPECT_FALSE(parse_burst(hostile, &damaged));
+    EXPECT_EQ(damaged, 64U);
+    for (std::size_t n = 0; n < 64; ++n) {
+        EXPECT_FALSE(parse_burst(Bytes(n, kDelimiterMagic)));
+    }
+}
+
+TEST(MacFormat, ImpossibleFieldsAreDropped) {
+    Burst b = data_burst();
+    b.header.sender = 0;
+    EXPECT_FALSE(parse_burst(encode_burst(b, false)));
+    b.header.sender = kBroadcast;
+    EXPECT_FALSE(parse_burst(encode_burst(b, false)));
+    // A fragment that names a target the (other) header does not have.
+    Burst two = data_burst();
+    const Bytes whole = encode_burst(two, false);
+    Burst one = data_burst();
+    one.header.targets.clear();
+    one.acks.clear();
+    one.fragments.clear();
+    Bytes spliced = encode_burst(one, false);
+    spliced.insert(spliced.end(), whole.begin() + static_cast<std::ptrdiff_t>(header_bytes(2)), whole.end());
+    const auto parsed = parse_burst(spliced);
+    ASSERT_TRUE(parsed);
+    EXPECT_TRUE(parsed->fragments.empty());
+}
+
+}  // namespace
+}  // namespace meshnet::mac
