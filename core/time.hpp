@@ -28,13 +28,19 @@ using Instant = NodeClock::time_point;
 using namespace std::chrono_literals;
 
 /// `instant` at `ns` nanoseconds after the origin.
-[[nodiscard]] constexpr Instant instant_from_ns(std::int64_t ns) noexcept { return Instant{Duration{ns}}; }
+[[nodiscard]] constexpr Instant instant_from_ns(std::int64_t ns) noexcept {
+    return Instant{Duration{ns}};
+}
 
 /// Nanoseconds after the origin.
-[[nodiscard]] constexpr std::int64_t to_ns(Instant t) noexcept { return t.time_since_epoch().count(); }
+[[nodiscard]] constexpr std::int64_t to_ns(Instant t) noexcept {
+    return t.time_since_epoch().count();
+}
 
 /// Seconds, for display and for rates only.
-[[nodiscard]] constexpr double to_seconds(Duration d) noexcept { return static_cast<double>(d.count()) * 1e-9; }
+[[nodiscard]] constexpr double to_seconds(Duration d) noexcept {
+    return static_cast<double>(d.count()) * 1e-9;
+}
 
 /// Rounds to the nearest nanosecond. `seconds` must be finite and within the range of Duration.
 [[nodiscard]] constexpr Duration from_seconds(double seconds) noexcept {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The payload's code blocks: LLRs of points in the order they were sent -> bytes, and the transmit side of the same.
 //
-// A block's points are sent in an order that spreads neighbouring coded bits over the whole block (a stride near the golden
-// section), and each point takes its bits from `bits_per_symbol` stretches of the coded word, the first of which (information
-// bits) get the most reliable positions.
+// A block's points are sent in an order that spreads neighbouring coded bits over the whole block (a stride near the
+// golden section), and each point takes its bits from `bits_per_symbol` stretches of the coded word, the first of which
+// (information bits) get the most reliable positions.
 //
 // Spec: docs/spec/phy.md, "Payload".
 #pragma once
@@ -41,12 +41,12 @@ private:
 
 /// Collects the LLRs of one frame's blocks as points arrive.
 struct BlockAssembly {
-    std::vector<float> llr;      ///< of the current block, in coded order
-    std::size_t block = 0;       ///< current block
-    std::size_t points = 0;      ///< points of it received
-    std::size_t total = 0;       ///< points of it in all
+    std::vector<float> llr;  ///< of the current block, in coded order
+    std::size_t block = 0;   ///< current block
+    std::size_t points = 0;  ///< points of it received
+    std::size_t total = 0;   ///< points of it in all
     std::size_t stride = 0;
-    std::size_t position = 0;    ///< (points * stride) mod total
+    std::size_t position = 0;  ///< (points * stride) mod total
     unsigned bits_per_symbol = 2;
 
     void begin_block(std::size_t points_in_block, unsigned bits);

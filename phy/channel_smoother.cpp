@@ -43,11 +43,16 @@ void solve_spd(std::vector<double>& a, std::vector<double>& b, std::size_t n) {
 }  // namespace
 
 std::size_t ChannelSmoother::level(float snr_db) noexcept {
-    const float position = std::clamp((snr_db + 10.0F) / 10.0F, 0.0F, static_cast<float>(kLevels - 1));
-    return static_cast<std::size_t>(position + 0.5F);
+    const float position = (snr_db + 10.0F) / 10.0F + 0.5F;
+    if (!(position > 0.0F)) {  // not a number counts as the worst
+        return 0;
+    }
+    return std::min(static_cast<std::size_t>(std::min(position, 100.0F)), kLevels - 1);
 }
 
-float ChannelSmoother::noise_gain(float estimate_snr_db) const noexcept { return noise_gain_[level(estimate_snr_db)]; }
+float ChannelSmoother::noise_gain(float estimate_snr_db) const noexcept {
+    return noise_gain_[level(estimate_snr_db)];
+}
 
 ChannelSmoother::ChannelSmoother(const Grid& grid) : grid_(grid) {
     const std::size_t k = grid.carriers();
@@ -66,13 +71,14 @@ ChannelSmoother::ChannelSmoother(const Grid& grid) : grid_(grid) {
         return distance == 0 ? 1.0 : std::sin(x) / x;
     };
 
-    // Carriers that see the same pattern of distances share a row: the key is the window's position relative to the carrier and
-    // the place of the DC gap within it.
+    // Carriers that see the same pattern of distances share a row: the key is the window's position relative to the
+    // carrier and the place of the DC gap within it.
     std::map<std::pair<std::ptrdiff_t, std::ptrdiff_t>, std::uint32_t> known;
     const auto half = static_cast<std::ptrdiff_t>(window_ / 2);
     const auto count = static_cast<std::ptrdiff_t>(k);
     for (std::ptrdiff_t c = 0; c < count; ++c) {
-        const std::ptrdiff_t first = std::clamp(c - half, std::ptrdiff_t{0}, count - static_cast<std::ptrdiff_t>(window_));
+        const std::ptrdiff_t first =
+            std::clamp(c - half, std::ptrdiff_t{0}, count - static_cast<std::ptrdiff_t>(window_));
         std::ptrdiff_t gap = count / 2 - first;  // window position of the first carrier above DC
         gap = std::clamp(gap, std::ptrdiff_t{0}, static_cast<std::ptrdiff_t>(window_));
         if (gap == static_cast<std::ptrdiff_t>(window_)) {

@@ -5,7 +5,8 @@
 //
 // All paths are assumed to arrive within the cyclic prefix, with equal power anywhere in it: a robust prior that costs
 // little when wrong. Each carrier is estimated from its 31 nearest neighbours, DC gap and band edges included.
-// Source: P. Hoeher, S. Kaiser, P. Robertson, "Two-dimensional pilot-symbol-aided channel estimation by Wiener filtering",
+// Source: P. Hoeher, S. Kaiser, P. Robertson, "Two-dimensional pilot-symbol-aided channel estimation by Wiener
+// filtering",
 //         IEEE ICASSP 1997.
 #pragma once
 

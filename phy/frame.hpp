@@ -22,17 +22,18 @@ struct FrameBlock {
     unsigned iterations = 0;  ///< LDPC iterations spent
 };
 
-/// One received frame. `payload` always has its announced length; bytes of a block with crc_ok == false are the decoder's best guess.
+/// One received frame. `payload` always has its announced length; bytes of a block with crc_ok == false are the
+/// decoder's best guess.
 struct Frame {
-    std::uint64_t sample_index = 0;   ///< first preamble sample, counted from the first sample pushed
-    float sample_fraction = 0.0F;     ///< + this fraction of a sample, [0, 1)
-    std::uint64_t length_samples = 0; ///< preamble to last payload sample
+    std::uint64_t sample_index = 0;    ///< first preamble sample, counted from the first sample pushed
+    float sample_fraction = 0.0F;      ///< + this fraction of a sample, [0, 1)
+    std::uint64_t length_samples = 0;  ///< preamble to last payload sample
     ModeIndex mode = 0;
     std::uint8_t redundancy_version = 0;  ///< 0..3
-    float snr_db = 0.0F;              ///< in the occupied band
-    float cfo_hz = 0.0F;              ///< sender's carrier minus ours
-    float sfo_ppm = 0.0F;             ///< sender's sampling clock minus ours
-    float power_dbfs = 0.0F;          ///< received power in the occupied band, relative to full scale
+    float snr_db = 0.0F;                  ///< in the occupied band
+    float cfo_hz = 0.0F;                  ///< sender's carrier minus ours
+    float sfo_ppm = 0.0F;                 ///< sender's sampling clock minus ours
+    float power_dbfs = 0.0F;              ///< received power in the occupied band, relative to full scale
     Bytes payload;
     std::vector<FrameBlock> blocks;
 

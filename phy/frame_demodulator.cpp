@@ -15,8 +15,8 @@ namespace {
 constexpr double kTwoPi = 2.0 * std::numbers::pi;
 constexpr std::size_t kMaxTraining = 64;
 
-// Process noise per symbol, from what real oscillators do. Phase: a Wiener walk of 0.2 Hz linewidth. Frequency: a walk that follows
-// a LEO pass, 500 Hz/s. Time: clocks that wander by 0.02 ppm per symbol.
+// Process noise per symbol, from what real oscillators do. Phase: a Wiener walk of 0.2 Hz linewidth. Frequency: a walk
+// that follows a LEO pass, 500 Hz/s. Time: clocks that wander by 0.02 ppm per symbol.
 DriftFilter::Noise phase_noise(const Profile& p) {
     const double t = static_cast<double>(p.symbol_samples()) / p.sample_rate_hz;
     const double turn = kTwoPi * 500.0 * t * t;
@@ -27,7 +27,9 @@ DriftFilter::Noise time_noise(const Profile& p) {
     return {1e-9, walk * walk};
 }
 
-std::size_t prefix_backoff(const Profile& p) { return p.cyclic_prefix / 4; }
+std::size_t prefix_backoff(const Profile& p) {
+    return p.cyclic_prefix / 4;
+}
 
 }  // namespace
 
@@ -59,7 +61,7 @@ void FrameDemodulator::start(const FrameStart& start) {
     origin_ = start.sample_index;
     timing_shift_ = 0;
     retimed_ = false;
-    dense_ = class_params(start.preamble).dense_pilots;
+    dense_ = class_params(shared_.grid.profile(), start.preamble).dense_pilots;
     symbols_received_ = 0;
     header_symbols_ = header_symbols(shared_.grid, start.preamble);
     header_.reset();
@@ -78,7 +80,7 @@ Frame FrameDemodulator::take() {
 
 std::uint64_t FrameDemodulator::window_start(std::size_t symbol) const noexcept {
     const auto& p = shared_.grid.profile();
-    const auto& params = class_params(start_.preamble);
+    const auto params = class_params(shared_.grid.profile(), start_.preamble);
     const std::int64_t at = static_cast<std::int64_t>(origin_) + 2 * static_cast<std::int64_t>(params.chirp_samples) +
                             static_cast<std::int64_t>((params.training_symbols + symbol) * p.symbol_samples()) +
                             static_cast<std::int64_t>(p.cyclic_prefix - prefix_backoff(p)) + window_shift_;
@@ -99,7 +101,7 @@ std::optional<std::uint64_t> FrameDemodulator::end_index() const noexcept {
         return std::nullopt;
     }
     const auto& p = shared_.grid.profile();
-    const auto& params = class_params(start_.preamble);
+    const auto params = class_params(shared_.grid.profile(), start_.preamble);
     return start_.sample_index + 2 * params.chirp_samples +
            (params.training_symbols + header_symbols_ + layout_->symbols()) * p.symbol_samples();
 }
@@ -132,7 +134,8 @@ void FrameDemodulator::transform(const SampleRing& ring, std::uint64_t first, st
     const std::size_t n = grid.profile().fft_size;
     ring.copy(first, shared_.symbol);
     // The oscillator's phase is counted from the preamble's first sample: exact at any distance.
-    const double samples = static_cast<double>(static_cast<std::int64_t>(first) - static_cast<std::int64_t>(start_.sample_index));
+    const double samples =
+        static_cast<double>(static_cast<std::int64_t>(first) - static_cast<std::int64_t>(start_.sample_index));
     const double turns = -cfo_ * samples;
     const double phase = kTwoPi * (turns - std::floor(turns));
     lv_32fc_t rotator(static_cast<float>(std::cos(phase)), static_cast<float>(std::sin(phase)));
@@ -151,7 +154,7 @@ void FrameDemodulator::transform(const SampleRing& ring, std::uint64_t first, st
 bool FrameDemodulator::receive_training(const SampleRing& ring) {
     const auto& grid = shared_.grid;
     const auto& p = grid.profile();
-    const auto& params = class_params(start_.preamble);
+    const auto params = class_params(shared_.grid.profile(), start_.preamble);
     const std::size_t k = grid.carriers();
     const std::size_t m = params.training_symbols;
     const std::uint64_t reach = p.fft_size / 4 + p.symbol_samples();
@@ -167,7 +170,8 @@ bool FrameDemodulator::receive_training(const SampleRing& ring) {
     const double per_symbol = static_cast<double>(p.symbol_samples()) / l;
     const double prior = (1.0 / energy_to_noise + 1e-4) * per_symbol * per_symbol;
     for (int pass = 0; pass < 2; ++pass) {
-        const std::int64_t first = static_cast<std::int64_t>(origin_) + 2 * static_cast<std::int64_t>(params.chirp_samples) +
+        const std::int64_t first = static_cast<std::int64_t>(origin_) +
+                                   2 * static_cast<std::int64_t>(params.chirp_samples) +
                                    static_cast<std::int64_t>(p.cyclic_prefix - prefix_backoff(p));
         if (first < static_cast<std::int64_t>(ring.begin())) {
             state_ = State::kLost;
@@ -189,10 +193,12 @@ bool FrameDemodulator::receive_training(const SampleRing& ring) {
         timing_shift_ = estimate_.timing_shift;
     }
 
-    // From here on the tracker knows the rest of the offset as a drift; the reference phase is that of the training's middle.
+    // From here on the tracker knows the rest of the offset as a drift; the reference phase is that of the training's
+    // middle.
     const double symbol = static_cast<double>(p.symbol_samples());
     cfo_ += estimate_.drift / (kTwoPi * symbol);
-    // Removing the drift in the oscillator turns the reference by what the oscillator now adds up to the training's middle.
+    // Removing the drift in the oscillator turns the reference by what the oscillator now adds up to the training's
+    // middle.
     const double middle_window = static_cast<double>(static_cast<std::int64_t>(window_start(0)) -
                                                      static_cast<std::int64_t>(start_.sample_index)) -
                                  symbol * (static_cast<double>(m) + 1.0) / 2.0;
@@ -202,7 +208,8 @@ bool FrameDemodulator::receive_training(const SampleRing& ring) {
         channel_[c] *= turn;
         channel_power_[c] = std::norm(channel_[c]);
     }
-    const double distance = (static_cast<double>(m) + 1.0) / 2.0 - 1.0;  // symbols from the middle to just before symbol 0
+    const double distance =
+        (static_cast<double>(m) + 1.0) / 2.0 - 1.0;  // symbols from the middle to just before symbol 0
     phase_ = DriftFilter(phase_noise(p));
     DriftFilter::State state;
     state.dd = estimate_.drift_variance + 1e-8;
@@ -309,7 +316,8 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
         const double angle = -(phase - per_carrier * subcarrier * time);
         return Sample(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
     };
-    const Sample step(static_cast<float>(std::cos(per_carrier * time)), static_cast<float>(std::sin(per_carrier * time)));
+    const Sample step(static_cast<float>(std::cos(per_carrier * time)),
+                      static_cast<float>(std::sin(per_carrier * time)));
     const float inverse_noise = 1.0F / estimate_.noise;
     const unsigned bits = constellation.bits_per_symbol();
     const std::size_t half = k / 2;
@@ -348,8 +356,8 @@ void FrameDemodulator::decode_header(std::size_t rows) {
     const std::size_t k = shared_.grid.carriers();
     std::copy(rows_.begin() + static_cast<std::ptrdiff_t>(rows * k),
               rows_.begin() + static_cast<std::ptrdiff_t>(row_count_ * k), rows_.begin());
-    std::copy(tracks_.begin() + static_cast<std::ptrdiff_t>(rows), tracks_.begin() + static_cast<std::ptrdiff_t>(row_count_),
-              tracks_.begin());
+    std::copy(tracks_.begin() + static_cast<std::ptrdiff_t>(rows),
+              tracks_.begin() + static_cast<std::ptrdiff_t>(row_count_), tracks_.begin());
     row_count_ -= rows;
     first_row_symbol_ += rows;
     if (first_row_symbol_ < header_symbols_) {
@@ -401,8 +409,8 @@ void FrameDemodulator::emit_rows(std::size_t rows, unsigned max_iterations) {
     }
     std::copy(rows_.begin() + static_cast<std::ptrdiff_t>(rows * k),
               rows_.begin() + static_cast<std::ptrdiff_t>(row_count_ * k), rows_.begin());
-    std::copy(tracks_.begin() + static_cast<std::ptrdiff_t>(rows), tracks_.begin() + static_cast<std::ptrdiff_t>(row_count_),
-              tracks_.begin());
+    std::copy(tracks_.begin() + static_cast<std::ptrdiff_t>(rows),
+              tracks_.begin() + static_cast<std::ptrdiff_t>(row_count_), tracks_.begin());
     row_count_ -= rows;
     first_row_symbol_ += rows;
 }
@@ -411,7 +419,8 @@ void FrameDemodulator::finish() {
     const auto& p = shared_.grid.profile();
     const double symbol = static_cast<double>(p.symbol_samples());
     const double start = static_cast<double>(start_.fraction) < 0 ? start_.fraction + 1.0 : start_.fraction;
-    frame_.sample_index = start_.fraction < 0 && start_.sample_index > 0 ? start_.sample_index - 1 : start_.sample_index;
+    frame_.sample_index =
+        start_.fraction < 0 && start_.sample_index > 0 ? start_.sample_index - 1 : start_.sample_index;
     frame_.sample_fraction = static_cast<float>(start);
     frame_.length_samples = *end_index() - start_.sample_index;
     frame_.snr_db = 10.0F * std::log10(std::max(estimate_.signal / estimate_.noise, 1e-6F));

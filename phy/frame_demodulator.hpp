@@ -3,9 +3,10 @@
 //
 //     FrameStart -> training -> header -> slabs of data symbols -> LLRs -> code blocks -> Frame
 //
-// Several of these run side by side over the same ring: overlapping frames do not disturb each other's state. Every step depends on
-// absolute sample indices only, so chunking cannot change a result. Data symbols are handled in slabs: the tracking filters run forwards
-// symbol by symbol and look back from a little beyond the slab, so that each symbol is corrected with what came after it too.
+// Several of these run side by side over the same ring: overlapping frames do not disturb each other's state. Every
+// step depends on absolute sample indices only, so chunking cannot change a result. Data symbols are handled in slabs:
+// the tracking filters run forwards symbol by symbol and look back from a little beyond the slab, so that each symbol
+// is corrected with what came after it too.
 //
 // Spec: docs/spec/phy.md.
 #pragma once
@@ -38,9 +39,9 @@ struct DemodulatorShared {
     Grid grid;
     TrainingEstimator training;
     Fft forward;
-    std::vector<Sample> symbol;          // [N]: one symbol, derotated
-    std::vector<Sample> training_rows;   // [64][K]
-    std::vector<float> llr;              // [K * 8]
+    std::vector<Sample> symbol;                 // [N]: one symbol, derotated
+    std::vector<Sample> training_rows;          // [64][K]
+    std::vector<float> llr;                     // [K * 8]
     std::vector<Constellation> constellations;  // 2, 4, 6, 8 bits
     HeaderCodec header_codec;
     BlockDecoder decoder;
@@ -73,8 +74,8 @@ public:
     [[nodiscard]] const FrameStart& frame_start() const noexcept { return start_; }
 
 private:
-    static constexpr std::size_t kSlab = 128;     // symbols handed on at a time
-    static constexpr std::size_t kLookahead = 32; // symbols seen beyond them
+    static constexpr std::size_t kSlab = 128;      // symbols handed on at a time
+    static constexpr std::size_t kLookahead = 32;  // symbols seen beyond them
     struct SymbolTrack {
         DriftFilter::State phase;
         DriftFilter::State time;
@@ -95,8 +96,8 @@ private:
     DemodulatorShared& shared_;
     State state_ = State::kIdle;
     FrameStart start_;
-    double cfo_ = 0.0;                 // cycles per sample removed before the transform
-    std::uint64_t origin_ = 0;         // first preamble sample after timing correction
+    double cfo_ = 0.0;          // cycles per sample removed before the transform
+    std::uint64_t origin_ = 0;  // first preamble sample after timing correction
     int timing_shift_ = 0;
     bool retimed_ = false;
     bool dense_ = false;
@@ -112,8 +113,8 @@ private:
     int window_shift_ = 0;
 
     // Symbols waiting to be handed on: rows of a slab.
-    std::vector<Sample> rows_;          // [kSlab + kLookahead][K]
-    std::vector<SymbolTrack> tracks_;   // [kSlab + kLookahead]
+    std::vector<Sample> rows_;         // [kSlab + kLookahead][K]
+    std::vector<SymbolTrack> tracks_;  // [kSlab + kLookahead]
     std::vector<DriftFilter::State> smooth_phase_;
     std::vector<DriftFilter::State> smooth_time_;
     std::size_t row_count_ = 0;

@@ -25,7 +25,7 @@ std::size_t PayloadLayout::points(std::size_t bytes) const noexcept {
 }
 
 std::size_t header_symbols(const Grid& grid, PreambleClass preamble) noexcept {
-    const auto& params = class_params(preamble);
+    const auto params = class_params(grid.profile(), preamble);
     const std::size_t per_symbol = grid.data_per_symbol(params.dense_pilots);
     const std::size_t points = params.header_copies * kHeaderCodedBits / 2;
     return (points + per_symbol - 1) / per_symbol;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // How a frame is cut: symbols of each part, code blocks of the payload, coded bits of each block.
 //
-// Spec: docs/spec/phy.md, "Frame", "Segmentation". Pure arithmetic; transmitter and receiver both derive everything from here.
+// Spec: docs/spec/phy.md, "Frame", "Segmentation". Pure arithmetic; transmitter and receiver both derive everything
+// from here.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +16,8 @@ namespace meshnet::phy {
 /// The header before coding.
 struct Header {
     ModeIndex mode = 0;
-    std::uint16_t payload_bytes = 0;        ///< 1..kMaxPayloadBytes
-    std::uint8_t redundancy_version = 0;    ///< 0..3
+    std::uint16_t payload_bytes = 0;      ///< 1..kMaxPayloadBytes
+    std::uint8_t redundancy_version = 0;  ///< 0..3
     friend bool operator==(const Header&, const Header&) = default;
 };
 

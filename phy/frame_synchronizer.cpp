@@ -13,9 +13,10 @@
 namespace meshnet::phy {
 namespace {
 
-// Thresholds in units of the noise-only mean, where L * metric is exponential with mean 1. First stage: 4.5e-5 per sample (2e-6 for
-// the long class, whose second stage is dear). Second stage: sum of two such values, maximised over the falling chirp's range
-// of lags; chosen for less than 5e-9 false starts per sample (36 an hour at 2 Msample/s). docs/notes/detection.md.
+// Thresholds in units of the noise-only mean, where L * metric is exponential with mean 1. First stage: 4.5e-5 per
+// sample (2e-6 for the long class, whose second stage is dear). Second stage: sum of two such values, maximised over
+// the falling chirp's range of lags; chosen for less than 5e-9 false starts per sample (36 an hour at 2 Msample/s).
+// docs/notes/detection.md.
 constexpr float kFirst[3] = {10.0F, 10.0F, 13.0F};
 constexpr float kJoint[3] = {28.0F, 29.5F, 31.5F};
 
@@ -32,7 +33,7 @@ double vertex(double left, double centre, double right) noexcept {
 
 FrameSynchronizer::FrameSynchronizer(const Profile& profile, PreambleClass preamble)
     : preamble_(preamble),
-      length_(class_params(preamble).chirp_samples),
+      length_(class_params(profile, preamble).chirp_samples),
       rate_(chirp_rate(profile, length_)),
       max_cfo_(profile.max_cfo_hz / profile.sample_rate_hz),
       merge_span_(length_ / 2),
@@ -81,7 +82,9 @@ std::size_t FrameSynchronizer::latency() const noexcept {
     return 4 * length_ + merge_span_ + samples_to_verify() + 3 * length_;
 }
 
-std::size_t FrameSynchronizer::samples_to_verify() const noexcept { return 2 * length_ + 2 * shift_limit_ + 8; }
+std::size_t FrameSynchronizer::samples_to_verify() const noexcept {
+    return 2 * length_ + 2 * shift_limit_ + 8;
+}
 
 void FrameSynchronizer::reset() noexcept {
     next_block_ = 0;

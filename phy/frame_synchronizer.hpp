@@ -3,10 +3,10 @@
 //
 //     samples -> matched filter for the rising chirp -> peaks -> test for the falling chirp -> FrameStart
 //
-// The first stage costs two transforms per 3 L new samples whatever the carrier offset: a chirp keeps its peak under an offset and only
-// moves it. The second stage looks for the falling chirp around where it must be; the two positions give time and offset, the
-// phase between the two peaks refines the offset. Both metrics are correlation energy over window energy, so amplitude does not
-// matter, and a tone or DC scores 1/(B L), far below the threshold.
+// The first stage costs two transforms per 3 L new samples whatever the carrier offset: a chirp keeps its peak under an
+// offset and only moves it. The second stage looks for the falling chirp around where it must be; the two positions
+// give time and offset, the phase between the two peaks refines the offset. Both metrics are correlation energy over
+// window energy, so amplitude does not matter, and a tone or DC scores 1/(B L), far below the threshold.
 //
 // Spec: docs/spec/phy.md, "Preamble". Thresholds: docs/notes/detection.md.
 #pragma once
@@ -26,16 +26,16 @@ namespace meshnet::phy {
 
 /// Where one frame begins, as this receiver heard it.
 struct FrameStart {
-    std::uint64_t sample_index = 0;    ///< first preamble sample, rounded to the nearest
-    double fraction = 0.0;             ///< + this many samples, [-0.5, 0.5]
+    std::uint64_t sample_index = 0;  ///< first preamble sample, rounded to the nearest
+    double fraction = 0.0;           ///< + this many samples, [-0.5, 0.5]
     PreambleClass preamble{};
     double cfo_cycles_per_sample = 0;  ///< sender's carrier minus ours
     float metric = 0.0F;               ///< mean of the two correlation energies over window energy, 0 noise .. 1 clean
     float power = 0.0F;                ///< mean power of the preamble itself (correlated), full scale = 1
 };
 
-/// Detector for one preamble class. Works in blocks at fixed absolute positions, so chunking cannot change what it finds.
-/// Allocates in the constructor only (and when more than 16 starts wait to be taken).
+/// Detector for one preamble class. Works in blocks at fixed absolute positions, so chunking cannot change what it
+/// finds. Allocates in the constructor only (and when more than 16 starts wait to be taken).
 class FrameSynchronizer {
 public:
     FrameSynchronizer(const Profile& profile, PreambleClass preamble);
@@ -66,7 +66,7 @@ private:
     double max_cfo_;           // cycles per sample
     float first_threshold_;
     float joint_threshold_;
-    std::size_t merge_span_;   // peaks closer than this are one arrival
+    std::size_t merge_span_;  // peaks closer than this are one arrival
     std::vector<Sample> chirp_;
     std::vector<Sample> reference_;  // conj(transform of the rising chirp) / (L F), shape [F]
     std::vector<Sample> falling_reference_;

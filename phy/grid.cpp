@@ -8,13 +8,16 @@
 
 namespace meshnet::phy {
 
-const ClassParams& class_params(PreambleClass preamble) noexcept {
-    static constexpr std::array<ClassParams, 3> kParams{{
-        {128, 4, 3, false},
-        {512, 8, 16, true},
-        {4096, 64, 56, true},
-    }};
-    return kParams[static_cast<std::size_t>(preamble)];
+ClassParams class_params(const Profile& profile, PreambleClass preamble) noexcept {
+    switch (preamble) {
+        case PreambleClass::kShort:
+            return {std::max<std::size_t>(128, profile.fft_size / 4), 4, 3, false};
+        case PreambleClass::kMedium:
+            return {std::max<std::size_t>(512, profile.fft_size / 2), 8, 16, true};
+        case PreambleClass::kLong:
+            break;
+    }
+    return {4096, 64, 56, true};
 }
 
 Grid::Grid(const Profile& profile) : profile_(profile) {
@@ -44,10 +47,12 @@ Grid::Grid(const Profile& profile) : profile_(profile) {
         state = ((state << 1) | bit) & 0x7FU;
         pilot_signs_.push_back(bit != 0 ? -1.0F : 1.0F);
     }
-    // Zadoff-Chu over the carriers (even length form, root 1): constant magnitude on every carrier and nearly so in time.
+    // Zadoff-Chu over the carriers (even length form): constant magnitude on every carrier and nearly so in time. Root
+    // 7, because root 1 sweeps the band once per symbol, as the chirps of the preamble do, and would be taken for them.
+    constexpr std::size_t kRoot = 7;
     training_.resize(k);
     for (std::size_t c = 0; c < k; ++c) {
-        const double phase = -std::numbers::pi * static_cast<double>(c * c % (2 * k)) / static_cast<double>(k);
+        const double phase = -std::numbers::pi * static_cast<double>(kRoot * c * c % (2 * k)) / static_cast<double>(k);
         training_[c] = Sample(static_cast<float>(std::cos(phase)), static_cast<float>(std::sin(phase)));
     }
 }

@@ -3,9 +3,9 @@
 //
 // Spec: docs/spec/phy.md, "Carriers", "Pilots", "Training".
 //
-// Carriers are numbered 0..K-1 from the lowest frequency; carrier c is subcarrier c - K/2 below DC and c - K/2 + 1 above it.
-// Pilots are scattered: every 13th carrier, shifted by 5 each symbol, so that 13 symbols visit every carrier; the
-// dense pattern of the medium and long preamble classes adds the carriers 6 further on.
+// Carriers are numbered 0..K-1 from the lowest frequency; carrier c is subcarrier c - K/2 below DC and c - K/2 + 1
+// above it. Pilots are scattered: every 13th carrier, shifted by 5 each symbol, so that 13 symbols visit every carrier;
+// the dense pattern of the medium and long preamble classes adds the carriers 6 further on.
 #pragma once
 
 #include <cstddef>
@@ -21,12 +21,13 @@ namespace meshnet::phy {
 
 /// Symbols before the payload that every frame of a preamble class has.
 struct ClassParams {
-    std::size_t chirp_samples;      ///< length of each of the two chirps of the preamble
-    std::size_t training_symbols;   ///< identical known symbols after the preamble
-    std::size_t header_copies;      ///< at least this many copies of the coded header (whole symbols are filled)
+    std::size_t chirp_samples;     ///< length of each of the two chirps of the preamble
+    std::size_t training_symbols;  ///< identical known symbols after the preamble
+    std::size_t header_copies;     ///< at least this many copies of the coded header (whole symbols are filled)
     bool dense_pilots;
 };
-[[nodiscard]] const ClassParams& class_params(PreambleClass preamble) noexcept;
+/// The chirps grow with the symbol (N/4, N/2): the offset they leave must be small against the subcarrier spacing.
+[[nodiscard]] ClassParams class_params(const Profile& profile, PreambleClass preamble) noexcept;
 
 /// Carriers, pilots and training of one profile. Immutable after construction.
 class Grid {

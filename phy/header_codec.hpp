@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The frame header: 48 bits and a CRC-16, a tail-biting convolutional code, copied until it outlasts the payload's noise.
+// The frame header: 48 bits and a CRC-16, a tail-biting convolutional code, copied until it outlasts the payload's
+// noise.
 //
 //     version 2 | mode 5 | payload bytes 15 | redundancy version 2 | reserved 24 (zero) | CRC-16
 //
@@ -30,7 +31,8 @@ public:
     /// Which coded bit is sent as bit `i` of the header's stream of points (copies are rotated against each other).
     [[nodiscard]] static std::size_t coded_bit(std::size_t i) noexcept;
 
-    /// From 256 combined LLRs (positive: bit 0), or nothing. `preamble`: the class it came with, which its mode must match.
+    /// From 256 combined LLRs (positive: bit 0), or nothing. `preamble`: the class it came with, which its mode must
+    /// match.
     [[nodiscard]] std::optional<Header> decode(std::span<const float> llr, PreambleClass preamble);
 
 private:

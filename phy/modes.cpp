@@ -33,7 +33,9 @@ constexpr std::array<Mode, 17> kModes{{
 
 }  // namespace
 
-std::span<const Mode> modes() noexcept { return kModes; }
+std::span<const Mode> modes() noexcept {
+    return kModes;
+}
 
 std::optional<ModeIndex> find_mode(std::string_view name) noexcept {
     for (std::size_t i = 0; i < kModes.size(); ++i) {

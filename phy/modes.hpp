@@ -20,13 +20,13 @@ enum class PreambleClass : std::uint8_t { kShort = 0, kMedium = 1, kLong = 2 };
 
 /// One row of the mode table.
 struct Mode {
-    std::string_view name;        ///< e.g. "16qam-1/2", "qpsk-1/5x4"
-    unsigned bits_per_symbol;     ///< 2, 4, 6 or 8
-    unsigned rate_num;            ///< code rate before spreading, numerator
-    unsigned rate_den;            ///< code rate before spreading, denominator
-    unsigned spread;              ///< how many times the coded block is sent, 1..16
-    PreambleClass preamble;       ///< the preamble it is announced with
-    float required_snr_db;        ///< SNR for PER 1e-2 with 1000 bytes in AWGN, as measured (docs/results.md)
+    std::string_view name;     ///< e.g. "16qam-1/2", "qpsk-1/5x4"
+    unsigned bits_per_symbol;  ///< 2, 4, 6 or 8
+    unsigned rate_num;         ///< code rate before spreading, numerator
+    unsigned rate_den;         ///< code rate before spreading, denominator
+    unsigned spread;           ///< how many times the coded block is sent, 1..16
+    PreambleClass preamble;    ///< the preamble it is announced with
+    float required_snr_db;     ///< SNR for PER 1e-2 with 1000 bytes in AWGN, as measured (docs/results.md)
 
     /// Information bits per constellation point, spreading included.
     [[nodiscard]] constexpr double efficiency() const noexcept {

@@ -13,7 +13,9 @@ DriftFilter::State DriftFilter::predicted(const State& s) const noexcept {
     return p;
 }
 
-void DriftFilter::predict() noexcept { state_ = predicted(state_); }
+void DriftFilter::predict() noexcept {
+    state_ = predicted(state_);
+}
 
 void DriftFilter::update(double innovation, double variance) noexcept {
     const double total = state_.vv + variance;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Follows carrier phase and sampling time through a frame, symbol by symbol, from the pilots; then looks back and smooths.
+// Follows carrier phase and sampling time through a frame, symbol by symbol, from the pilots; then looks back and
+// smooths.
 //
-// Two independent filters, each of a value and its drift per symbol: common phase and frequency, time offset and sampling clock.
-// The innovation is linear in the pilots (imaginary part after derotation by the prediction), so there is no threshold at low SNR.
-// The sampling clock is tracked by itself and never derived from the carrier offset.
+// Two independent filters, each of a value and its drift per symbol: common phase and frequency, time offset and
+// sampling clock. The innovation is linear in the pilots (imaginary part after derotation by the prediction), so there
+// is no threshold at low SNR. The sampling clock is tracked by itself and never derived from the carrier offset.
 // Source: H. Rauch, F. Tung, C. Striebel, "Maximum likelihood estimates of linear dynamic systems", AIAA J. 3 (1965).
 #pragma once
 
@@ -21,8 +22,8 @@ public:
         double drift = 0.0;  ///< variance added to the drift per step
     };
     struct State {
-        double value = 0.0, drift = 0.0;       ///< mean
-        double vv = 0.0, vd = 0.0, dd = 0.0;   ///< covariance
+        double value = 0.0, drift = 0.0;      ///< mean
+        double vv = 0.0, vd = 0.0, dd = 0.0;  ///< covariance
     };
 
     DriftFilter() = default;

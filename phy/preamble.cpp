@@ -26,7 +26,7 @@ std::vector<Sample> rising_chirp(const Profile& profile, std::size_t chirp_sampl
 }
 
 std::vector<Sample> preamble_samples(const Profile& profile, PreambleClass preamble) {
-    std::vector<Sample> out = rising_chirp(profile, class_params(preamble).chirp_samples);
+    std::vector<Sample> out = rising_chirp(profile, class_params(profile, preamble).chirp_samples);
     const std::size_t length = out.size();
     out.reserve(2 * length);
     for (std::size_t n = 0; n < length; ++n) {

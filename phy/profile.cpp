@@ -23,7 +23,9 @@ constexpr std::array<Profile, 8> kProfiles{{
 
 }  // namespace
 
-std::span<const Profile> profiles() noexcept { return kProfiles; }
+std::span<const Profile> profiles() noexcept {
+    return kProfiles;
+}
 
 const Profile* find_profile(std::string_view name) noexcept {
     const auto same = [](char a, char b) {

@@ -13,12 +13,12 @@ namespace meshnet::phy {
 
 /// One numerology. Carriers are counted from -carriers/2 to +carriers/2 without 0 (DC is never used).
 struct Profile {
-    std::string_view name;        ///< "125k", "250k", "500k", "1M", "2M", "5M", "10M", "20M"
-    double sample_rate_hz;        ///< samples per second on the air
-    std::size_t fft_size;         ///< N, a power of two
-    std::size_t cyclic_prefix;    ///< samples before each symbol
-    std::size_t carriers;         ///< occupied subcarriers (data + pilots), even
-    double max_cfo_hz;            ///< carrier offsets within +- this are acquired
+    std::string_view name;      ///< "125k", "250k", "500k", "1M", "2M", "5M", "10M", "20M"
+    double sample_rate_hz;      ///< samples per second on the air
+    std::size_t fft_size;       ///< N, a power of two
+    std::size_t cyclic_prefix;  ///< samples before each symbol
+    std::size_t carriers;       ///< occupied subcarriers (data + pilots), even
+    double max_cfo_hz;          ///< carrier offsets within +- this are acquired
 
     [[nodiscard]] constexpr std::size_t symbol_samples() const noexcept { return fft_size + cyclic_prefix; }
     [[nodiscard]] constexpr double subcarrier_spacing_hz() const noexcept {

@@ -18,8 +18,8 @@
 namespace meshnet::phy {
 namespace {
 
-constexpr std::size_t kStep = 128;       // samples between looks: everything happens at multiples of it
-constexpr std::size_t kDemodulators = 4; // overlapping frames held at once
+constexpr std::size_t kStep = 128;        // samples between looks: everything happens at multiples of it
+constexpr std::size_t kDemodulators = 4;  // overlapping frames held at once
 
 std::size_t ring_capacity(const Profile& profile) {
     // A long preamble is reported at most latency() after it began, and a demodulator looks one symbol further back.
@@ -36,7 +36,8 @@ const Profile& checked(const Receiver::Config& config) {
         throw std::invalid_argument("Receiver: profile is not set");
     }
     if (config.max_iterations < 1 || config.max_iterations > 100) {
-        throw std::invalid_argument("Receiver: max_iterations must be 1..100, is " + std::to_string(config.max_iterations));
+        throw std::invalid_argument("Receiver: max_iterations must be 1..100, is " +
+                                    std::to_string(config.max_iterations));
     }
     if (!config.search_short && !config.search_medium && !config.search_long) {
         throw std::invalid_argument("Receiver: search_short, search_medium and search_long are all off");
@@ -82,7 +83,8 @@ struct Receiver::Impl {
             // The same arrival found again (another class, an echo): the stronger one is already at work.
             if (d.state() != FrameDemodulator::State::kIdle) {
                 const auto other = d.frame_start().sample_index;
-                const auto distance = other > start.sample_index ? other - start.sample_index : start.sample_index - other;
+                const auto distance =
+                    other > start.sample_index ? other - start.sample_index : start.sample_index - other;
                 if (distance < 32) {
                     return;
                 }
@@ -172,8 +174,8 @@ std::optional<Frame> Receiver::poll_frame() {
 }
 
 void Receiver::flush() {
-    // Silence behind the last sample lets every detector and demodulator run to its end; what needs real samples beyond the end of the
-    // input fails its CRC and is lost.
+    // Silence behind the last sample lets every detector and demodulator run to its end; what needs real samples beyond
+    // the end of the input fails its CRC and is lost.
     Impl& r = *impl_;
     const std::vector<Sample> silence(kStep);
     std::size_t left = 16 * 4096 + 8 * r.config.profile->symbol_samples();
@@ -207,10 +209,16 @@ std::optional<std::uint64_t> Receiver::reception_ends() const noexcept {
     return latest;
 }
 
-float Receiver::noise_floor_dbfs() const noexcept { return impl_->meter.floor_dbfs(); }
+float Receiver::noise_floor_dbfs() const noexcept {
+    return impl_->meter.floor_dbfs();
+}
 
-const ReceiverCounters& Receiver::counters() const noexcept { return impl_->counters; }
+const ReceiverCounters& Receiver::counters() const noexcept {
+    return impl_->counters;
+}
 
-std::span<const Sample> Receiver::constellation() const noexcept { return impl_->points; }
+std::span<const Sample> Receiver::constellation() const noexcept {
+    return impl_->points;
+}
 
 }  // namespace meshnet::phy

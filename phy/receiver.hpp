@@ -19,16 +19,16 @@
 
 namespace meshnet::phy {
 
-/// Finds and decodes frames in a stream. Chunking never changes the result: one call with N samples and N calls with one find the
-/// same frames. Searching goes on during reception, so a stronger later frame and back-to-back frames are found.
-/// One instance, one thread. Allocates in the constructor and for the payload of each Frame handed out.
+/// Finds and decodes frames in a stream. Chunking never changes the result: one call with N samples and N calls with
+/// one find the same frames. Searching goes on during reception, so a stronger later frame and back-to-back frames are
+/// found. One instance, one thread. Allocates in the constructor and for the payload of each Frame handed out.
 class Receiver {
 public:
     struct Config {
         const Profile* profile = nullptr;
-        bool search_short = true;    ///< listen for frames with the short preamble
-        bool search_medium = true;   ///< ... the medium one
-        bool search_long = true;     ///< ... the long one
+        bool search_short = true;         ///< listen for frames with the short preamble
+        bool search_medium = true;        ///< ... the medium one
+        bool search_long = true;          ///< ... the long one
         unsigned max_iterations = 25;     ///< LDPC iterations per block, 1..100
         bool keep_constellation = false;  ///< fill constellation() for displays
     };
@@ -45,7 +45,8 @@ public:
     /// The next finished frame in order of completion, headers that passed only (payload blocks may have failed).
     [[nodiscard]] std::optional<Frame> poll_frame();
 
-    /// End of input: frames whose samples are all there are finished, frames cut off by the end are lost. Push nothing afterwards.
+    /// End of input: frames whose samples are all there are finished, frames cut off by the end are lost. Push nothing
+    /// afterwards.
     void flush();
 
     /// True while the in-band power of the last samples is above the noise floor by 6 dB, or a frame is being received.

@@ -8,7 +8,8 @@ namespace meshnet::phy {
 
 using Sample = std::complex<float>;
 
-/// Root mean square amplitude of what the transmitter emits, relative to full scale: -12 dBFS leaves room for OFDM peaks.
+/// Root mean square amplitude of what the transmitter emits, relative to full scale: -12 dBFS leaves room for OFDM
+/// peaks.
 inline constexpr float kTransmitRms = 0.25F;
 
 }  // namespace meshnet::phy

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Whitens information bits before coding, so that a payload of zeros does not become a comb of carriers.
 //
-// The sequence is the m-sequence of x^15 + x^14 + 1 (the generator of DVB's energy dispersal, EN 300 421), started afresh for
-// every code block. Scrambling twice is the identity.
+// The sequence is the m-sequence of x^15 + x^14 + 1 (the generator of DVB's energy dispersal, EN 300 421), started
+// afresh for every code block. Scrambling twice is the identity.
 #pragma once
 
 #include <array>
@@ -13,7 +13,8 @@
 
 namespace meshnet::phy {
 
-/// The sequence from state 0x4A80, packed, most significant bit first: byte i is XORed onto byte i of a block and its CRC.
+/// The sequence from state 0x4A80, packed, most significant bit first: byte i is XORed onto byte i of a block and its
+/// CRC.
 [[nodiscard]] inline const std::array<std::uint8_t, kMaxBlockBytes + 3>& scrambling_bytes() noexcept {
     static constexpr auto kSequence = [] {
         std::array<std::uint8_t, kMaxBlockBytes + 3> out{};

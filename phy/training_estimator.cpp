@@ -6,6 +6,11 @@
 #include <cmath>
 
 namespace meshnet::phy {
+namespace {
+
+constexpr double kSilence = 1e-25;  // power of samples that are all zero: keeps every ratio a number
+
+}  // namespace
 
 TrainingEstimator::TrainingEstimator(const Grid& grid)
     : grid_(grid), smoother_(grid), inverse_(grid.profile().fft_size, Fft::Direction::kInverse) {
@@ -71,7 +76,7 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
     {
         const double pairs = static_cast<double>((m - 1) * k);
         const double signal = std::max(std::abs(lag1) / pairs, 1e-30);
-        const double noise = std::max(total - signal, 1e-6 * total);
+        const double noise = std::max(total - signal, 1e-6 * total + kSilence);
         const double snr = signal / noise;
         const double variance = (1.0 + 1.0 / (2.0 * snr)) / (snr * pairs);
         const double weight = prior_variance / (prior_variance + variance);
@@ -85,13 +90,14 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
     // Then, twice, the slope of the phase of each symbol against their smoothed mean.
     for (int pass = 0; pass < 2; ++pass) {
         average();
-        const double noise = std::max(residual(), 1e-9 * total);
+        const double noise = std::max(residual(), 1e-9 * total + kSilence);
         double mean_power = 0.0;
         for (const Sample h : channel) {
             mean_power += static_cast<double>(std::norm(h));
         }
         mean_power /= static_cast<double>(k);
-        const double signal = std::max(mean_power - noise / static_cast<double>(m), 1e-3 * noise / static_cast<double>(m));
+        const double signal =
+            std::max(mean_power - noise / static_cast<double>(m), 1e-3 * noise / static_cast<double>(m));
         const double estimate_snr = signal * static_cast<double>(m) / noise;
         smoother_.apply(channel, static_cast<float>(10.0 * std::log10(estimate_snr)));
         double numerator = 0.0;
@@ -119,7 +125,7 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
     }
 
     average();
-    const double noise = std::max(residual(), 1e-9 * total);
+    const double noise = std::max(residual(), 1e-9 * total + kSilence);
     double mean_power = 0.0;
     for (const Sample h : channel) {
         mean_power += static_cast<double>(std::norm(h));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a frame's training symbols tell: channel, noise, the rest of the carrier offset, and where the paths lie in time.
+// What a frame's training symbols tell: channel, noise, the rest of the carrier offset, and where the paths lie in
+// time.
 //
 // Spec: docs/spec/phy.md, "Training".
 #pragma once
@@ -18,18 +19,19 @@ namespace meshnet::phy {
 class TrainingEstimator {
 public:
     struct Estimate {
-        float noise = 1.0F;          ///< noise power per carrier, transform output units
-        float signal = 0.0F;         ///< mean |H|^2, same units, bias removed
-        double drift = 0.0;          ///< residual carrier offset, radians per symbol
-        double drift_variance = 0.0; ///< of that, radians^2
-        double phase_variance = 0.0; ///< of the phase reference, radians^2
-        int timing_shift = 0;        ///< samples the transform window should move for the paths to fit the prefix
+        float noise = 1.0F;           ///< noise power per carrier, transform output units
+        float signal = 0.0F;          ///< mean |H|^2, same units, bias removed
+        double drift = 0.0;           ///< residual carrier offset, radians per symbol
+        double drift_variance = 0.0;  ///< of that, radians^2
+        double phase_variance = 0.0;  ///< of the phase reference, radians^2
+        int timing_shift = 0;         ///< samples the transform window should move for the paths to fit the prefix
     };
 
     explicit TrainingEstimator(const Grid& grid);
 
-    /// `symbols`: shape [M][K], M >= 2, the carriers of each training symbol, derotated by the preamble's offset whose variance is
-    /// `prior_variance` (radians^2 per symbol^2). Writes H for the middle of the training to `channel` [K]. `symbols` is overwritten.
+    /// `symbols`: shape [M][K], M >= 2, the carriers of each training symbol, derotated by the preamble's offset whose
+    /// variance is `prior_variance` (radians^2 per symbol^2). Writes H for the middle of the training to `channel` [K].
+    /// `symbols` is overwritten.
     Estimate run(std::span<Sample> symbols, double prior_variance, std::span<Sample> channel);
 
 private:

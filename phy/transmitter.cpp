@@ -66,7 +66,9 @@ Transmitter::~Transmitter() = default;
 Transmitter::Transmitter(Transmitter&&) noexcept = default;
 Transmitter& Transmitter::operator=(Transmitter&&) noexcept = default;
 
-const Profile& Transmitter::profile() const noexcept { return impl_->grid.profile(); }
+const Profile& Transmitter::profile() const noexcept {
+    return impl_->grid.profile();
+}
 
 std::size_t Transmitter::frame_samples(ModeIndex mode, std::size_t bytes) const noexcept {
     return phy::frame_samples(profile(), mode, bytes);
@@ -75,7 +77,7 @@ std::size_t Transmitter::frame_samples(ModeIndex mode, std::size_t bytes) const 
 std::size_t frame_samples(const Profile& profile, ModeIndex mode, std::size_t bytes) noexcept {
     assert(mode < modes().size());
     const Mode& m = modes()[mode];
-    const auto& params = class_params(m.preamble);
+    const auto params = class_params(profile, m.preamble);
     const std::size_t per_symbol = profile.carriers / 13 * (params.dense_pilots ? 11 : 12);
     const std::size_t header = (params.header_copies * kHeaderCodedBits / 2 + per_symbol - 1) / per_symbol;
     const std::size_t payload = PayloadLayout(m, bytes, per_symbol).symbols();
@@ -86,7 +88,7 @@ void Transmitter::modulate(ModeIndex mode, ByteView payload, std::vector<Sample>
     assert(mode < modes().size() && !payload.empty() && payload.size() <= kMaxPayloadBytes && redundancy_version < 4);
     Impl& t = *impl_;
     const Mode& m = modes()[mode];
-    const auto& params = class_params(m.preamble);
+    const auto params = class_params(t.grid.profile(), m.preamble);
     const bool dense = params.dense_pilots;
     const auto& preamble = t.preambles[static_cast<std::size_t>(m.preamble)];
     out.reserve(out.size() + frame_samples(mode, payload.size()));

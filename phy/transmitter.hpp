@@ -26,7 +26,8 @@ public:
     Transmitter& operator=(Transmitter&&) noexcept;
 
     /// Appends one frame to `out` at kTransmitRms. `payload`: 1..kMaxPayloadBytes bytes; `mode` < modes().size();
-    /// `redundancy_version` 0..3 selects which coded bits are sent first. Anything else is a broken precondition (assert).
+    /// `redundancy_version` 0..3 selects which coded bits are sent first. Anything else is a broken precondition
+    /// (assert).
     void modulate(ModeIndex mode, ByteView payload, std::vector<Sample>& out, unsigned redundancy_version = 0);
 
     /// Samples of a frame with `bytes` of payload.

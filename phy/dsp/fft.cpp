@@ -37,7 +37,9 @@ Fft::~Fft() {
     }
 }
 
-Fft::Fft(Fft&& other) noexcept { *this = std::move(other); }
+Fft::Fft(Fft&& other) noexcept {
+    *this = std::move(other);
+}
 
 Fft& Fft::operator=(Fft&& other) noexcept {
     std::swap(size_, other.size_);

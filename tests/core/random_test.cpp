@@ -21,8 +21,9 @@ TEST(Rng, SameSeedSameStream) {
     EXPECT_TRUE(differs);
 }
 
-// Reference: xoshiro256++ from the state {1, 2, 3, 4} starts 41943041, 58720359, 3588806011781223 (its authors' C code). Our seeding cannot
-// produce that state, so the vector fixed here is of the whole generator, seed 0: splitmix64(0) starts 0xe220a8397b1dcdaf.
+// Reference: xoshiro256++ from the state {1, 2, 3, 4} starts 41943041, 58720359, 3588806011781223 (its authors' C
+// code). Our seeding cannot produce that state, so the vector fixed here is of the whole generator, seed 0:
+// splitmix64(0) starts 0xe220a8397b1dcdaf.
 TEST(Rng, StreamIsFixedForever) {
     Rng rng(0);
     EXPECT_EQ(rng.next_u64(), 5987356902031041503ULL);

@@ -99,12 +99,17 @@ TEST(Repository, ProtocolCodeTouchesNothingOutside) {
 }
 
 TEST(Repository, EveryFileNamesItsLicence) {
-    const std::map<std::string, std::string> licence{{"core", "MIT"},        {"phy", "MIT"},
-                                                     {"mac", "MIT"},         {"net", "MIT"},
-                                                     {"sim", "MIT"},         {"station", "GPL-3.0-or-later"},
+    const std::map<std::string, std::string> licence{{"core", "MIT"},
+                                                     {"phy", "MIT"},
+                                                     {"mac", "MIT"},
+                                                     {"net", "MIT"},
+                                                     {"sim", "MIT"},
+                                                     {"station", "GPL-3.0-or-later"},
                                                      {"gr-meshnet", "GPL-3.0-or-later"},
-                                                     {"tests", ""},          {"bench", ""},
-                                                     {"tools", ""},          {"grc", ""},
+                                                     {"tests", ""},
+                                                     {"bench", ""},
+                                                     {"tools", ""},
+                                                     {"grc", ""},
                                                      {"cmake", ""}};
     const std::set<std::string> extensions{".hpp", ".h", ".cpp", ".cc", ".inc", ".py", ".sh", ".cmake", ".yml"};
     for (const auto& [folder, id] : licence) {

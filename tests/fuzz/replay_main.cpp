@@ -30,10 +30,18 @@ int main(int argc, char** argv) {
             for (std::uint64_t e = 0; e < edits && !copy.empty(); ++e) {
                 const std::size_t at = rng.below(copy.size());
                 switch (rng.below(4)) {
-                    case 0: copy[at] ^= static_cast<std::uint8_t>(1U << rng.below(8)); break;
-                    case 1: copy[at] = static_cast<std::uint8_t>(rng.next_u64()); break;
-                    case 2: copy.resize(at); break;
-                    default: copy.insert(copy.begin() + static_cast<std::ptrdiff_t>(at), copy[at]); break;
+                    case 0:
+                        copy[at] ^= static_cast<std::uint8_t>(1U << rng.below(8));
+                        break;
+                    case 1:
+                        copy[at] = static_cast<std::uint8_t>(rng.next_u64());
+                        break;
+                    case 2:
+                        copy.resize(at);
+                        break;
+                    default:
+                        copy.insert(copy.begin() + static_cast<std::ptrdiff_t>(at), copy[at]);
+                        break;
                 }
             }
             run(copy);

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "phy/channel_smoother.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <complex>
+#include <numbers>
+
+#include "core/random.hpp"
+
+namespace meshnet::phy {
+namespace {
+
+// Paths at these apparent delays (0: window's edge, cyclic prefix: the other), unit total power.
+std::vector<Sample> channel_with_paths(const Grid& grid, std::initializer_list<std::pair<double, double>> paths) {
+    std::vector<Sample> h(grid.carriers());
+    for (std::size_t c = 0; c < h.size(); ++c) {
+        std::complex<double> sum{};
+        for (const auto& [delay, amplitude] : paths) {
+            const double phase =
+                -2.0 * std::numbers::pi * grid.subcarrier(c) * delay / static_cast<double>(grid.profile().fft_size);
+            sum += std::polar(amplitude, phase);
+        }
+        h[c] = Sample(sum);
+    }
+    return h;
+}
+
+double error_db(std::span<const Sample> a, std::span<const Sample> b) {
+    double error = 0.0;
+    double power = 0.0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        error += static_cast<double>(std::norm(a[i] - b[i]));
+        power += static_cast<double>(std::norm(b[i]));
+    }
+    return 10.0 * std::log10(error / power);
+}
+
+TEST(ChannelSmoother, TakesMostOfTheNoiseAway) {
+    for (const Profile& profile : profiles()) {
+        const Grid grid(profile);
+        ChannelSmoother smoother(grid);
+        const double prefix = static_cast<double>(profile.cyclic_prefix);
+        const auto truth = channel_with_paths(grid, {{0.25 * prefix, 0.8}, {0.7 * prefix, 0.6}});
+        Rng rng(1);
+        double sum = 0.0;
+        constexpr int kTrials = 20;
+        for (int t = 0; t < kTrials; ++t) {
+            auto estimate = truth;
+            for (auto& h : estimate) {  // 10 dB SNR
+                h += Sample(static_cast<float>(rng.normal()), static_cast<float>(rng.normal())) * std::sqrt(0.05F);
+            }
+            smoother.apply(estimate, 10.0F);
+            sum += error_db(estimate, truth);
+        }
+        EXPECT_LT(sum / kTrials, -10.0 - 7.0) << profile.name;
+        EXPECT_LT(smoother.noise_gain(10.0F), 0.2F) << profile.name;
+    }
+}
+
+TEST(ChannelSmoother, BendsACleanChannelLittle) {
+    for (const Profile& profile : profiles()) {
+        const Grid grid(profile);
+        ChannelSmoother smoother(grid);
+        const double prefix = static_cast<double>(profile.cyclic_prefix);
+        const auto truth = channel_with_paths(grid, {{0.0, 0.6}, {0.5 * prefix, 0.5}, {prefix, 0.6}});
+        auto estimate = truth;
+        smoother.apply(estimate, 40.0F);
+        EXPECT_LT(error_db(estimate, truth), -33.0) << profile.name;
+    }
+}
+
+}  // namespace
+}  // namespace meshnet::phy

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include "phy/frame_synchronizer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "core/random.hpp"
+#include "phy/grid.hpp"
+#include "phy/preamble.hpp"
+
+namespace meshnet::phy {
+namespace {
+
+std::vector<FrameStart> search(FrameSynchronizer& synchronizer, SampleRing& ring, std::span<const Sample> samples) {
+    std::vector<FrameStart> found;
+    while (!samples.empty()) {
+        const std::size_t n = std::min<std::size_t>(128, samples.size());
+        ring.push(samples.first(n));
+        samples = samples.subspan(n);
+        synchronizer.advance(ring, found);
+    }
+    return found;
+}
+
+struct Case {
+    PreambleClass preamble;
+    double snr_db;  // the lowest the class is meant for
+};
+class EveryClass : public testing::TestWithParam<Case> {};
+INSTANTIATE_TEST_SUITE_P(Classes, EveryClass,
+                         testing::Values(Case{PreambleClass::kShort, -3.0}, Case{PreambleClass::kMedium, -10.0},
+                                         Case{PreambleClass::kLong, -17.0}),
+                         [](const auto& test) {
+                             return "class" + std::to_string(static_cast<int>(test.param.preamble));
+                         });
+
+// At the lowest SNR the class is meant for, over the whole range of offsets: found, once, at the right place and
+// frequency.
+TEST_P(EveryClass, FindsItsPreambleOverTheWholeOffsetRange) {
+    const Profile& profile = *find_profile("1M");
+    const auto clean = preamble_samples(profile, GetParam().preamble);
+    const double length = static_cast<double>(clean.size()) / 2.0;
+    const double noise =
+        std::pow(10.0, -GetParam().snr_db / 10.0) / 0.8125;  // in the whole band, for unit signal power
+    const float deviation = static_cast<float>(std::sqrt(noise / 2.0));
+    Rng rng(11);
+    const int trials = GetParam().preamble == PreambleClass::kLong ? 12 : 60;
+    int found_right = 0;
+    int found_other = 0;
+    double offset_error = 0.0;
+    for (int t = 0; t < trials; ++t) {
+        const double cfo = (2.0 * rng.uniform() - 1.0) * profile.max_cfo_hz / profile.sample_rate_hz;
+        const std::size_t at = 5000 + rng.below(5000);
+        std::vector<Sample> samples(at + clean.size() + 8 * clean.size() + 20'000);
+        for (std::size_t i = 0; i < clean.size(); ++i) {
+            const double phase = 2.0 * std::numbers::pi * cfo * static_cast<double>(i) + t;
+            samples[at + i] =
+                clean[i] * Sample(static_cast<float>(std::cos(phase)), static_cast<float>(std::sin(phase)));
+        }
+        for (auto& s : samples) {
+            s += deviation * Sample(static_cast<float>(rng.normal()), static_cast<float>(rng.normal()));
+        }
+        FrameSynchronizer synchronizer(profile, GetParam().preamble);
+        SampleRing ring(1 << 17);
+        for (const auto& start : search(synchronizer, ring, samples)) {
+            const double distance = static_cast<double>(start.sample_index) + start.fraction - static_cast<double>(at);
+            if (std::abs(distance) < 3.0) {
+                ++found_right;
+                offset_error += std::pow(start.cfo_cycles_per_sample - cfo, 2);
+            } else {
+                ++found_other;
+            }
+        }
+    }
+    EXPECT_GE(found_right, trials - 1);
+    EXPECT_EQ(found_other, 0);
+    // Well inside the +-1/(2 symbol) that the training can resolve.
+    EXPECT_LT(std::sqrt(offset_error / trials) * length, 0.08);
+}
+
+TEST_P(EveryClass, NoiseTonesAndDcAreNoPreambles) {
+    const Profile& profile = *find_profile("1M");
+    FrameSynchronizer synchronizer(profile, GetParam().preamble);
+    SampleRing ring(1 << 17);
+    Rng rng(12);
+    std::vector<Sample> samples(2'000'000);
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        samples[i] = 0.1F * Sample(static_cast<float>(rng.normal()), static_cast<float>(rng.normal()));
+        const double phase = 2.0 * std::numbers::pi * 0.11 * static_cast<double>(i);
+        if (i / 250'000 % 4 == 1) {
+            samples[i] += Sample(3.0F, 1.0F);  // DC, 30 dB above the noise, switched on and off
+        } else if (i / 250'000 % 4 == 2) {
+            samples[i] += 2.0F * Sample(static_cast<float>(std::cos(phase)), static_cast<float>(std::sin(phase)));
+        } else if (i / 250'000 % 4 == 3 && i % 977 == 0) {
+            samples[i] = Sample(4.0F, -4.0F);  // impulses
+        }
+    }
+    // Expected on pure noise at 5e-9 per sample: 0.01 in these two million.
+    EXPECT_TRUE(search(synchronizer, ring, samples).empty());
+}
+
+TEST(Preamble, HasConstantEnvelopeAndStaysInTheBand) {
+    const Profile& profile = *find_profile("1M");
+    const auto chirps = preamble_samples(profile, PreambleClass::kMedium);
+    EXPECT_EQ(chirps.size(), 2 * class_params(profile, PreambleClass::kMedium).chirp_samples);
+    for (std::size_t n = 0; n + 1 < chirps.size(); ++n) {
+        EXPECT_NEAR(std::abs(chirps[n]), 1.0F, 1e-5F);
+        const double step = std::arg(chirps[n + 1] * std::conj(chirps[n])) / (2.0 * std::numbers::pi);
+        EXPECT_LE(std::abs(step), 0.5 * 0.8125);
+    }
+}
+
+}  // namespace
+}  // namespace meshnet::phy
