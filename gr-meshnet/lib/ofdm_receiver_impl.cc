@@ -4,7 +4,10 @@
 #include <gnuradio/io_signature.h>
 
 #include <algorithm>
+#include <array>
+#include <cinttypes>
 #include <cmath>
+#include <cstdio>
 #include <vector>
 
 #include "parameters.h"
@@ -118,6 +121,20 @@ std::map<std::string, std::uint64_t> ofdm_receiver_impl::counters() const {
             {"blocks_ok", c.blocks_ok},
             {"blocks_bad", c.blocks_bad},
             {"detections_dropped", c.detections_dropped}};
+}
+
+std::string ofdm_receiver_impl::summary() const {
+    std::array<char, 200> text{};
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto& c = counters_;
+    int n = std::snprintf(text.data(), text.size(),
+                          "%" PRIu64 " preambles, %" PRIu64 " headers, %" PRIu64 " whole and %" PRIu64 " damaged frames",
+                          c.preambles, c.headers_ok, c.frames_ok, c.headers_ok - std::min(c.headers_ok, c.frames_ok));
+    if (const double snr_db = last_snr_db_; std::isfinite(snr_db) && n > 0) {
+        std::snprintf(text.data() + n, text.size() - static_cast<std::size_t>(n),
+                      "; the last: SNR %.1f dB, carrier offset %.0f Hz", snr_db, static_cast<double>(last_cfo_hz_));
+    }
+    return text.data();
 }
 
 void ofdm_receiver_impl::keep_counters() {

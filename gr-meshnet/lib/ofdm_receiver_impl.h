@@ -27,6 +27,7 @@ public:
     std::map<std::string, std::uint64_t> counters() const override;
     double last_snr_db() const override { return last_snr_db_; }
     double last_cfo_hz() const override { return last_cfo_hz_; }
+    std::string summary() const override;
 
 private:
     void push(std::span<const gr_complex> samples);

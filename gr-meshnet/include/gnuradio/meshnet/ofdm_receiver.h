@@ -45,6 +45,8 @@ public:
     [[nodiscard]] virtual double last_snr_db() const = 0;
     /// Of the last frame, Hz, sender minus receiver; NaN before the first.
     [[nodiscard]] virtual double last_cfo_hz() const = 0;
+    /// The counters and the last frame in a line for a display.
+    [[nodiscard]] virtual std::string summary() const = 0;
 };
 
 }  // namespace gr::meshnet

@@ -25,6 +25,7 @@ Raises ValueError that names the parameter and what would be right.)doc")
         .def("counters", &block::counters,
              "Since start: samples, preambles, headers_ok, frames_ok, frames_partial, blocks_ok, blocks_bad, "
              "detections_dropped, samples_not_finite, samples_clipped.")
+        .def("summary", &block::summary, "The counters and the last frame in a line for a display.")
         .def("last_snr_db", &block::last_snr_db,
              "SNR of the last frame in the occupied band, dB; NaN before the first.")
         .def("last_cfo_hz", &block::last_cfo_hz, "Carrier offset of the last frame, Hz; NaN before the first.");
