@@ -31,7 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 break;
             }
             case 1: {  // raw floats
-                const std::size_t n = std::min<std::size_t>(in.u8(), in.left() / 8);
+                const std::size_t wanted = in.u8();
+                const std::size_t n = std::min(wanted, in.left() / 8);
                 for (std::size_t i = 0; i < n; ++i) {
                     float v[2] = {};
                     const ByteView raw = in.bytes(8);
