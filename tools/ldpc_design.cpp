@@ -38,6 +38,9 @@ constexpr int kCoreRows = 4;
 constexpr int kHighRateCols = kInfoCols + kCoreRows;
 constexpr int kExtensionRows = 62;  // 16 / (18 + 62) = 1/5
 constexpr int kRows = kCoreRows + kExtensionRows;
+// Integer messages saturate at columns with very many checks, and so does the gain from more of them.
+constexpr int kMaxPuncturedDegree = 36;
+constexpr int kMaxDegree = 18;
 constexpr int kCloseRow = 1;  // middle entry of the closing (weight 3) parity column
 
 // ---------------------------------------------------------------------------------------------------------------
@@ -227,16 +230,27 @@ Score score(const Graph& g, const Score& before, int changed_row, double give_up
     return s;
 }
 
+int column_degree(const Graph& g, int c) {
+    int d = 0;
+    for (const std::uint32_t row : g) d += static_cast<int>((row >> c) & 1U);
+    return d;
+}
+
+/// The rules of docs/notes/ldpc.md that density evolution of infinite graphs and real numbers does not know.
 bool allowed(const Graph& g, int r) {
+    for (int c = 0; c < kHighRateCols; ++c) {
+        if (column_degree(g, c) > (c < kPunctured ? kMaxPuncturedDegree : kMaxDegree)) return false;
+    }
     if (r < kCoreRows) {
         for (int c = 0; c < kInfoCols; ++c) {
             int w = 0;
-            for (int i = 0; i < kCoreRows; ++i) w += (g[static_cast<std::size_t>(i)] >> c) & 1U;
-            if (w < 3) return false;  // two-edge systematic columns make an error floor at the highest rate
+            for (int i = 0; i < kCoreRows; ++i) w += static_cast<int>((g[static_cast<std::size_t>(i)] >> c) & 1U);
+            if (w < 3) return false;
         }
         return true;
     }
-    return std::popcount(g[static_cast<std::size_t>(r)]) >= 2;
+    const std::uint32_t row = g[static_cast<std::size_t>(r)];
+    return std::popcount(row) >= 2 && (r == kCoreRows || (row & 3U) != 3U);
 }
 
 Graph first_guess(meshnet::Rng& rng) {
@@ -253,7 +267,10 @@ Graph first_guess(meshnet::Rng& rng) {
         const int e = r - kCoreRows;
         const int degree = e == 0 ? 3 : e < 8 ? 8 : e < 16 ? 6 : e < 30 ? 5 : 4;
         row = e == 0 ? bit(0) | bit(1) : bit(e % 2);
-        while (std::popcount(row) < degree) row |= bit(static_cast<int>(rng.below(kHighRateCols)));
+        while (std::popcount(row) < degree) {
+            const int c = kPunctured + static_cast<int>(rng.below(kHighRateCols - kPunctured));
+            if (column_degree(g, c) < kMaxDegree) row |= bit(c);
+        }
     }
     return g;
 }

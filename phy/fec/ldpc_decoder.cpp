@@ -16,7 +16,7 @@ namespace meshnet::phy {
 
 namespace {
 
-using ldpc::Attenuation;
+using ldpc::CheckRule;
 using ldpc::Edge;
 using ldpc::kPad;
 using ldpc::Layer;
@@ -42,11 +42,10 @@ constexpr auto kRowStart = [] {
     return start;
 }();
 
-/// Min-sum says too much, the more the more inputs a check has; tuned in docs/notes/ldpc.md.
-Attenuation attenuation_of(std::size_t degree) noexcept {
-    if (degree <= 6) return {.shift_a = 3, .bias_a = 3, .shift_b = 7, .bias_b = 0, .cap = 63};  // 7/8
-    return {.shift_a = 2, .bias_a = 1, .shift_b = 7, .bias_b = 0, .cap = 63};                   // 3/4
-}
+/// Below this many int8 steps per unit of LLR the correction of a check is too coarse to be of use.
+constexpr float kLeastCorrectedGain = 3.0F;
+/// Above, the table of corrections would be too short.
+constexpr float kLargestCorrectedGain = 8.0F;
 
 const ldpc::Kernel* kernel_of(LdpcDecoder::Isa isa) noexcept {
     switch (isa) {
@@ -98,7 +97,11 @@ struct LdpcDecoder::Impl {
     std::array<bool, kHighRateCols> packed{};
     std::array<std::uint8_t, LdpcCode::kMaxInfoBits / 8> info{};
     std::size_t info_bits = 0;
+    std::array<std::int8_t, 16> correction{};
+    CheckRule core_rule;
+    CheckRule extension_rule;
 
+    void choose_rules(float steps_per_llr) noexcept;
     void prepare(const LdpcCode& c) noexcept;
     void load(const LdpcCode& c, std::span<const std::int8_t> llr) noexcept;
     bool iterate(const LdpcCode& c, bool first) noexcept;
@@ -107,6 +110,21 @@ struct LdpcDecoder::Impl {
     void write_info(const LdpcCode& c) noexcept;
     Outcome run(const LdpcCode& c, const Options& options) noexcept;
 };
+
+/// The core's checks have many inputs, of which the smallest says nearly all: min-sum with 3/4. Extension checks have
+/// few, and at low rates all of them are small: there min-sum says far too much, and the exact rule is worth 0.5 to 2
+/// dB (docs/notes/ldpc.md).
+void LdpcDecoder::Impl::choose_rules(float steps_per_llr) noexcept {
+    core_rule = {.shift = 2, .bias = 1, .cap = 63, .correction = nullptr};
+    extension_rule = core_rule;
+    if (!(steps_per_llr >= kLeastCorrectedGain)) return;
+    const double g = std::min(steps_per_llr, kLargestCorrectedGain);
+    for (std::size_t i = 0; i + 1 < correction.size(); ++i) {
+        const double x = (2.0 * static_cast<double>(i) + 0.5) / g;
+        correction[i] = static_cast<std::int8_t>(std::lround(g * std::log1p(std::exp(-x))));
+    }
+    extension_rule = {.shift = 3, .bias = 3, .cap = 63, .correction = correction.data()};
+}
 
 void LdpcDecoder::Impl::prepare(const LdpcCode& c) noexcept {
     if (code == c) return;
@@ -175,7 +193,7 @@ bool LdpcDecoder::Impl::iterate(const LdpcCode& c, bool first) noexcept {
         layer.scratch = scratch.at(0);
         layer.scratch_stride = kStride;
         layer.first = first;
-        layer.attenuation = attenuation_of(degree + (core ? 0 : 1));
+        layer.rule = core ? core_rule : extension_rule;
         agrees = kernel->update(layer) && agrees;
         if (filler_column < LdpcCode::kInfoCols && filler_at != 0) {
             std::int8_t* column = posterior.at(filler_column);
@@ -307,18 +325,19 @@ LdpcDecoder::Outcome LdpcDecoder::decode(const LdpcCode& code, std::span<const f
         count += static_cast<double>(counts[j]);
     }
     // All zero: any gain will do.
-    const double gain = sum > 1e-30 ? static_cast<double>(kMeanMagnitude) * count / sum : 1.0;
-    const auto factor = static_cast<float>(std::min(gain, 1e30));
+    const double gain = sum > 0.0 ? static_cast<double>(kMeanMagnitude) * count / sum : 1.0;
+    const auto factor = static_cast<float>(std::min(gain, static_cast<double>(kLargestCorrectedGain)));
     for (std::size_t i = 0; i < llr.size(); ++i) {
         const float x = std::min(std::max(gate(llr[i]) * factor, -kLargestChannel), kLargestChannel);
         impl_->quantised[i] = static_cast<std::int8_t>(static_cast<int>(x + (x < 0.0F ? -0.5F : 0.5F)));
     }
-    return decode_int8(code, {impl_->quantised.data(), llr.size()}, options);
+    return decode_int8(code, {impl_->quantised.data(), llr.size()}, factor, options);
 }
 
 LdpcDecoder::Outcome LdpcDecoder::decode_int8(const LdpcCode& code, std::span<const std::int8_t> llr,
-                                              const Options& options) noexcept {
+                                              float steps_per_llr, const Options& options) noexcept {
     assert(llr.size() <= code.mother_bits());
+    impl_->choose_rules(steps_per_llr);
     impl_->prepare(code);
     impl_->load(code, llr);
     return impl_->run(code, options);

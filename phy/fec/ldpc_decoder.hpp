@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Mother-word LLRs -> information bits: layered normalised min-sum on int8.
+// Mother-word LLRs -> information bits: layered decoding on int8.
 //
 //     soft (mother_bits() floats) -> scale to int8 -> [layers, up to N iterations] -> info bits
 //
@@ -7,9 +7,11 @@
 // out, so a code at rate 8/9 costs a fifth of one at 1/5. Stops as soon as the block is proved: core parity, and the
 // caller's CRC.
 //
-// Scaling: the mean magnitude of the values that are not 0 is brought to kMeanMagnitude, so the result does not depend
-// on a common factor of the LLRs. Their relation to each other must be right (LLR, not distance). Losses to the normal
-// approximation and to a floating point sum-product decoder: docs/notes/ldpc.md.
+// Scaling: the mean magnitude of the values that are not 0 is brought to kMeanMagnitude, with at most 8 steps per unit of
+// LLR. True LLRs are best; what a wrong common factor costs is in docs/notes/ldpc.md. Above 3 steps per unit (rates up
+// to about 1/2) extension checks use the A-min* rule, otherwise all use normalised min-sum.
+//
+// Gap to the normal approximation and loss to floating point sum-product: docs/notes/ldpc.md.
 #pragma once
 
 #include <cstddef>
@@ -53,8 +55,10 @@ public:
     Outcome decode(const LdpcCode& code, std::span<const float> llr, const Options& options) noexcept;
     Outcome decode(const LdpcCode& code, std::span<const float> llr) noexcept { return decode(code, llr, Options{}); }
 
-    /// The same from values already scaled (mean magnitude kMeanMagnitude is best; -128 counts as -127).
-    Outcome decode_int8(const LdpcCode& code, std::span<const std::int8_t> llr, const Options& options) noexcept;
+    /// The same from values already scaled to mean magnitude kMeanMagnitude, `steps_per_llr` for a unit of LLR; 0 if
+    /// unknown (min-sum is used throughout). -128 counts as -127.
+    Outcome decode_int8(const LdpcCode& code, std::span<const std::int8_t> llr, float steps_per_llr,
+                        const Options& options) noexcept;
 
     /// Information bits of the last block, packed, most significant bit first, (k + 7) / 8 bytes. Valid until the next
     /// call.

@@ -20,14 +20,16 @@ struct Edge {
     std::size_t shift;       ///< 0..z-1
 };
 
-/// What is taken off a magnitude m on its way through a check: m - ((m + bias_a) >> shift_a) - ((m + bias_b) >>
-/// shift_b), m limited to `cap` first. Shifts 1..7.
-struct Attenuation {
-    unsigned shift_a = 2;
-    unsigned bias_a = 1;
-    unsigned shift_b = 7;
-    unsigned bias_b = 0;
+/// How a check joins the magnitudes of its inputs.
+struct CheckRule {
+    /// What is taken off a magnitude m on its way out: m - ((m + bias) >> shift), m limited to `cap` first. Shift 1..7.
+    unsigned shift = 2;
+    unsigned bias = 1;
     unsigned cap = 63;
+    /// Without it the smallest magnitude is taken for the sum (min-sum). With it, 16 values of the correction
+    /// g ln(1 + exp(-x / g)) at x = 2 i + 1/2, i = 0..15, for inputs of g steps per unit of LLR, the last one 0:
+    /// A-min*.
+    const std::int8_t* correction = nullptr;
 };
 
 /// One row of the base graph: z checks.
@@ -40,7 +42,7 @@ struct Layer {
     std::int8_t* scratch = nullptr;  ///< [degree][scratch_stride]
     std::size_t scratch_stride = 0;  ///< >= z + kPad
     bool first = false;              ///< messages count as 0 and are not read
-    Attenuation attenuation;
+    CheckRule rule;
 };
 
 /// Functions of one instruction set.

@@ -53,6 +53,12 @@ struct Vec16 {
         return sub(v ^ m, m);
     }
     static Vec shift_right(Vec v, unsigned n) noexcept { return s(u(v) >> static_cast<std::uint8_t>(n)); }
+    static Vec table(const std::int8_t* sixteen) noexcept { return load(sixteen); }
+    static Vec lookup(Vec table, Vec index) noexcept {
+        Vec out{};
+        for (std::size_t i = 0; i < kWidth; ++i) out[i] = table[index[i]];
+        return out;
+    }
     static bool any_negative(Vec v) noexcept {
         std::uint64_t half[2];
         std::memcpy(half, &v, sizeof half);

@@ -3,13 +3,18 @@
 // live in an unnamed namespace, so that every file keeps its own instance.
 //
 //     per edge   rotate the column into scratch, take the old message off       (extrinsic values)
-//     per chunk  two smallest magnitudes and the product of signs over the edges (kept in registers)
+//     per chunk  the two magnitudes that go out and the product of signs over the edges (kept in registers)
 //     per edge   new message, new posterior; rotate back
+//
+// A check tells its least sure input one magnitude and all others another. Min-sum: the second smallest and the
+// smallest, made smaller by a factor. A-min*: the exact sum (a [+] b = min - c(|a - b|) + c(a + b), c(x) = ln(1 +
+// exp(-x))) of all but the smallest, and of all.
 //
 // Source: M. P. C. Fossorier, M. Mihaljevic, H. Imai, "Reduced complexity iterative decoding of low-density parity
 // check
 //         codes based on belief propagation", IEEE Trans. Commun. 47 (1999); D. E. Hocevar, "A reduced complexity
-//         decoder architecture via layered decoding of LDPC codes", SIPS 2004.
+//         decoder architecture via layered decoding of LDPC codes", SIPS 2004; C. Jones, E. Valles, M. Smith,
+//         J. Villasenor, "Approximate-MIN* constraint node updating for LDPC code decoding", MILCOM 2003.
 #pragma once
 
 #include <cstddef>
@@ -48,24 +53,32 @@ struct KernelImpl {
         V::store(out + n - kWidth, V::load(in + n - kWidth));
     }
 
-    static Vec attenuate(Vec m, const Attenuation& a) noexcept {
-        m = V::min(m, V::set1(a.cap));
-        return V::sub(V::sub(m, V::shift_right(V::add(m, V::set1(a.bias_a)), a.shift_a)),
-                      V::shift_right(V::add(m, V::set1(a.bias_b)), a.shift_b));
+    static Vec attenuate(Vec m, const CheckRule& rule) noexcept {
+        m = V::min(m, V::set1(rule.cap));
+        return V::sub(m, V::shift_right(V::add(m, V::set1(rule.bias)), rule.shift));
     }
 
-    static bool update(const Layer& layer) noexcept {
-        const std::size_t z = layer.z;
+    /// Correction at x, 0..255.
+    static Vec correction(Vec table, Vec x) noexcept {
+        return V::lookup(table, V::min(V::shift_right(x, 1), V::set1(15)));
+    }
+
+    /// a [+] b. Neighbouring table values differ by 1 at most, so the result is not negative.
+    static Vec box_plus(Vec table, Vec a, Vec b) noexcept {
+        const Vec low = V::min(a, b);
+        const Vec high = V::max(a, b);
+        return V::add(V::sub(low, correction(table, V::sub(high, low))), correction(table, V::add(high, low)));
+    }
+
+    /// kCorrected: A-min*, otherwise min-sum. Extrinsic values in, posteriors out, both in scratch. True if no
+    /// extension parity is contradicted.
+    template <bool kCorrected>
+    static bool check_nodes(const Layer& layer) noexcept {
         const std::size_t stride = layer.scratch_stride;
-        for (std::size_t e = 0; e < layer.degree; ++e) {
-            const Edge& edge = layer.edges[e];
-            std::int8_t* out = layer.scratch + e * stride;
-            const std::size_t head = z - edge.shift;
-            subtract(edge.posterior + edge.shift, edge.message, out, head, layer.first);
-            subtract(edge.posterior, edge.message + head, out + head, edge.shift, layer.first);
-        }
         Vec contradiction = V::set1(0);
-        for (std::size_t i = 0; i < z; i += kWidth) {
+        Vec table = V::set1(0);
+        if constexpr (kCorrected) table = V::table(layer.rule.correction);
+        for (std::size_t i = 0; i < layer.z; i += kWidth) {
             Vec least = V::set1(127);
             Vec second = V::set1(127);
             Vec sign = V::set1(0);
@@ -78,27 +91,48 @@ struct KernelImpl {
             for (std::size_t e = 0; e < layer.degree; ++e) {
                 const Vec t = V::load(layer.scratch + e * stride + i);
                 const Vec a = V::abs(t);
+                const Vec larger = V::max(least, a);
                 sign = V::exclusive_or(sign, t);
-                second = V::min(second, V::max(least, a));
                 least = V::min(least, a);
+                if constexpr (kCorrected) {
+                    second = box_plus(table, second, larger);
+                } else {
+                    second = V::min(second, larger);
+                }
             }
-            const Vec m1 = attenuate(least, layer.attenuation);
-            const Vec m2 = attenuate(second, layer.attenuation);
+            Vec all = least;
+            if constexpr (kCorrected) all = box_plus(table, second, least);
+            const Vec to_others = attenuate(all, layer.rule);
+            const Vec to_least = attenuate(second, layer.rule);
             if (layer.extension != nullptr) {
+                // The product of all signs is negative where `own` is not what the others say.
                 const Vec a = V::abs(own);
-                const Vec m = V::select_equal(a, least, m2, m1);
-                // `sign` without `own` is what the others say about it.
+                const Vec m = V::select_equal(a, least, to_least, to_others);
                 contradiction = V::inclusive_or(contradiction, V::both(sign, V::sub(m, a)));
             }
             for (std::size_t e = 0; e < layer.degree; ++e) {
                 std::int8_t* at = layer.scratch + e * stride + i;
                 const Vec t = V::load(at);
-                const Vec m = V::select_equal(V::abs(t), least, m2, m1);
+                const Vec m = V::select_equal(V::abs(t), least, to_least, to_others);
                 const Vec r = V::negate_if_negative(m, V::exclusive_or(sign, t));
                 V::store(layer.edges[e].message + i, r);
                 V::store(at, V::adds(t, r));
             }
         }
+        return !V::any_negative(contradiction);
+    }
+
+    static bool update(const Layer& layer) noexcept {
+        const std::size_t z = layer.z;
+        const std::size_t stride = layer.scratch_stride;
+        for (std::size_t e = 0; e < layer.degree; ++e) {
+            const Edge& edge = layer.edges[e];
+            std::int8_t* out = layer.scratch + e * stride;
+            const std::size_t head = z - edge.shift;
+            subtract(edge.posterior + edge.shift, edge.message, out, head, layer.first);
+            subtract(edge.posterior, edge.message + head, out + head, edge.shift, layer.first);
+        }
+        const bool agrees = layer.rule.correction != nullptr ? check_nodes<true>(layer) : check_nodes<false>(layer);
         for (std::size_t e = 0; e < layer.degree; ++e) {
             const Edge& edge = layer.edges[e];
             const std::int8_t* in = layer.scratch + e * stride;
@@ -106,7 +140,7 @@ struct KernelImpl {
             copy(in, edge.posterior + edge.shift, head);
             copy(in + head, edge.posterior, edge.shift);
         }
-        return !V::any_negative(contradiction);
+        return agrees;
     }
 };
 
