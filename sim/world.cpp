@@ -1,0 +1,534 @@
+// SPDX-License-Identifier: MIT
+#include "sim/world.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <deque>
+#include <map>
+#include <queue>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "core/random.hpp"
+#include "sim/table_phy.hpp"
+
+namespace meshnet::sim {
+namespace {
+
+constexpr double kBusyAboveNoiseDb = 4.8;  // signal power at which the band holds 6 dB more than noise alone
+constexpr Duration kSwitch = 100us;        // deaf for so long around own transmissions
+
+void check(bool ok, const char* what) {
+    if (!ok) {
+        throw std::invalid_argument(std::string("World: ") + what);
+    }
+}
+
+/// FNV-1a, 64 bits.
+class Hash {
+public:
+    void add(std::uint64_t v) {
+        for (int i = 0; i < 8; ++i) {
+            byte(static_cast<std::uint8_t>(v >> (8 * i)));
+        }
+    }
+    void add(ByteView bytes) {
+        for (const std::uint8_t b : bytes) {
+            byte(b);
+        }
+    }
+    [[nodiscard]] std::uint64_t value() const { return value_; }
+
+private:
+    void byte(std::uint8_t b) { value_ = (value_ ^ b) * 0x100000001b3ULL; }
+    std::uint64_t value_ = 0xcbf29ce484222325ULL;
+};
+
+/// A node's own time line: world time, shifted and running fast or slow by parts in 10^9.
+class NodeTime {
+public:
+    NodeTime(std::int64_t offset_ns, std::int64_t parts_per_billion) : offset_(offset_ns), ppb_(parts_per_billion) {}
+    [[nodiscard]] Instant local(Instant world) const {
+        const std::int64_t t = to_ns(world);
+        return instant_from_ns(offset_ + t + scaled(t, 1'000'000'000));
+    }
+    [[nodiscard]] Instant world(Instant local) const {
+        const std::int64_t x = to_ns(local) - offset_;
+        return instant_from_ns(x - scaled(x, 1'000'000'000 + ppb_));
+    }
+
+private:
+    [[nodiscard]] std::int64_t scaled(std::int64_t t, std::int64_t per) const {
+        __extension__ using Wide = __int128;
+        return static_cast<std::int64_t>(static_cast<Wide>(t) * ppb_ / per);
+    }
+    std::int64_t offset_;
+    std::int64_t ppb_;
+};
+
+struct Flight {
+    Bytes payload;
+    mac::ModeIndex mode = 0;
+};
+
+/// One transmission as one receiver gets it, world time.
+struct Arrival {
+    std::shared_ptr<const Flight> flight;
+    Instant start{}, end{};
+    double power = 0.0;  // over noise
+    bool sensed = false;
+    bool done = false;
+};
+
+struct Interval {
+    Instant start{}, end{};
+};
+
+enum class Kind : std::uint8_t { kWake, kSense, kArrived, kHeard, kSent, kPersisted };
+
+struct Event {
+    Instant at{};
+    std::uint64_t sequence = 0;  // first in, first out among equals
+    Kind kind{};
+    std::size_t node = 0;
+    std::uint64_t boot = 0;    // of the node when the event was made: events of a dead life do not reach the next
+    std::uint64_t number = 0;  // kSent: id, late in bit 63; kPersisted: batch
+    int change = 0;            // kSense: +1 or -1
+    std::shared_ptr<Arrival> arrival;
+    std::shared_ptr<const mac::RxFrame> frame;
+    std::shared_ptr<const net::LedgerBatch> batch;
+};
+struct Later {
+    bool operator()(const Event& a, const Event& b) const {
+        return std::pair{a.at, a.sequence} > std::pair{b.at, b.sequence};
+    }
+};
+
+}  // namespace
+
+struct World::Impl {
+    struct Slot {
+        Slot(NodeTime t, std::uint64_t seed) : time(t), random(seed) {}
+        std::function<station::Node::Config()> make;
+        std::string identity;
+        net::NodeId id{};
+        net::Address address{};
+        NodeTime time;
+        Rng random;
+        MemoryLedger ledger;
+        std::unique_ptr<station::Node> node;
+        std::uint64_t boot = 0;
+        std::optional<Instant> wake;  // world time of the earliest wake event
+        int sensed = 0;               // arrivals that make the channel busy
+        std::deque<Interval> own;     // transmissions, oldest first
+        std::deque<std::shared_ptr<Arrival>> arrivals;
+    };
+    struct Path {
+        double power = 0.0;
+        Duration delay{};
+    };
+
+    explicit Impl(const Config& c) : config(c), phy(*c.profile, c.decade_db), random(c.seed) {}
+
+    void schedule(Event event) {
+        event.sequence = sequence++;
+        event.boot = slots[event.node].boot;
+        queue.push(std::move(event));
+    }
+    void start_node(std::size_t n);
+    void pump(std::size_t n);
+    void transmit(std::size_t n, mac::TxRequest&& request);
+    void handle(const Event& event);
+    void arrived(std::size_t n, Arrival& arrival);
+    void forget_old(Slot& slot) const;
+    [[nodiscard]] double sinr(const Slot& slot, const Arrival& of, Instant from, Instant to) const;
+    [[nodiscard]] static bool overlaps(const std::deque<Interval>& own, Instant from, Instant to);
+
+    Config config;
+    TablePhy phy;
+    Rng random;
+    Instant now{};
+    std::uint64_t sequence = 0;
+    std::priority_queue<Event, std::vector<Event>, Later> queue;
+    std::deque<Slot> slots;
+    std::map<std::pair<std::size_t, std::size_t>, Path> paths;
+    std::deque<Delivery> deliveries;
+    WorldCounters counters;
+    Hash hash;
+    Duration longest_frame{};
+};
+
+void World::Impl::start_node(std::size_t n) {
+    Slot& slot = slots[n];
+    auto identity = net::Identity::from_text(slot.identity);
+    assert(identity.ok());
+    station::Node::Config c = slot.make();
+    c.router.identity = std::move(*identity);
+    slot.node = std::make_unique<station::Node>(std::move(c), phy, slot.random, slot.ledger.state());
+    pump(n);
+}
+
+/// Does what the node wants done, until it wants nothing more now.
+void World::Impl::pump(std::size_t n) {
+    Slot& slot = slots[n];
+    const Instant local = slot.time.local(now);
+    while (auto request = slot.node->poll_transmit(local)) {
+        transmit(n, std::move(*request));
+    }
+    while (auto packet = slot.node->poll_packet()) {
+        hash.add(static_cast<std::uint64_t>(to_ns(now)));
+        hash.add(*packet);
+        deliveries.push_back({now, n, std::move(*packet)});
+    }
+    while (auto batch = slot.node->poll_persist(local)) {
+        Event event;
+        event.at = now + config.persist_delay;
+        event.kind = Kind::kPersisted;
+        event.node = n;
+        event.number = batch->number;
+        event.batch = std::make_shared<const net::LedgerBatch>(std::move(*batch));
+        schedule(std::move(event));
+    }
+    if (const auto next = slot.node->next_timeout()) {
+        const Instant at = std::max(now, slot.time.world(*next) + 1ns);
+        if (!slot.wake || at < *slot.wake) {
+            slot.wake = at;
+            Event event;
+            event.at = at;
+            event.kind = Kind::kWake;
+            event.node = n;
+            schedule(std::move(event));
+        }
+    }
+}
+
+void World::Impl::transmit(std::size_t n, mac::TxRequest&& request) {
+    Slot& slot = slots[n];
+    constexpr std::uint64_t kLateBit = std::uint64_t{1} << 63U;
+    Event sent;
+    sent.kind = Kind::kSent;
+    sent.node = n;
+    sent.number = request.id & ~kLateBit;
+    const Instant start = slot.time.world(request.at);
+    const bool possible =
+        request.mode < phy.mode_count() && !request.payload.empty() && request.payload.size() <= phy.max_bytes();
+    const Instant end = possible ? start + phy.airtime(request.mode, request.payload.size()) : start;
+    if (!possible || start < now + config.shortest_lead || overlaps(slot.own, start, end)) {
+        ++counters.late;
+        sent.at = now;
+        sent.number |= kLateBit;
+        return schedule(std::move(sent));
+    }
+    ++counters.transmissions;
+    longest_frame = std::max(longest_frame, end - start);
+    hash.add(static_cast<std::uint64_t>(to_ns(start)));
+    hash.add(request.payload);
+    slot.own.push_back({start, end});
+    sent.at = end;
+    schedule(std::move(sent));
+    auto flight = std::make_shared<Flight>();
+    flight->payload = std::move(request.payload);
+    flight->mode = request.mode;
+    for (std::size_t to = 0; to < slots.size(); ++to) {
+        const auto path = paths.find({n, to});
+        if (path == paths.end()) {
+            continue;
+        }
+        auto arrival = std::make_shared<Arrival>();
+        arrival->flight = flight;
+        arrival->start = start + path->second.delay;
+        arrival->end = end + path->second.delay;
+        arrival->power = path->second.power;
+        const double snr_db = 10.0 * std::log10(arrival->power);
+        arrival->sensed = snr_db >= kBusyAboveNoiseDb || phy.miss(request.mode, snr_db) < 0.5;
+        slots[to].arrivals.push_back(arrival);
+        ++counters.arrivals;
+        Event event;
+        event.node = to;
+        event.arrival = arrival;
+        if (arrival->sensed) {
+            event.kind = Kind::kSense;
+            event.change = 1;
+            event.at = arrival->start + config.latency;
+            schedule(event);
+            event.change = -1;
+            event.at = arrival->end + config.latency;
+            schedule(event);
+        }
+        event.kind = Kind::kArrived;
+        event.at = arrival->end;
+        schedule(std::move(event));
+    }
+}
+
+bool World::Impl::overlaps(const std::deque<Interval>& own, Instant from, Instant to) {
+    return std::any_of(own.begin(), own.end(), [&](const Interval& i) { return i.start < to && from < i.end; });
+}
+
+/// Mean signal over noise and interference from `from` to `to`, dB.
+double World::Impl::sinr(const Slot& slot, const Arrival& of, Instant from, Instant to) const {
+    double noise = 1.0;
+    const double length = std::max(1.0, static_cast<double>((to - from).count()));
+    for (const auto& other : slot.arrivals) {
+        if (other.get() != &of && other->start < to && from < other->end) {
+            const Duration both = std::min(to, other->end) - std::max(from, other->start);
+            noise += other->power * static_cast<double>(both.count()) / length;
+        }
+    }
+    return 10.0 * std::log10(of.power / noise);
+}
+
+/// The last sample of a frame is there: what the receiver makes of it.
+void World::Impl::arrived(std::size_t n, Arrival& arrival) {
+    Slot& slot = slots[n];
+    arrival.done = true;
+    const Flight& flight = *arrival.flight;
+    const Instant payload_start = std::min(arrival.end, arrival.start + phy.airtime(flight.mode, 1));
+    if (overlaps(slot.own, arrival.start - kSwitch, payload_start + kSwitch)) {
+        ++counters.deaf;
+    } else if (const double header_sinr = sinr(slot, arrival, arrival.start, payload_start);
+               random.uniform() < phy.miss(flight.mode, header_sinr)) {
+        ++counters.missed;
+    } else {
+        auto frame = std::make_shared<mac::RxFrame>();
+        frame->start = slot.time.local(arrival.start);
+        frame->end = slot.time.local(arrival.end);
+        frame->mode = flight.mode;
+        frame->snr_db =
+            static_cast<float>(header_sinr + 0.3 * random.normal());  // the estimate of a real receiver errs
+        frame->payload = flight.payload;
+        const std::size_t size = flight.payload.size();
+        const double per_byte = static_cast<double>((arrival.end - payload_start).count()) / static_cast<double>(size);
+        bool whole = true;
+        for (std::size_t offset = 0; offset < size; offset += TablePhy::kBlockBytes) {
+            const std::size_t length = std::min(TablePhy::kBlockBytes, size - offset);
+            const auto time_of = [&](std::size_t byte) {
+                return payload_start + Duration{static_cast<std::int64_t>(per_byte * static_cast<double>(byte))};
+            };
+            const Instant from = time_of(offset);
+            const Instant to = time_of(offset + length);
+            const bool deaf = overlaps(slot.own, from - kSwitch, to + kSwitch);
+            const bool ok =
+                !deaf && random.uniform() >= phy.failure(flight.mode, length, sinr(slot, arrival, from, to));
+            frame->segments.push_back({offset, length, ok});
+            if (!ok) {  // the decoder's best guess: wrong somewhere
+                whole = false;
+                for (int i = 0; i < 8; ++i) {
+                    frame->payload[offset + random.below(length)] ^= static_cast<std::uint8_t>(1 + random.below(255));
+                }
+            }
+        }
+        ++(whole ? counters.delivered : counters.damaged);
+        Event event;
+        event.at = arrival.end + config.latency;
+        event.kind = Kind::kHeard;
+        event.node = n;
+        event.frame = std::move(frame);
+        schedule(std::move(event));
+    }
+}
+
+/// Forgets what nothing unfinished can overlap any more.
+void World::Impl::forget_old(Slot& slot) const {
+    const Instant old = now - 2 * longest_frame - kSwitch;
+    while (!slot.arrivals.empty() && slot.arrivals.front()->done && slot.arrivals.front()->end < old) {
+        slot.arrivals.pop_front();
+    }
+    while (!slot.own.empty() && slot.own.front().end < old) {
+        slot.own.pop_front();
+    }
+}
+
+void World::Impl::handle(const Event& event) {
+    ++counters.events;
+    Slot& slot = slots[event.node];
+    const bool same_life = event.boot == slot.boot && slot.node != nullptr;
+    const Instant local = slot.time.local(now);
+    switch (event.kind) {
+        case Kind::kArrived:  // the air goes on whether or not the node lives
+            if (same_life) {
+                arrived(event.node, *event.arrival);
+            } else {
+                event.arrival->done = true;
+            }
+            forget_old(slot);
+            return;
+        case Kind::kSense: {
+            if (!same_life) {
+                return;
+            }
+            const bool before = slot.sensed > 0;
+            slot.sensed += event.change;
+            if (before == (slot.sensed > 0)) {
+                return;
+            }
+            slot.node->on_carrier(local, slot.sensed > 0);
+            break;
+        }
+        case Kind::kWake:
+            if (!same_life || !slot.wake || *slot.wake != event.at) {
+                return;
+            }
+            slot.wake.reset();
+            slot.node->on_timeout(local);
+            break;
+        case Kind::kHeard:
+            if (!same_life) {
+                return;
+            }
+            slot.node->on_frame(local, *event.frame);
+            break;
+        case Kind::kSent: {
+            if (!same_life) {
+                return;
+            }
+            constexpr std::uint64_t kLateBit = std::uint64_t{1} << 63U;
+            slot.node->on_transmitted(local, event.number & ~kLateBit,
+                                      (event.number & kLateBit) != 0 ? mac::TxOutcome::kLate : mac::TxOutcome::kSent);
+            break;
+        }
+        case Kind::kPersisted:
+            if (!same_life) {
+                return;
+            }
+            for (const net::LedgerRow& row : event.batch->rows) {
+                hash.add(row.key);
+                hash.add(row.value);
+            }
+            slot.ledger.commit(*event.batch);
+            slot.node->on_persisted(local, event.number);
+            break;
+    }
+    pump(event.node);
+}
+
+World::World(const Config& config) {
+    check(config.profile != nullptr, "profile must be set");
+    check(config.latency >= 0s && config.latency <= 1s, "latency must be within 0 s..1 s");
+    check(config.shortest_lead >= 0s && config.shortest_lead <= 1s, "shortest_lead must be within 0 s..1 s");
+    check(config.persist_delay >= 0s && config.persist_delay <= 60s, "persist_delay must be within 0 s..60 s");
+    check(config.clock_error_ppm >= 0.0 && config.clock_error_ppm <= 200.0, "clock_error_ppm must be within 0..200");
+    impl_ = std::make_unique<Impl>(config);
+}
+
+World::~World() = default;
+
+std::size_t World::add_node(std::function<station::Node::Config()> make) {
+    Impl& it = *impl_;
+    const auto offset = static_cast<std::int64_t>(it.random.below(1'000'000'000'000));
+    const double ppm = (2.0 * it.random.uniform() - 1.0) * it.config.clock_error_ppm;
+    it.slots.emplace_back(NodeTime(offset, static_cast<std::int64_t>(std::llround(ppm * 1e3))), it.random.next_u64());
+    Impl::Slot& slot = it.slots.back();
+    slot.make = std::move(make);
+    const net::Identity identity = net::Identity::generate(it.random);
+    slot.identity = identity.to_text();
+    slot.id = identity.id();
+    slot.address = identity.address();
+    it.start_node(it.slots.size() - 1);
+    return it.slots.size() - 1;
+}
+
+void World::connect(std::size_t a, std::size_t b, double snr_db, Duration delay) {
+    assert(a < size() && b < size() && a != b && delay >= 0s && std::isfinite(snr_db));
+    const Impl::Path path{std::pow(10.0, snr_db / 10.0), delay};
+    impl_->paths[{a, b}] = path;
+    impl_->paths[{b, a}] = path;
+}
+
+void World::disconnect(std::size_t a, std::size_t b) {
+    impl_->paths.erase({a, b});
+    impl_->paths.erase({b, a});
+}
+
+void World::inject(std::size_t node, ByteView packet) {
+    assert(node < size());
+    Impl::Slot& slot = impl_->slots[node];
+    if (slot.node == nullptr) {
+        return;
+    }
+    slot.node->on_packet(slot.time.local(impl_->now), packet);
+    impl_->pump(node);
+}
+
+void World::kill(std::size_t node) {
+    assert(node < size());
+    Impl::Slot& slot = impl_->slots[node];
+    slot.node.reset();
+    ++slot.boot;
+    slot.wake.reset();
+    slot.sensed = 0;
+}
+
+void World::restart(std::size_t node) {
+    assert(node < size() && impl_->slots[node].node == nullptr);
+    impl_->start_node(node);
+}
+
+void World::run_for(Duration time) {
+    Impl& it = *impl_;
+    const Instant until = it.now + time;
+    while (!it.queue.empty() && it.queue.top().at <= until) {
+        const Event event = it.queue.top();
+        it.queue.pop();
+        it.now = std::max(it.now, event.at);
+        it.handle(event);
+    }
+    it.now = until;
+}
+
+Instant World::now() const noexcept {
+    return impl_->now;
+}
+
+std::optional<World::Delivery> World::poll_delivery() {
+    if (impl_->deliveries.empty()) {
+        return std::nullopt;
+    }
+    Delivery delivery = std::move(impl_->deliveries.front());
+    impl_->deliveries.pop_front();
+    return delivery;
+}
+
+std::size_t World::size() const noexcept {
+    return impl_->slots.size();
+}
+bool World::alive(std::size_t node) const noexcept {
+    return impl_->slots[node].node != nullptr;
+}
+station::Node& World::node(std::size_t node) {
+    assert(alive(node));
+    return *impl_->slots[node].node;
+}
+const net::NodeId& World::id(std::size_t node) const noexcept {
+    return impl_->slots[node].id;
+}
+const net::Address& World::address(std::size_t node) const noexcept {
+    return impl_->slots[node].address;
+}
+const MemoryLedger& World::ledger(std::size_t node) const noexcept {
+    return impl_->slots[node].ledger;
+}
+const WorldCounters& World::counters() const noexcept {
+    return impl_->counters;
+}
+std::uint64_t World::hash() const noexcept {
+    return impl_->hash.value();
+}
+
+Bytes make_ipv6_packet(const net::Address& source, const net::Address& destination, ByteView payload) {
+    assert(payload.size() <= 0xFFFF);
+    Bytes out;
+    ByteWriter writer(out);
+    writer.u32(0x6000'0000);  // version 6, no traffic class, no flow label
+    writer.u16(static_cast<std::uint16_t>(payload.size()));
+    writer.u8(59);
+    writer.u8(64);
+    writer.bytes(source);
+    writer.bytes(destination);
+    writer.bytes(payload);
+    return out;
+}
+
+}  // namespace meshnet::sim
