@@ -62,6 +62,8 @@ public:
     [[nodiscard]] std::optional<Instant> next_timeout() const;
     /// The next handshake frame to send, if any.
     [[nodiscard]] std::optional<Bytes> poll_handshake();
+    /// Its size, 0 if there is none.
+    [[nodiscard]] std::size_t handshake_bytes() const noexcept { return outgoing_.empty() ? 0 : outgoing_.front().size(); }
     [[nodiscard]] bool handshake_pending() const noexcept { return !outgoing_.empty(); }
 
     /// A session is there to send with.

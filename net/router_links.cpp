@@ -154,6 +154,9 @@ std::optional<OutFrame> Router::Impl::poll_transmit(Instant now, NeighborId to, 
         return std::nullopt;
     }
     if (n->peer->handshake_pending()) {
+        if (n->peer->handshake_bytes() > max_bytes) {
+            return std::nullopt;
+        }
         return OutFrame{to, Priority::kControl, *n->peer->poll_handshake()};
     }
     const std::size_t limit = std::min(max_bytes, kMaxFrameBytes);
