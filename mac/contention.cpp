@@ -25,6 +25,11 @@ void Contention::consume(Instant now) noexcept {
     counted_from_ = std::max(counted_from_, from + static_cast<std::int64_t>(used) * config_.slot);
 }
 
+void Contention::reconfigure(Instant now, const Config& config) {
+    consume(now);
+    config_ = config;
+}
+
 void Contention::on_carrier(Instant now, bool busy) {
     if (busy == busy_) {
         return;
@@ -46,6 +51,7 @@ void Contention::on_carrier(Instant now, bool busy) {
 void Contention::on_header(Instant now, std::uint32_t sender, std::uint32_t grantee, Instant reserved_until) {
     consume(now);
     header_read_ = true;
+    header_read_at_ = now;
     unread_until_ = kLongAgo;
     const bool continues = sender == reserved_by_ || sender == reserved_for_;
     if (continues || reserved_until > reserved_until_) {
@@ -69,6 +75,9 @@ void Contention::defer() {
 void Contention::on_own_burst(Instant now, Instant end) {
     consume(now);
     idle_since_ = std::max(idle_since_, end);
+    if (busy_) {
+        busy_since_ = end;
+    }
     wanted_ = false;
 }
 
@@ -101,8 +110,12 @@ std::uint64_t Contention::draw() {
 }
 
 std::optional<Instant> Contention::ready_at() const noexcept {
-    if (!wanted_ || busy_) {
+    if (!wanted_) {
         return std::nullopt;
+    }
+    if (busy_) {
+        return std::max(busy_since_, header_read_at_) + config_.patience +
+               static_cast<std::int64_t>(slots_left_) * config_.slot;
     }
     return idle_from() + static_cast<std::int64_t>(slots_left_) * config_.slot;
 }

@@ -21,17 +21,21 @@ inline constexpr Instant kLongAgo{Duration{INT64_MIN / 4}};
 class Contention {
 public:
     struct Config {
-        Duration slot{};          ///< 2 tau + L + lead
-        Duration idle_before{};   ///< the channel must have been idle this long: L + tau, so that a frame just ended is
-                                  ///< read first
-        Duration unread_wait{};   ///< more after a busy period of which no header was read: room for an answer we know
-                                  ///< nothing of
-        unsigned window_min = 4;  ///< slots
+        Duration slot{};         ///< 2 tau + L + lead
+        Duration idle_before{};  ///< the channel must have been idle this long: L + tau, so that a frame just ended is
+                                 ///< read first
+        Duration unread_wait{};  ///< more after a busy period of which no header was read: room for an answer we know
+                                 ///< nothing of
+        Duration patience =
+            2s;  ///< a carrier without end or header does not silence us longer than this: one burst for each
+        unsigned window_min = 4;   ///< slots
         unsigned window_max = 32;  ///< slots
     };
 
     Contention(const Config& config, RandomSource& random) noexcept : config_(config), random_(random) {}
 
+    /// Other times from now on, as the host is seen to be slower or faster.
+    void reconfigure(Instant now, const Config& config);
     void on_carrier(Instant now, bool busy);
     /// A burst header was read: whatever the carrier was, it was this; `reserved_until` by it (now if nothing is). A
     /// header of the station that made the present reservation, or of the one it was made for, replaces it; others only
@@ -55,7 +59,8 @@ public:
     /// True after an attempt that failed.
     [[nodiscard]] bool contended() const noexcept { return failures_ > 0; }
 
-    /// When to send if nothing happens before; nothing while the carrier is busy or nothing was requested.
+    /// When to send if nothing happens before; nothing if nothing was requested. While the carrier is busy: when
+    /// patience ends.
     [[nodiscard]] std::optional<Instant> ready_at() const noexcept;
     [[nodiscard]] bool wanted() const noexcept { return wanted_; }
     [[nodiscard]] bool carrier_busy() const noexcept { return busy_; }
@@ -79,6 +84,7 @@ private:
     unsigned expected_ = 0;
     std::uint64_t slots_left_ = 0;
     Instant busy_since_{};
+    Instant header_read_at_ = kLongAgo;
     Instant idle_since_ = kLongAgo;
     Instant unread_until_ = kLongAgo;
     Instant reserved_until_ = kLongAgo;

@@ -38,35 +38,32 @@ const Mac::Config& checked(const Mac::Config& c, const PhyModel& phy) {
     return c;
 }
 
-Contention::Config contention_config(const Mac::Config& c, const PhyModel& phy) {
+}  // namespace
+
+Contention::Config Mac::Impl::contention_config() const {
     Contention::Config out;
     // A quarter of the preamble and header is taken for being sensed.
     const Duration sensed = phy.airtime(static_cast<ModeIndex>(phy.mode_count() - 1), 1) / 4;
-    out.slot = 2 * c.max_propagation + c.turnaround + c.transmit_lead + sensed;
-    out.idle_before = c.turnaround + c.max_propagation;
-    out.unread_wait = 2 * c.max_propagation + own_gap(c);
+    out.slot = 2 * config.max_propagation + host.gap() + sensed;
+    out.idle_before = host.turnaround() + config.max_propagation;
+    out.unread_wait = 2 * config.max_propagation + host.gap();
     return out;
 }
 
-Duration resend_after_of(const Mac::Config& c) {
-    // Receivers that are not the ones invited answer in a later burst: a few turns of the others, never less than a
-    // round trip.
-    return 4 * c.max_burst + 4 * (own_gap(c) + c.max_propagation);
-}
-
-}  // namespace
-
+// Receivers that are not the ones invited answer in a later burst: a few turns of the others, never less than a round
+// trip.
 Duration Mac::Impl::resend_after() const {
-    return resend_after_of(config);
+    return 4 * config.max_burst + 4 * (host.gap() + config.max_propagation);
 }
 
 Mac::Impl::Impl(const Config& c, const PhyModel& p, RandomSource& r)
     : config(checked(c, p)),
       phy(p),
       random(r),
-      contention(contention_config(c, p), r),
+      host(c.turnaround, c.transmit_lead),
+      contention(contention_config(), r),
       duty(c.duty_cycle),
-      broadcast(static_cast<std::uint16_t>(r.next_u64()), resend_after_of(c)),
+      broadcast(static_cast<std::uint16_t>(r.next_u64()), resend_after()),
       epoch(broadcast.session()) {}
 
 // Something may have changed: see that the contention runs exactly when there is something to send uninvited.
@@ -152,7 +149,7 @@ void Mac::Impl::on_timeout(Instant now) {
             on_no_answer(now);
         }
     }
-    if (invitation && now > invitation->decide_at + own_gap(config) + 5ms) {
+    if (invitation && now > invitation->decide_at + host.gap() + 5ms) {
         invitation.reset();  // nobody polled in time
     }
     for (auto& [id, n] : table) {
@@ -182,7 +179,7 @@ std::optional<Instant> Mac::Impl::next_timeout() const {
         earlier(contention.carrier_busy() ? std::max(wait->hard_deadline, wait->deadline) : wait->deadline);
     } else {
         if (contention.wanted()) {
-            // Whatever is due waits for this; while the carrier is busy, for the carrier.
+            // Whatever is due waits for this.
             if (const auto ready = contention.ready_at()) {
                 earlier(std::max(*ready, duty_at));
             }
@@ -219,7 +216,7 @@ void Mac::on_carrier(Instant now, bool busy) {
         if (!busy) {
             // What was sensed may have been the answer: time to decode it.
             impl_->wait->deadline = std::max(impl_->wait->deadline,
-                                             now + impl_->config.turnaround + impl_->config.max_propagation + kMargin);
+                                             now + impl_->host.turnaround() + impl_->config.max_propagation + kMargin);
         }
     }
     impl_->refresh(now);

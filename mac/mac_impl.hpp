@@ -16,6 +16,7 @@
 #include "mac/contention.hpp"
 #include "mac/duty_cycle.hpp"
 #include "mac/frame_format.hpp"
+#include "mac/host_delay.hpp"
 #include "mac/mac.hpp"
 #include "mac/neighbor.hpp"
 
@@ -79,6 +80,7 @@ struct Mac::Impl {
     // mac.cpp
     void refresh(Instant now);
     [[nodiscard]] Duration resend_after() const;
+    [[nodiscard]] Contention::Config contention_config() const;
     [[nodiscard]] std::size_t held_bytes() const;
     /// Bytes free for `peer` if its queue were `limit` long; 0 if it is not up.
     [[nodiscard]] std::size_t room(StationId peer, std::size_t limit) const;
@@ -132,6 +134,7 @@ struct Mac::Impl {
     Config config;
     const PhyModel& phy;
     RandomSource& random;
+    HostDelay host;
     Contention contention;
     DutyCycle duty;
     NeighborTable table;
@@ -154,11 +157,6 @@ struct Mac::Impl {
     std::optional<Pending> pending;
     std::optional<Wait> wait;
 };
-
-/// Answers begin this long after the end of the burst that invites.
-[[nodiscard]] inline Duration own_gap(const Mac::Config& c) {
-    return c.turnaround + c.transmit_lead;
-}
 
 inline constexpr Duration kMargin = 1ms;          ///< of all waits
 inline constexpr std::uint8_t kChainLength = 15;  ///< bursts from one contention to the next

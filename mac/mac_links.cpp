@@ -22,7 +22,7 @@ LinkQuality Mac::Impl::quality(const Neighbor& n) const {
     q.rate_bps = phy.payload_rate_bps(q.mode);
     q.loss = std::clamp(n.rate.loss(), 0.0, 1.0);
     const std::size_t bytes = std::min(kReferenceBytes, phy.max_bytes());
-    const Duration burst = phy.airtime(q.mode, bytes) + own_gap(config) + n.gap;
+    const Duration burst = phy.airtime(q.mode, bytes) + host.gap() + n.gap;
     const double us = static_cast<double>(burst.count()) * 1e-3 / (static_cast<double>(bytes) / 1024.0);
     q.airtime_us_per_kib = us / std::max(0.05, 1.0 - q.loss);
     q.propagation = n.ranging.propagation().value_or(Duration::zero());

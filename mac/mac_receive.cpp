@@ -19,6 +19,8 @@ void Mac::Impl::on_frame(Instant now, const RxFrame& frame) {
         return;
     }
     ++counters.frames_received;
+    host.on_handed_up(now - frame.end);
+    contention.reconfigure(now, contention_config());
     const BurstHeader& header = burst->header;
     const Instant heard_end = std::min(frame.end, now);
     // What reserves more than the longest burst there can be is not believed.
@@ -57,7 +59,7 @@ Neighbor* Mac::Impl::neighbor_for(Instant now, StationId id) {
     }
     Neighbor fresh(id, static_cast<std::uint16_t>(random.next_u64()), resend_after(), Ranging(config.max_propagation),
                    RateControl(phy, config.snr_margin_db, config.fixed_mode));
-    fresh.gap = own_gap(config);
+    fresh.gap = host.gap();
     // Somebody new: it should hear soon that we hear it.
     const auto soon = static_cast<std::uint64_t>((config.hello_interval / 4).count());
     const Instant early = now + Duration{static_cast<std::int64_t>(random.below(soon))};
@@ -93,7 +95,7 @@ void Mac::Impl::on_header(Instant now, Instant heard_end, const BurstHeader& hea
     Invitation i;
     i.from = n.id;
     i.heard_end = heard_end;
-    i.decide_at = std::max(now, heard_end + config.turnaround);
+    i.decide_at = std::max(now, heard_end + host.turnaround());
     i.limit = header.grant;
     i.chain_left = header.chain_left;
     i.wants_floor = header.wants_floor;

@@ -159,7 +159,7 @@ std::optional<TxRequest> Mac::Impl::poll_transmit(Instant now) {
         }
         const Invitation i = *invitation;
         invitation.reset();
-        const bool too_late = now > i.decide_at + own_gap(config) + 5ms;
+        const bool too_late = now > i.decide_at + host.gap() + 5ms;
         // Somebody else began meanwhile: to answer would only harm both.
         const bool taken = contention.carrier_busy() && contention.busy_since() > i.heard_end + config.max_propagation;
         const bool affordable = duty.available(now) >= phy.airtime(0, kAnswerBytes);
@@ -338,7 +338,7 @@ Neighbor* Mac::Impl::choose_grantee(Instant now, const Draft& draft, Neighbor* p
 }
 
 std::optional<TxRequest> Mac::Impl::build(Instant now, const std::optional<Invitation>& by) {
-    const Instant at = now + config.transmit_lead;
+    const Instant at = now + host.lead();
     Neighbor* inviter = by && by->from != 0 ? table.find(by->from) : nullptr;
     Draft draft;
     draft.limit = std::min(config.max_burst, duty.available(now));
@@ -364,7 +364,7 @@ std::optional<TxRequest> Mac::Impl::build(Instant now, const std::optional<Invit
     header.sender = config.self;
     header.epoch = epoch;
     header.burst = static_cast<std::uint8_t>(burst_number + 1);
-    header.gap = own_gap(config);
+    header.gap = host.gap();
     const std::size_t reserve = 2 * header_bytes(kMaxTargets);
     draft.budget -= std::min(draft.budget, draft.budget > 4 * reserve ? reserve : header_bytes(2));
     add_acks(draft, inviter);
@@ -406,7 +406,7 @@ std::optional<TxRequest> Mac::Impl::build(Instant now, const std::optional<Invit
         header.grant = answer_airtime(now, *grantee, p.chain_left > 0);
         header.nav = grantee->gap + header.grant + 2 * config.max_propagation + kMargin;
         grantee->served_at = now;
-        p.answer_start = 2 * config.max_propagation + grantee->gap + config.turnaround +
+        p.answer_start = 2 * config.max_propagation + grantee->gap + host.turnaround() +
                          phy.airtime(config.fixed_mode.value_or(mode_at(grantee->snr_db - 4.0F)), 1) + kMargin;
     }
     if (draft.burst.hello) {
@@ -471,6 +471,7 @@ void Mac::Impl::on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome)
     pending.reset();
     if (outcome == TxOutcome::kLate) {
         ++counters.frames_late;
+        host.on_late();
         duty.refund(p.airtime);
         broadcast.on_not_sent(p.burst);
         for (auto& [peer, n] : table) {
@@ -492,6 +493,7 @@ void Mac::Impl::on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome)
         return;
     }
     ++counters.frames_sent;
+    host.on_sent();
     counters.airtime_used += p.airtime;
     broadcast.on_sent_unacknowledged(p.burst);
     while (broadcast.poll_done()) {
@@ -505,7 +507,7 @@ void Mac::Impl::on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome)
     w.grantee = p.grantee;
     w.burst = p.burst;
     w.deadline = end + p.answer_start;
-    w.hard_deadline = std::max(w.deadline, end + p.nav + config.turnaround + kMargin);
+    w.hard_deadline = std::max(w.deadline, end + p.nav + host.turnaround() + kMargin);
     w.by_contention = p.by_contention;
     w.retake = p.retake;
     w.chain_left = p.chain_left;

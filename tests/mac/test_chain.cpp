@@ -152,10 +152,6 @@ Medium make_chain(std::uint64_t seed, float snr_db, Duration lead = 2ms) {
     return m;
 }
 
-double rate_of(Medium& m, std::size_t i) {
-    return m.mac(i).neighbors(m.local(i)).at(0).quality.rate_bps;
-}
-
 TEST(MacChain, OneWayWithAnswers) {
     for (const Duration lead : {Duration{2ms}, Duration{8ms}}) {
         for (const float snr : {8.0F, 13.0F, 17.5F}) {
@@ -166,8 +162,7 @@ TEST(MacChain, OneWayWithAnswers) {
             t.start();
             run_for(m, 5s);
             t.mark();
-            run_for(m, 30s);
-            const double rate = rate_of(m, 2);
+            const double rate = run_and_average_rate(m, 2, 30);
             std::printf(
                 "chain, lead %d ms, SNR %4.1f dB, PHY %.2f Mbit/s: %.3f Mbit/s end to end = %.3f of the PHY rate, %llu "
                 "resent\n",
@@ -190,8 +185,7 @@ TEST(MacChain, BothWaysAtOnce) {
     run_for(m, 5s);
     there.mark();
     back.mark();
-    run_for(m, 30s);
-    const double rate = rate_of(m, 0);
+    const double rate = run_and_average_rate(m, 0, 30);
     std::printf("chain both ways: %.3f + %.3f of the PHY rate\n", there.goodput_bps() / rate,
                 back.goodput_bps() / rate);
     EXPECT_GE(there.goodput_bps() + back.goodput_bps(), 0.25 * rate);
@@ -213,8 +207,7 @@ TEST(MacChain, OverloadedSourceDoesNotStarveTheRelay) {
     t.start();
     run_for(m, 5s);
     const std::uint64_t before = bytes;
-    run_for(m, 20s);
-    const double rate = rate_of(m, 0);
+    const double rate = run_and_average_rate(m, 0, 20);
     const double passed = static_cast<double>(bytes - before) * 8.0 / 20.0;
     std::printf("overloaded chain: %.3f of the PHY rate passes, %llu dropped by the relay\n", passed / rate,
                 static_cast<unsigned long long>(relay.dropped));

@@ -13,7 +13,7 @@ constexpr Instant at(Duration d) {
 
 struct Fixture {
     Rng random{5};
-    Contention c{{10ms, 6ms, 8ms, 4, 32}, random};
+    Contention c{{10ms, 6ms, 8ms, 2s, 4, 32}, random};
 };
 
 TEST(MacContention, AnIdleChannelIsTakenAtOnce) {
@@ -28,12 +28,28 @@ TEST(MacContention, ABusyChannelIsAVeto) {
     Fixture f;
     f.c.on_carrier(at(1s), true);
     f.c.request(at(1s), 0);
-    EXPECT_FALSE(f.c.ready_at());
+    EXPECT_GE(*f.c.ready_at(), at(3s));
     f.c.on_carrier(at(1'100ms), false);
     ASSERT_TRUE(f.c.ready_at());
     // No header was read: idle time, room for an unknown answer, then 0..3 slots.
     EXPECT_GE(*f.c.ready_at(), at(1'114ms));
     EXPECT_LE(*f.c.ready_at(), at(1'144ms));
+}
+
+// A jammer or a wrong noise floor must not silence a station for ever, nor let it send as if the channel were free.
+TEST(MacContention, ACarrierWithoutEndAllowsOneBurstAtATime) {
+    Fixture f;
+    f.c.on_carrier(at(1s), true);
+    f.c.request(at(1s), 0);
+    const Instant first = *f.c.ready_at();
+    EXPECT_GE(first, at(3s));
+    EXPECT_LE(first, at(3'040ms));
+    f.c.on_own_burst(first, first + 100ms);
+    f.c.request(first + 100ms, 0);
+    EXPECT_GE(*f.c.ready_at(), first + 2'100ms);
+    // Headers that are read show that the carrier is a network at work.
+    f.c.on_header(first + 2s, 7, 0, first + 2s);
+    EXPECT_GE(*f.c.ready_at(), first + 4s);
 }
 
 TEST(MacContention, AReadHeaderReplacesTheUnknownAnswerByItsReservation) {

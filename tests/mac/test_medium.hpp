@@ -61,6 +61,7 @@ public:
         std::int64_t clock_offset_ns = 0;
         std::int64_t clock_ppb = 0;
         Duration decode_time = 4ms;  ///< end of frame at the antenna to on_frame
+        Duration needs_lead{};       ///< bursts handed over later than this before their time are late
         double late_share = 0.0;     ///< bursts the radio is late for
         bool alive = true;
         std::uint64_t incarnation = 0;
@@ -226,7 +227,7 @@ private:
         Station& s = *stations_[i];
         const Instant start = to_true(i, request.at);
         const std::uint64_t n = s.incarnation;
-        if (s.late_share > 0.0 && random_.uniform() < s.late_share) {
+        if (request.at - local(i) < s.needs_lead || (s.late_share > 0.0 && random_.uniform() < s.late_share)) {
             at(start, [this, i, n, id = request.id] {
                 if (stations_[i]->incarnation == n && stations_[i]->alive) {
                     stations_[i]->mac->on_transmitted(local(i), id, TxOutcome::kLate);

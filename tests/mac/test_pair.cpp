@@ -17,11 +17,6 @@ Medium make_pair(std::uint64_t seed, float snr_db, Duration delay = 200us) {
     return m;
 }
 
-double rate_at(const Medium& m, Mac& mac) {
-    (void)m;
-    return mac.neighbors(Instant{}).at(0).quality.rate_bps;
-}
-
 TEST(MacPair, LinksComeUpAndKnowBothDirections) {
     auto m = make_pair(1, 13.0F);
     int ups = 0;
@@ -48,8 +43,7 @@ TEST(MacPair, SaturatedOneWay) {
         flow.start();
         run_for(m, 6s);
         flow.mark();
-        run_for(m, 20s);
-        const double rate = rate_at(m, m.mac(0));
+        const double rate = run_and_average_rate(m, 0, 20);
         std::printf("one way, SNR %4.1f dB: %.3f Mbit/s = %.2f of the PHY rate\n", static_cast<double>(snr),
                     flow.goodput_bps() / 1e6, flow.goodput_bps() / rate);
         EXPECT_GE(flow.goodput_bps(), 0.70 * rate);
@@ -67,8 +61,7 @@ TEST(MacPair, SaturatedBothWays) {
     run_for(m, 6s);
     there.mark();
     back.mark();
-    run_for(m, 20s);
-    const double rate = rate_at(m, m.mac(0));
+    const double rate = run_and_average_rate(m, 0, 20);
     std::printf("both ways: %.2f + %.2f of the PHY rate\n", there.goodput_bps() / rate, back.goodput_bps() / rate);
     EXPECT_GE(there.goodput_bps() + back.goodput_bps(), 0.75 * rate);
     EXPECT_GE(there.goodput_bps(), 0.3 * rate);

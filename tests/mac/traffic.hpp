@@ -131,6 +131,16 @@ private:
     std::uint64_t expected_ = 0;
 };
 
+/// Runs for `seconds` and returns the mean payload rate of the mode station `i` used towards its first neighbour.
+inline double run_and_average_rate(Medium& medium, std::size_t i, int seconds) {
+    double sum = 0.0;
+    for (int k = 0; k < seconds * 4; ++k) {
+        medium.run_until(medium.now() + 250ms);
+        sum += medium.mac(i).neighbors(medium.local(i)).at(0).quality.rate_bps;
+    }
+    return sum / (seconds * 4);
+}
+
 /// Virtual seconds on top of the medium's present time.
 inline void run_for(Medium& medium, Duration d) {
     medium.run_until(medium.now() + d);
