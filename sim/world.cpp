@@ -162,6 +162,7 @@ struct World::Impl {
 
 void World::Impl::start_node(std::size_t n) {
     Slot& slot = slots[n];
+    ++slot.boot;  // what was scheduled for a past life, or while there was none, is not for this one
     auto identity = net::Identity::from_text(slot.identity);
     assert(identity.ok());
     station::Node::Config c = slot.make();
@@ -361,6 +362,7 @@ void World::Impl::handle(const Event& event) {
             }
             const bool before = slot.sensed > 0;
             slot.sensed += event.change;
+            assert(slot.sensed >= 0);
             if (before == (slot.sensed > 0)) {
                 return;
             }
@@ -456,7 +458,6 @@ void World::kill(std::size_t node) {
     assert(node < size());
     Impl::Slot& slot = impl_->slots[node];
     slot.node.reset();
-    ++slot.boot;
     slot.wake.reset();
     slot.sensed = 0;
 }

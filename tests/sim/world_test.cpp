@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -162,11 +162,11 @@ TEST(World, ADeadRelayComesBackAndLosesNoAcknowledgedCredit) {
     collect(world, 0, 2, told);
     // A new life begins with new sessions: what was under way may be lost, nothing may be carried twice or owed to
     // nobody.
-    EXPECT_GT(told.numbers.size(), n * 8 / 10);
+    EXPECT_GE(told.numbers.size(), n * 95 / 100);
     EXPECT_EQ(told.twice, 0);
     EXPECT_EQ(told.altered, 0);
     EXPECT_GT(earned, 0);
-    EXPECT_LE(sums(world, 1)["relay"], -sums(world, 0)["own"]);
+    EXPECT_EQ(sums(world, 1)["relay"], -sums(world, 0)["own"]);
 }
 
 TEST(World, TenNodesAtRandomPlacesReachEachOther) {
@@ -195,7 +195,7 @@ TEST(World, TenNodesAtRandomPlacesReachEachOther) {
     }
     EXPECT_GE(links, 9);
     EXPECT_LT(links, 45);
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     world.run_for(60s);
     std::map<std::uint32_t, std::size_t> wanted;
     std::map<std::uint32_t, int> got;
@@ -217,15 +217,16 @@ TEST(World, TenNodesAtRandomPlacesReachEachOther) {
     }
     world.run_for(60s);
     poll();
-    const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double spent = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     for (const auto& [n, times] : got) {
         EXPECT_EQ(times, 1) << "packet " << n;
     }
     EXPECT_GE(got.size(), kPackets * 95 / 100);
     const double simulated = to_seconds(world.now().time_since_epoch());
-    std::printf("world: 10 nodes, %d links, %zu of %u packets, %.0f s in %.2f s: %.0f x real time, %llu events\n",
-                links, got.size(), kPackets, simulated, spent, simulated / spent,
-                static_cast<unsigned long long>(world.counters().events));
+    std::printf(
+        "world: 10 nodes, %d links, %zu of %u packets, %.0f s in %.2f s of CPU: %.0f x real time, %llu events\n", links,
+        got.size(), kPackets, simulated, spent, simulated / spent,
+        static_cast<unsigned long long>(world.counters().events));
 }
 
 TEST(World, ARadioThatIsAlwaysTooLateSendsNothing) {
