@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+// How fast the modem is, beside liquid-dsp's ofdmflexframe on the same core in the same run.
+//
+// Signals: back-to-back frames of 1000 bytes with noise 20 dB below, and pure noise. liquid runs with 64 carriers and
+// the codes its Debian package has (built without libfec: Golay and Hamming). Items are samples; `payload` is payload
+// bits per second. Main prints the ratios of the pairs after the table.
+#include <benchmark/benchmark.h>
+#include <complex>
+// liquid declares its complex type as std::complex if <complex> comes first.
+#include <liquid/liquid.h>
+
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/random.hpp"
+#include "phy/receiver.hpp"
+#include "phy/transmitter.hpp"
+
+namespace {
+
+using namespace meshnet;
+using namespace meshnet::phy;
+
+constexpr std::size_t kPayload = 1000;
+constexpr int kFrames = 20;
+
+void add_noise(std::vector<Sample>& samples, float deviation) {
+    Rng rng(1);
+    for (auto& s : samples) {
+        s += deviation * Sample(static_cast<float>(rng.normal()), static_cast<float>(rng.normal()));
+    }
+}
+
+std::vector<Sample> our_frames(const char* mode) {
+    Transmitter transmitter(*find_profile("1M"));
+    std::vector<Sample> out;
+    for (int i = 0; i < kFrames; ++i) {
+        Bytes payload(kPayload, static_cast<std::uint8_t>(i));
+        transmitter.modulate(*find_mode(mode), payload, out);
+    }
+    out.resize(out.size() + 2000);
+    add_noise(out, kTransmitRms * 0.07F);
+    return out;
+}
+
+void receive(benchmark::State& state, const char* mode) {
+    const auto samples = our_frames(mode);
+    Receiver::Config config;
+    config.profile = find_profile("1M");
+    Receiver receiver(config);
+    std::uint64_t frames = 0;
+    for (auto _ : state) {
+        receiver.push(samples);
+        while (const auto frame = receiver.poll_frame()) {
+            frames += frame->ok() ? 1 : 0;
+        }
+    }
+    state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * samples.size()));
+    state.counters["payload"] =
+        benchmark::Counter(static_cast<double>(frames * kPayload * 8), benchmark::Counter::kIsRate);
+    state.counters["lost"] = static_cast<double>(state.iterations() * kFrames - frames);
+}
+BENCHMARK_CAPTURE(receive, qpsk_1_2, "qpsk-1/2");
+BENCHMARK_CAPTURE(receive, 16qam_1_2, "16qam-1/2");
+BENCHMARK_CAPTURE(receive, 64qam_3_4, "64qam-3/4");
+
+void idle_search(benchmark::State& state, bool all) {
+    std::vector<Sample> samples(1 << 18);
+    add_noise(samples, 0.1F);
+    Receiver::Config config;
+    config.profile = find_profile("1M");
+    config.search_medium = all;
+    config.search_long = all;
+    Receiver receiver(config);
+    for (auto _ : state) {
+        receiver.push(samples);
+    }
+    state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * samples.size()));
+}
+BENCHMARK_CAPTURE(idle_search, short_only, false);
+BENCHMARK_CAPTURE(idle_search, all_classes, true);
+
+void transmit(benchmark::State& state, const char* mode) {
+    Transmitter transmitter(*find_profile("1M"));
+    std::vector<Sample> out;
+    const Bytes payload(kPayload, 0x5A);
+    std::size_t samples = 0;
+    for (auto _ : state) {
+        out.clear();
+        transmitter.modulate(*find_mode(mode), payload, out);
+        samples += out.size();
+        benchmark::DoNotOptimize(out.data());
+    }
+    state.SetItemsProcessed(static_cast<std::int64_t>(samples));
+}
+BENCHMARK_CAPTURE(transmit, qpsk_1_2, "qpsk-1/2");
+BENCHMARK_CAPTURE(transmit, 64qam_3_4, "64qam-3/4");
+
+struct LiquidScheme {
+    modulation_scheme modulation;
+    fec_scheme inner;
+};
+
+int count_frame(unsigned char*, int, unsigned char*, unsigned, int payload_valid, framesyncstats_s, void* context) {
+    *static_cast<std::uint64_t*>(context) += payload_valid != 0 ? 1 : 0;
+    return 0;
+}
+
+std::vector<Sample> liquid_frames(LiquidScheme scheme, int frames) {
+    ofdmflexframegenprops_s properties;
+    ofdmflexframegenprops_init_default(&properties);
+    properties.check = LIQUID_CRC_32;
+    properties.fec0 = scheme.inner;
+    properties.fec1 = LIQUID_FEC_NONE;
+    properties.mod_scheme = static_cast<unsigned>(scheme.modulation);
+    ofdmflexframegen generator = ofdmflexframegen_create(64, 8, 4, nullptr, &properties);
+    std::vector<Sample> out;
+    std::vector<unsigned char> payload(kPayload, 0x5A);
+    unsigned char header[8] = {};
+    std::vector<Sample> chunk(256);
+    for (int i = 0; i < frames; ++i) {
+        ofdmflexframegen_assemble(generator, header, payload.data(), kPayload);
+        int last = 0;
+        while (last == 0) {
+            last = ofdmflexframegen_write(generator, chunk.data(), static_cast<unsigned>(chunk.size()));
+            out.insert(out.end(), chunk.begin(), chunk.end());
+        }
+    }
+    ofdmflexframegen_destroy(generator);
+    return out;
+}
+
+void liquid_receive(benchmark::State& state, LiquidScheme scheme) {
+    auto samples = liquid_frames(scheme, kFrames);
+    double power = 0.0;
+    for (const Sample s : samples) {
+        power += static_cast<double>(std::norm(s));
+    }
+    add_noise(samples, static_cast<float>(0.07 * std::sqrt(power / static_cast<double>(samples.size()))));
+    std::uint64_t frames = 0;
+    ofdmflexframesync sync = ofdmflexframesync_create(64, 8, 4, nullptr, count_frame, &frames);
+    for (auto _ : state) {
+        ofdmflexframesync_execute(sync, samples.data(), static_cast<unsigned>(samples.size()));
+    }
+    ofdmflexframesync_destroy(sync);
+    state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * samples.size()));
+    state.counters["payload"] =
+        benchmark::Counter(static_cast<double>(frames * kPayload * 8), benchmark::Counter::kIsRate);
+    state.counters["lost"] = static_cast<double>(state.iterations() * kFrames - frames);
+}
+BENCHMARK_CAPTURE(liquid_receive, qpsk_golay_1_2, (LiquidScheme{LIQUID_MODEM_QPSK, LIQUID_FEC_GOLAY2412}));
+BENCHMARK_CAPTURE(liquid_receive, 16qam_golay_1_2, (LiquidScheme{LIQUID_MODEM_QAM16, LIQUID_FEC_GOLAY2412}));
+BENCHMARK_CAPTURE(liquid_receive, 64qam_hamming_2_3, (LiquidScheme{LIQUID_MODEM_QAM64, LIQUID_FEC_HAMMING128}));
+
+void liquid_idle_search(benchmark::State& state) {
+    std::vector<Sample> samples(1 << 18);
+    add_noise(samples, 0.1F);
+    std::uint64_t frames = 0;
+    ofdmflexframesync sync = ofdmflexframesync_create(64, 8, 4, nullptr, count_frame, &frames);
+    for (auto _ : state) {
+        ofdmflexframesync_execute(sync, samples.data(), static_cast<unsigned>(samples.size()));
+    }
+    ofdmflexframesync_destroy(sync);
+    state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * samples.size()));
+}
+BENCHMARK(liquid_idle_search);
+
+void liquid_transmit(benchmark::State& state) {
+    std::size_t samples = 0;
+    for (auto _ : state) {
+        samples += liquid_frames({LIQUID_MODEM_QPSK, LIQUID_FEC_GOLAY2412}, 4).size();
+    }
+    state.SetItemsProcessed(static_cast<std::int64_t>(samples));
+}
+BENCHMARK(liquid_transmit);
+
+class Ratios : public benchmark::ConsoleReporter {
+public:
+    void ReportRuns(const std::vector<Run>& runs) override {
+        ConsoleReporter::ReportRuns(runs);
+        for (const auto& run : runs) {
+            const auto it = run.counters.find("items_per_second");
+            if (it != run.counters.end()) {
+                rate_[run.benchmark_name()] = it->second.value;
+            }
+        }
+    }
+    void print() const {
+        std::printf("\nsamples per second on one core, ours over liquid-dsp's ofdmflexframe:\n");
+        for (const auto& [what, ours, theirs] :
+             {std::tuple{"receive QPSK 1/2", "receive/qpsk_1_2", "liquid_receive/qpsk_golay_1_2"},
+              std::tuple{"receive 16QAM 1/2", "receive/16qam_1_2", "liquid_receive/16qam_golay_1_2"},
+              std::tuple{"receive 64QAM", "receive/64qam_3_4", "liquid_receive/64qam_hamming_2_3"},
+              std::tuple{"search, shortest preamble", "idle_search/short_only", "liquid_idle_search"},
+              std::tuple{"transmit QPSK 1/2", "transmit/qpsk_1_2", "liquid_transmit"}}) {
+            const auto a = rate_.find(ours);
+            const auto b = rate_.find(theirs);
+            if (a != rate_.end() && b != rate_.end()) {
+                std::printf("  %-28s %6.1f / %6.1f Msample/s = %.2f\n", what, a->second / 1e6, b->second / 1e6,
+                            a->second / b->second);
+            }
+        }
+    }
+
+private:
+    std::map<std::string, double> rate_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
+        return 2;
+    }
+    Ratios reporter;
+    benchmark::RunSpecifiedBenchmarks(&reporter);
+    reporter.print();
+    return 0;
+}
