@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <limits>
 #include <stdexcept>
 
@@ -305,7 +305,7 @@ TEST(Air, PrintsItsSpeed) {
     config.stations = {station("coast", -60'000.0, 8.0), station("beacon", 0.0, -5.0), station("ship", 55'000.0, 2.0)};
     Air air(config);
     const auto burst = Multitone(10, 0.4, 0.25, 1).samples(50'000);
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     constexpr int kRounds = 10;
     for (int round = 0; round < kRounds; ++round) {
         for (std::size_t s = 0; s < 3; ++s) {
@@ -315,9 +315,9 @@ TEST(Air, PrintsItsSpeed) {
             air.advance(1ms);
         }
     }
-    const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    std::printf("air: 3 stations at 1 Msample/s, 94 %% occupied: %.3f of real time (%.1f x)\n",
-                spent / (0.16 * kRounds), 0.16 * kRounds / spent);
+    const double spent = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+    std::printf("air: 3 stations at 1 Msample/s, 94 %% occupied: %.3f of a core (%.1f x)\n", spent / (0.16 * kRounds),
+                0.16 * kRounds / spent);
     EXPECT_EQ(air.stats(1).samples, 1'599'992U);
 }
 

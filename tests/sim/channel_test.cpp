@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
+#include <ctime>
 #include <limits>
 #include <stdexcept>
+#include <string_view>
 
 #include "sim/channel/channel.hpp"
 #include "sim/channel/gaussian.hpp"
@@ -380,6 +383,28 @@ TEST(Channel, ImpossibleConfigurationsAreRefused) {
     refused([](auto& c) { c.bits = 1; });
     refused([](auto& c) { c.delay_samples = -1.0; });
     refused([](auto& c) { c.gaps_per_million = -1.0; });
+}
+
+// Prints, asserts nothing about time.
+TEST(Channel, PrintsItsSpeed) {
+    const auto in = Multitone(4, 0.4, 0.25, 2).samples(20'000);
+    for (const char* name :
+         {"awgn", "cfo", "sfo", "phase-noise", "two-ray", "tdl-a-1us-10hz", "tdl-c-5us-10hz", "hackrf"}) {
+        Channel::Config base;
+        base.snr_db = std::string_view(name) == "awgn" ? 10.0 : kInfinity;
+        Channel channel(*Channel::configure(name, base));
+        std::vector<Sample> out;
+        channel.process(in, out);  // tables are made at first use
+        const std::clock_t start = std::clock();
+        constexpr int kRounds = 25;
+        for (int round = 0; round < kRounds; ++round) {
+            out.clear();
+            channel.process(in, out);
+        }
+        const double spent = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+        std::printf("channel %-16s %7.1f Msample/s\n", name, static_cast<double>(in.size()) * kRounds * 1e-6 / spent);
+        EXPECT_GT(power(out), 0.0);
+    }
 }
 
 }  // namespace
