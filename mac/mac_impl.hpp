@@ -3,7 +3,8 @@
 //
 //     mac.cpp          the public face, queues, timers
 //     mac_receive.cpp  what a burst heard changes
-//     mac_transmit.cpp when to send, what a burst carries, whom it invites
+//     mac_transmit.cpp when to send, and what follows
+//     mac_burst.cpp    what a burst carries, whom it invites
 //     mac_links.cpp    which neighbours are up, and what routing is told
 #pragma once
 
@@ -53,6 +54,7 @@ struct Mac::Impl {
         std::vector<StationId> acked;
         bool more = false;
         bool long_data = false;  // worth asking after before it is sent again
+        Duration goes_on{};      // after it we send once more, at most this long
     };
     // An answer is due.
     struct Wait {
@@ -97,7 +99,7 @@ struct Mac::Impl {
     void on_content(Instant now, const Burst& burst, Neighbor& n);
     void on_answer(Neighbor& n);
 
-    // mac_transmit.cpp
+    // mac_transmit.cpp and mac_burst.cpp
     [[nodiscard]] std::optional<TxRequest> poll_transmit(Instant now);
     void on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome);
     void on_no_answer(Instant now);
@@ -115,6 +117,8 @@ struct Mac::Impl {
     [[nodiscard]] Duration answer_airtime(Instant now, const Neighbor& n, bool with_data) const;
     [[nodiscard]] static bool wants_to_send(const Neighbor& n) { return n.up && (n.sender.ready() || n.ask > 0); }
     [[nodiscard]] bool needs_request(Instant now, const Draft& draft, const Neighbor& primary) const;
+    [[nodiscard]] bool worth_splitting(const Draft& draft, const Invitation& by, const Neighbor& inviter,
+                                       const Neighbor& primary) const;
     [[nodiscard]] bool others_wait(Instant now, StationId except) const;
     [[nodiscard]] std::size_t bytes_within(ModeIndex mode, Duration limit) const;
     [[nodiscard]] std::size_t fragment_bytes(ModeIndex mode) const;
@@ -158,8 +162,12 @@ struct Mac::Impl {
     std::optional<Wait> wait;
 };
 
-inline constexpr Duration kMargin = 1ms;          ///< of all waits
-inline constexpr std::uint8_t kChainLength = 15;  ///< bursts from one contention to the next
+inline constexpr std::size_t kRequestBytes = 400;  ///< a first burst that only asks
+inline constexpr std::size_t kAnswerBytes = 200;   ///< header, acknowledgement and a little more
+inline constexpr Duration kLongBurst = 30ms;       ///< beyond this a burst is worth asking for
+inline constexpr Duration kWithBroadcast = 60ms;   ///< a burst slowed down for a broadcast ends after this
+inline constexpr Duration kMargin = 1ms;           ///< of all waits
+inline constexpr std::uint8_t kChainLength = 15;   ///< bursts from one contention to the next
 inline constexpr unsigned kMissedHellos = 4;
 
 }  // namespace meshnet::mac

@@ -174,6 +174,50 @@ TEST(MacChain, OneWayWithAnswers) {
     }
 }
 
+// One hop is three times as fast as the other: the slow end must not slow down the burst meant for the fast one.
+TEST(MacChain, UnequalHops) {
+    auto m = make_chain(14, 17.0F);
+    m.connect(1, 2, 183us, 6.0F);
+    Relay relay(m, 1, 0, 2);
+    Transfer t(m, 2, 0, 1, 96);
+    run_for(m, 5s);
+    t.start();
+    run_for(m, 5s);
+    t.mark();
+    const double slow = run_and_average_rate(m, 2, 30);
+    const double fast = m.mac(0).neighbors(m.local(0)).at(0).quality.rate_bps;
+    const double ceiling = slow * fast / (slow + fast);
+    std::printf("unequal hops, %.2f and %.2f Mbit/s: %.3f of the half-duplex ceiling\n", slow / 1e6, fast / 1e6,
+                t.goodput_bps() / ceiling);
+    EXPECT_GE(t.goodput_bps(), 0.6 * ceiling);
+}
+
+TEST(MacChain, LossesOnTheWay) {
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+        auto m = make_chain(seed, 13.0F);
+        Relay relay(m, 1, 0, 2);
+        Transfer t(m, 2, 0, 1, 96);
+        int downs = 0;
+        for (std::size_t i = 0; i < 3; ++i) {
+            m[i].on_event = [&downs, before = m[i].on_event](Instant at, const Event& e) {
+                if (before) before(at, e);
+                downs += std::holds_alternative<LinkDown>(e) ? 1 : 0;
+            };
+        }
+        run_for(m, 5s);
+        m.block_loss = 0.05;
+        m.frame_loss = 0.05;
+        t.start();
+        run_for(m, 5s);
+        t.mark();
+        const double rate = run_and_average_rate(m, 2, 20);
+        std::printf("chain with 5 %% of blocks and of frames lost: %.3f of the PHY rate\n", t.goodput_bps() / rate);
+        EXPECT_GE(t.goodput_bps(), 0.2 * rate);
+        EXPECT_EQ(t.resent, 0U);
+        EXPECT_EQ(downs, 0);
+    }
+}
+
 TEST(MacChain, BothWaysAtOnce) {
     auto m = make_chain(12, 13.0F);
     Relay relay(m, 1, 0, 2);

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <set>
 
+#include "mac/frame_format.hpp"
 #include "tests/mac/traffic.hpp"
 
 namespace meshnet::mac::test {
@@ -208,6 +209,34 @@ TEST(MacNetwork, ASlowHostIsLearnt) {
                 flow.goodput_bps() / rate);
     EXPECT_GE(flow.goodput_bps(), 0.5 * rate);
     EXPECT_LE(m.mac(0).counters().frames_late, late + 4);
+    EXPECT_EQ(flow.out_of_order + flow.corrupt + flow.failed, 0U);
+}
+
+// A forger floods the channel with hellos and reservations of stations that do not exist.
+TEST(MacNetwork, InventedStationsFillNoMoreThanTheTable) {
+    auto m = make_pair(53, 14.0F);
+    Flow flow(m, 0, 1, 1, {});
+    run_for(m, 4s);
+    flow.start();
+    run_for(m, 1s);
+    const std::uint64_t before = flow.received;
+    for (std::uint32_t k = 0; k < 500; ++k) {
+        Burst forged;
+        forged.header.sender = 10'000 + k;
+        forged.header.grantee = k % 3 == 0 ? m.id(0) : 77;
+        forged.header.grant = 5ms;
+        forged.header.nav = k % 50 == 0 ? Duration{900ms} : Duration{1ms};
+        forged.header.backlog_bytes = 4'000'000;
+        forged.hello = Hello{};
+        RxFrame frame;
+        frame.start = m.local(0) - 10ms;
+        frame.end = m.local(0) - 4ms;
+        frame.payload = encode_burst(forged, false);
+        m.mac(0).on_frame(m.local(0), frame);
+        ASSERT_LE(m.mac(0).neighbors(m.local(0)).size(), 64U);
+        run_for(m, 40ms);
+    }
+    EXPECT_GT(flow.received, before + 200);
     EXPECT_EQ(flow.out_of_order + flow.corrupt + flow.failed, 0U);
 }
 
