@@ -11,6 +11,10 @@
 
 #include <toml++/toml.h>
 
+#include "phy/profile.hpp"
+#include "phy/transmitter.hpp"
+#include "station/phy_model.hpp"
+
 namespace meshnet::station {
 
 namespace {
@@ -136,6 +140,22 @@ Status check_together(const Config& c, const std::string& source) {
     if (c.max_window_bytes < c.initial_window_bytes) {
         return Error{source + ": net.max_window_kib is below net.initial_window_kib; raise it to at least " +
                      std::to_string(c.initial_window_bytes / 1024)};
+    }
+    const auto* profile = phy::find_profile(c.profile);
+    const auto first = first_mode(c.longest_preamble);
+    // The least a MAC can work with (docs/spec/mac.md): a request of 400 bytes in its most robust mode within one
+    // burst.
+    const double least_ms =
+        1e3 * static_cast<double>(phy::frame_samples(*profile, first, 400)) / profile->sample_rate_hz;
+    if (to_seconds(c.mac.max_burst) * 1e3 < least_ms) {
+        return Error{source + ": mac.max_burst_ms is shorter than the " +
+                     std::to_string(static_cast<int>(std::ceil(least_ms))) + " ms that 400 bytes take in mode " +
+                     std::string(phy::modes()[first].name) + " of profile " + c.profile +
+                     "; raise it, or choose a shorter radio.longest_preamble"};
+    }
+    if (const auto fixed = phy::find_mode(c.fixed_mode); fixed && *fixed < first) {
+        return Error{source + ": mac.fixed_mode " + c.fixed_mode +
+                     " has a longer preamble than radio.longest_preamble allows"};
     }
     if (c.control_socket.size() > 107) {
         return Error{source + ": station.control_socket is longer than the 107 characters a Unix socket path can have"};

@@ -17,6 +17,7 @@
 #include "core/result.hpp"
 #include "mac/mac.hpp"
 #include "net/node_id.hpp"
+#include "phy/modes.hpp"
 
 namespace meshnet::station {
 
@@ -30,8 +31,8 @@ struct Config {
     // [radio]
     std::string device = "air:/run/meshnet/air.sock#station";
     std::string profile = "1M";
-    bool search_short = true, search_medium = true, search_long = true;
-    // [mac]: `self` stays 0 until the identity is known
+    phy::PreambleClass longest_preamble = phy::PreambleClass::kMedium;
+    // [mac]: `self` and `fixed_mode` stay unset until identity and radio are known
     mac::Mac::Config mac = default_mac();
     std::string fixed_mode;
     // [net]

@@ -94,28 +94,21 @@ Status store_profile(Config& c, const ConfigValue& v) {
     return Ok{};
 }
 
-Status store_search(Config& c, const ConfigValue& v) {
-    c.search_short = c.search_medium = c.search_long = false;
-    for (const auto& word : v.list) {
-        if (word == "short") {
-            c.search_short = true;
-        } else if (word == "medium") {
-            c.search_medium = true;
-        } else if (word == "long") {
-            c.search_long = true;
-        } else {
-            return fail("no preamble \"" + word + "\"; the preambles are short, medium, long");
-        }
-    }
-    if (v.list.empty()) {
-        return fail("must name at least one of short, medium, long");
+Status store_preamble(Config& c, const ConfigValue& v) {
+    if (v.text == "short") {
+        c.longest_preamble = phy::PreambleClass::kShort;
+    } else if (v.text == "medium") {
+        c.longest_preamble = phy::PreambleClass::kMedium;
+    } else if (v.text == "long") {
+        c.longest_preamble = phy::PreambleClass::kLong;
+    } else {
+        return fail("no preamble \"" + v.text + "\"; the preambles are short, medium, long");
     }
     return Ok{};
 }
 
 Status store_fixed_mode(Config& c, const ConfigValue& v) {
     if (v.text.empty()) {
-        c.mac.fixed_mode.reset();
         c.fixed_mode.clear();
         return Ok{};
     }
@@ -127,7 +120,6 @@ Status store_fixed_mode(Config& c, const ConfigValue& v) {
         }
         return fail("no mode \"" + v.text + "\"; the modes are " + join(names));
     }
-    c.mac.fixed_mode = *mode;
     c.fixed_mode = v.text;
     return Ok{};
 }
@@ -213,10 +205,12 @@ std::span<const ConfigKey> config_keys() {
          "Numerology of the channel, named by its sample rate: meshnet-cli profiles lists them.\n"
          "All stations of a channel use the same.",
          store_profile},
-        {"radio", "search", Kind::kTextList, "", 0, 0, "[\"short\", \"medium\", \"long\"]",
-         "Preambles listened for. Each costs CPU; a station that does not listen for long ones misses the weakest "
-         "signals.",
-         store_search},
+        {"radio", "longest_preamble", Kind::kText, "", 0, 0, "\"medium\"",
+         "short, medium or long: modes with a longer preamble are neither used nor listened for (meshnet-cli modes "
+         "shows them).\n"
+         "Longer reaches weaker signals, costs CPU and needs a longer max_burst_ms. The same on all stations of a "
+         "channel.",
+         store_preamble},
         {"mac", "turnaround_ms", Kind::kNumber, "milliseconds", 0.0, 1'000, "12.0",
          "From samples at the antenna to a decision on the air: the radio's and this computer's latency.",
          store_ms<&M::turnaround>},

@@ -77,6 +77,9 @@ Result<UniqueFd> make_timer() {
 Node::Config node_config(const Config& config, net::Identity identity) {
     Node::Config out;
     out.mac = config.mac;
+    if (const auto fixed = phy::find_mode(config.fixed_mode)) {
+        out.mac.fixed_mode = static_cast<mac::ModeIndex>(*fixed - first_mode(config.longest_preamble));
+    }
     out.router.identity = std::move(identity);
     out.router.price_msat_per_mib = config.price_msat_per_mib;
     out.router.max_price_msat_per_mib = config.max_price_msat_per_mib;
@@ -98,8 +101,8 @@ struct Daemon::Impl final : RadioEvents {
           profile(*phy::find_profile(c.profile)),
           control(std::move(control_server)),
           ledger(std::move(sqlite)),
-          link({&profile, c.search_short, c.search_medium, c.search_long}, std::move(radio)),
-          model(profile, link.clock().rate()),
+          link({&profile, c.longest_preamble}, std::move(radio)),
+          model(profile, link.clock().rate(), first_mode(c.longest_preamble)),
           node(node_config(c, std::move(identity)), model, random, ledger->state()),
           signals(std::move(signal)),
           ticker(std::move(ticks)),
@@ -113,7 +116,7 @@ struct Daemon::Impl final : RadioEvents {
                 good += s.ok ? 1 : 0;
             }
             spdlog::debug("frame {} bytes {} blocks {}/{} snr {:.1f} dB cfo {:.0f} Hz", frame.payload.size(),
-                          phy::modes()[frame.mode].name, good, frame.segments.size(), frame.snr_db, frame.cfo_hz);
+                          link.mode_name(frame.mode), good, frame.segments.size(), frame.snr_db, frame.cfo_hz);
         }
         node.on_frame(now, frame);
     }
@@ -251,9 +254,8 @@ struct Daemon::Impl final : RadioEvents {
             }
             seen[n.quality.peer] = false;
             if (!known.contains(n.quality.peer)) {
-                const auto mode = n.quality.mode;
                 spdlog::info("neighbour {} heard: snr {:.1f} dB, mode {}", link_name(n.quality.peer), n.quality.snr_db,
-                             mode < phy::modes().size() ? phy::modes()[mode].name : "?");
+                             link.mode_name(n.quality.mode));
             }
         }
         for (const auto& n : node.router().neighbors()) {
@@ -291,7 +293,7 @@ struct Daemon::Impl final : RadioEvents {
                 control.send(client, control_result(status_view(node, context())));
                 break;
             case ControlRequest::Command::kNeighbours:
-                control.send(client, control_result(neighbours_view(node, link.now())));
+                control.send(client, control_result(neighbours_view(node, link)));
                 break;
             case ControlRequest::Command::kRoutes:
                 control.send(client, control_result(routes_view(node)));

@@ -7,10 +7,21 @@
 
 namespace meshnet::station {
 
-PhyModel::PhyModel(const phy::Profile& profile, SampleRate rate) : profile_(profile), clock_(rate) {
+phy::ModeIndex first_mode(phy::PreambleClass longest) noexcept {
+    const auto all = phy::modes();
+    for (std::size_t m = 0; m < all.size(); ++m) {
+        if (all[m].preamble <= longest) {
+            return static_cast<phy::ModeIndex>(m);
+        }
+    }
+    return static_cast<phy::ModeIndex>(all.size() - 1);
+}
+
+PhyModel::PhyModel(const phy::Profile& profile, SampleRate rate, phy::ModeIndex first)
+    : profile_(profile), clock_(rate), first_(first) {
     // The slope of length over payload is the rate of the payload symbols alone.
     constexpr std::size_t kFew = phy::kMaxPayloadBytes / 8;
-    for (std::size_t m = 0; m < phy::modes().size(); ++m) {
+    for (std::size_t m = first; m < phy::modes().size(); ++m) {
         const auto mode = static_cast<phy::ModeIndex>(m);
         const std::size_t samples =
             phy::frame_samples(profile, mode, phy::kMaxPayloadBytes) - phy::frame_samples(profile, mode, kFew);
@@ -24,7 +35,7 @@ std::size_t PhyModel::mode_count() const {
 }
 
 Duration PhyModel::airtime(mac::ModeIndex mode, std::size_t bytes) const {
-    return clock_.duration_of(phy::frame_samples(profile_, mode, bytes));
+    return clock_.duration_of(phy::frame_samples(profile_, static_cast<phy::ModeIndex>(first_ + mode), bytes));
 }
 
 std::size_t PhyModel::max_bytes() const {
@@ -32,7 +43,7 @@ std::size_t PhyModel::max_bytes() const {
 }
 
 float PhyModel::required_snr_db(mac::ModeIndex mode) const {
-    return phy::modes()[mode].required_snr_db;
+    return phy::modes()[std::size_t{first_} + mode].required_snr_db;
 }
 
 double PhyModel::payload_rate_bps(mac::ModeIndex mode) const {

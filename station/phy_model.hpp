@@ -6,15 +6,21 @@
 #include <vector>
 
 #include "mac/mac.hpp"
+#include "phy/modes.hpp"
 #include "phy/profile.hpp"
 #include "station/sample_clock.hpp"
 
 namespace meshnet::station {
 
-/// mac::PhyModel over phy::frame_samples() and phy::modes(). Air times are on the radio's clock.
+/// The most robust mode whose preamble is not longer than `longest`. Modes before it are not used; the MAC counts from
+/// it.
+[[nodiscard]] phy::ModeIndex first_mode(phy::PreambleClass longest) noexcept;
+
+/// mac::PhyModel over phy::frame_samples() and phy::modes(), from mode `first` on: the MAC's mode m is the modem's
+/// first + m. Air times are on the radio's clock.
 class PhyModel final : public mac::PhyModel {
 public:
-    PhyModel(const phy::Profile& profile, SampleRate rate);
+    PhyModel(const phy::Profile& profile, SampleRate rate, phy::ModeIndex first);
 
     [[nodiscard]] std::size_t mode_count() const override;
     [[nodiscard]] Duration airtime(mac::ModeIndex mode, std::size_t bytes) const override;
@@ -25,6 +31,7 @@ public:
 private:
     const phy::Profile& profile_;
     SampleClock clock_;
+    phy::ModeIndex first_;
     std::vector<double> rate_bps_;  // by mode
 };
 

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "phy/modes.hpp"
+#include "station/phy_model.hpp"
+
 namespace meshnet::station {
 
 namespace {
@@ -14,9 +17,8 @@ constexpr Duration kFillGap = 20ms;
 phy::Receiver::Config receiver_config(const RadioLink::Config& c) {
     phy::Receiver::Config out;
     out.profile = c.profile;
-    out.search_short = c.search_short;
-    out.search_medium = c.search_medium;
-    out.search_long = c.search_long;
+    out.search_medium = c.longest_preamble >= phy::PreambleClass::kMedium;
+    out.search_long = c.longest_preamble >= phy::PreambleClass::kLong;
     return out;
 }
 
@@ -26,6 +28,7 @@ RadioLink::RadioLink(const Config& config, std::unique_ptr<Radio> radio)
     : config_(config),
       radio_(std::move(radio)),
       clock_(radio_->sample_rate()),
+      first_mode_(first_mode(config.longest_preamble)),
       receiver_(receiver_config(config)),
       transmitter_(*config.profile) {}
 
@@ -93,6 +96,9 @@ void RadioLink::process(std::span<const phy::Sample> samples, RadioEvents& event
     next_index_ += samples.size();
     now_ = std::max(now_, clock_.to_instant(next_index_));
     while (auto frame = receiver_.poll_frame()) {
+        if (frame->mode < first_mode_) {
+            continue;  // a mode this channel does not use, announced with a preamble that it does
+        }
         const std::uint64_t age = receiver_index_ - std::min(frame->sample_index, receiver_index_);
         const std::uint64_t start = next_index_ - std::min(age, next_index_);
         const double fraction_ns = static_cast<double>(frame->sample_fraction) * 1e9 / clock_.rate().hz();
@@ -100,7 +106,7 @@ void RadioLink::process(std::span<const phy::Sample> samples, RadioEvents& event
         mac::RxFrame rx;
         rx.start = clock_.to_instant(start) + fraction;
         rx.end = clock_.to_instant(start + frame->length_samples) + fraction;
-        rx.mode = frame->mode;
+        rx.mode = static_cast<mac::ModeIndex>(frame->mode - first_mode_);
         rx.snr_db = frame->snr_db;
         rx.cfo_hz = frame->cfo_hz;
         rx.payload = std::move(frame->payload);
@@ -137,9 +143,14 @@ void RadioLink::deliver_reports(RadioEvents& events) {
     }
 }
 
+std::string_view RadioLink::mode_name(mac::ModeIndex mode) const noexcept {
+    const std::size_t index = std::size_t{first_mode_} + mode;
+    return index < phy::modes().size() ? phy::modes()[index].name : "?";
+}
+
 Status RadioLink::transmit(const mac::TxRequest& request) {
     burst_.clear();
-    transmitter_.modulate(request.mode, request.payload, burst_);
+    transmitter_.modulate(static_cast<phy::ModeIndex>(request.mode + first_mode_), request.payload, burst_);
     const std::uint64_t at = clock_.to_index(request.at);
     auto sent = radio_->transmit(request.id, at, burst_);
     const std::uint64_t give_up = std::max(at, next_index_) + burst_.size() + clock_.rate().num / clock_.rate().den;

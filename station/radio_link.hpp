@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "mac/mac.hpp"
@@ -45,7 +46,7 @@ class RadioLink {
 public:
     struct Config {
         const phy::Profile* profile = nullptr;
-        bool search_short = true, search_medium = true, search_long = true;
+        phy::PreambleClass longest_preamble = phy::PreambleClass::kMedium;  ///< modes with a longer one are not used
     };
     RadioLink(const Config& config, std::unique_ptr<Radio> radio);
 
@@ -56,6 +57,8 @@ public:
     [[nodiscard]] const phy::Receiver& receiver() const noexcept { return receiver_; }
     [[nodiscard]] const RadioLinkCounters& counters() const noexcept { return counters_; }
     [[nodiscard]] std::uint64_t next_index() const noexcept { return next_index_; }
+    /// The modem's mode of a MAC mode, by name; "?" if there is none.
+    [[nodiscard]] std::string_view mode_name(mac::ModeIndex mode) const noexcept;
     /// A recording was played to its end.
     [[nodiscard]] bool ended() const noexcept { return ended_; }
 
@@ -81,6 +84,7 @@ private:
     Config config_;
     std::unique_ptr<Radio> radio_;
     SampleClock clock_;
+    phy::ModeIndex first_mode_;  // the MAC counts modes from here
     phy::Receiver receiver_;
     phy::Transmitter transmitter_;
     std::vector<phy::Sample> burst_;

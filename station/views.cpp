@@ -9,8 +9,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "phy/modes.hpp"
-
 namespace meshnet::station {
 
 namespace {
@@ -26,11 +24,6 @@ Json finite(double v) {
     return std::isfinite(v) ? Json(v) : Json(nullptr);
 }
 
-std::string mode_name(mac::ModeIndex mode) {
-    const auto modes = phy::modes();
-    return mode < modes.size() ? std::string(modes[mode].name) : "?";
-}
-
 double cpu_seconds() {
     rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);
@@ -40,10 +33,10 @@ double cpu_seconds() {
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-Json link_json(const mac::LinkQuality& q) {
+Json link_json(const mac::LinkQuality& q, const RadioLink& link) {
     return Json{{"snr_db", finite(q.snr_db)},
                 {"peer_snr_db", finite(q.peer_snr_db)},
-                {"mode", mode_name(q.mode)},
+                {"mode", link.mode_name(q.mode)},
                 {"rate_bps", finite(q.rate_bps)},
                 {"loss", finite(q.loss)},
                 {"airtime_us_per_kib", finite(q.airtime_us_per_kib)},
@@ -116,14 +109,14 @@ std::string status_view(Node& node, const ViewContext& c) {
     return dump(j);
 }
 
-std::string neighbours_view(Node& node, Instant now) {
+std::string neighbours_view(Node& node, const RadioLink& link) {
     std::map<std::uint32_t, Json> rows;
-    for (const auto& n : node.mac().neighbors(now)) {
+    for (const auto& n : node.mac().neighbors(link.now())) {
         Json row;
         row["link"] = link_name(n.quality.peer);
         row["up"] = n.up;
         row["heard_ago_s"] = to_seconds(n.heard_ago);
-        row.update(link_json(n.quality));
+        row.update(link_json(n.quality, link));
         row["queued_bytes"] = n.queued_bytes;
         row["sdus_sent"] = n.sdus_sent;
         row["sdus_acknowledged"] = n.sdus_acknowledged;
@@ -145,7 +138,7 @@ std::string neighbours_view(Node& node, Instant now) {
         row["state"] = n.state;
     }
     Json out = Json::array();
-    for (auto& [link, row] : rows) {
+    for (auto& [peer, row] : rows) {
         out.push_back(std::move(row));
     }
     return dump(out);

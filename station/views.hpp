@@ -23,7 +23,7 @@ struct ViewContext {
 };
 
 [[nodiscard]] std::string status_view(Node& node, const ViewContext& context);
-[[nodiscard]] std::string neighbours_view(Node& node, Instant now);
+[[nodiscard]] std::string neighbours_view(Node& node, const RadioLink& link);
 [[nodiscard]] std::string routes_view(Node& node);
 [[nodiscard]] std::string flows_view(Node& node);
 

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#include "station/config.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <fstream>
+
+#include "tests/station/temporary_folder.hpp"
+
+namespace meshnet::station {
+namespace {
+
+struct BadConfig {
+    const char* name;
+    const char* text;
+    const char* line;  // the whole message
+};
+
+class RefusedConfig : public ::testing::TestWithParam<BadConfig> {};
+
+TEST_P(RefusedConfig, SaysFileLineKeyAndWhatWouldBeRight) {
+    const auto config = parse_config(GetParam().text, "station.toml");
+    ASSERT_FALSE(config.ok());
+    EXPECT_EQ(config.error().message, GetParam().line);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, RefusedConfig,
+    ::testing::Values(
+        BadConfig{"UnknownKey", "[net]\nprize_msat_per_mib = 3\n",
+                  "station.toml:2: unknown key \"prize_msat_per_mib\" in [net]; did you mean \"price_msat_per_mib\"?"},
+        BadConfig{"UnknownKeyFarFromAll", "[log]\nrotation = 3\n",
+                  "station.toml:2: unknown key \"rotation\" in [log]; the keys are level"},
+        BadConfig{"UnknownSection", "\n\n[ratio]\n",
+                  "station.toml:3: unknown section \"ratio\"; did you mean \"radio\"?"},
+        BadConfig{"KeyWithoutSection", "profile = \"1M\"\n",
+                  "station.toml:1: unknown section \"profile\"; the sections are station, radio, mac, net, tun, log"},
+        BadConfig{"SectionAsValue", "radio = 5\n",
+                  "station.toml:1: \"radio\" is a section; write [radio] on a line of its own and its keys below"},
+        BadConfig{"WrongKind", "[tun]\nenabled = \"yes\"\n", "station.toml:2: tun.enabled must be true or false"},
+        BadConfig{"UnitInTheValue", "[mac]\nturnaround_ms = \"5ms\"\n",
+                  "station.toml:2: mac.turnaround_ms must be a number, 0 to 1000 (milliseconds), for example "
+                  "turnaround_ms = 12.0"},
+        BadConfig{"OutOfRange", "[mac]\n\nduty_cycle = 1.5\n",
+                  "station.toml:3: mac.duty_cycle must be a number, 0.001 to 1 (share of any 10 minutes), for example "
+                  "duty_cycle = 1.0"},
+        BadConfig{"NotANumber", "[mac]\nduty_cycle = nan\n",
+                  "station.toml:2: mac.duty_cycle must be a number, 0.001 to 1 (share of any 10 minutes), for example "
+                  "duty_cycle = 1.0"},
+        BadConfig{"FractionOfAnInteger", "[tun]\nmtu = 1400.5\n",
+                  "station.toml:2: tun.mtu must be a whole number, 1280 to 1500 (bytes), for example mtu = 1400"},
+        BadConfig{
+            "UnknownProfile", "[radio]\nprofile = \"3M\"\n",
+            "station.toml:2: radio.profile no profile \"3M\"; the profiles are 125k, 250k, 500k, 1M, 2M, 5M, 10M, 20M"},
+        BadConfig{
+            "UnknownDevice", "[radio]\ndevice = \"hackrf\"\n",
+            "station.toml:2: radio.device \"hackrf\" names no kind of device; the devices are air:SOCKET#STATION and "
+            "file:RECORD.cf32"},
+        BadConfig{"DeviceNotInThisBuild", "[radio]\ndevice = \"uhd:type=b200\"\n",
+                  "station.toml:2: radio.device \"uhd:\" is not in this build; the devices are air:SOCKET#STATION and "
+                  "file:RECORD.cf32"},
+        BadConfig{
+            "AirWithoutStation", "[radio]\ndevice = \"air:/tmp/a.sock\"\n",
+            "station.toml:2: radio.device \"air:/tmp/a.sock\" does not say which station; write air:SOCKET#STATION"},
+        BadConfig{"BadNeighbour", "[net]\nneighbours = [\"abc\"]\n",
+                  "station.toml:2: net.neighbours \"abc\" is not a node id; a node id is 64 hexadecimal digits "
+                  "(meshnet status prints it)"},
+        BadConfig{"Windows", "[net]\ninitial_window_kib = 64\nmax_window_kib = 32\n",
+                  "station.toml: net.max_window_kib is below net.initial_window_kib; raise it to at least 64"},
+        BadConfig{"TunName", "[tun]\nname = \"a/b\"\n",
+                  "station.toml:2: tun.name must be 1 to 15 printable characters without space, /, : and %"},
+        BadConfig{"Level", "[log]\nlevel = \"loud\"\n",
+                  "station.toml:2: log.level no level \"loud\"; the levels are debug, info, warn, error, off"}),
+    [](const auto& param_info) { return std::string(param_info.param.name); });
+
+TEST(Config, BrokenTomlNamesTheLine) {
+    const auto config = parse_config("[mac]\nturnaround_ms = = 3\n", "x.toml");
+    ASSERT_FALSE(config.ok());
+    EXPECT_EQ(config.error().message.rfind("x.toml:2: not TOML: ", 0), 0U) << config.error().message;
+    EXPECT_EQ(config.error().message.find('\n'), std::string::npos);
+}
+
+TEST(Config, RefusesWhatIsTooLargeOrNested) {
+    EXPECT_FALSE(parse_config(std::string((1 << 20) + 1, ' '), "x").ok());
+    EXPECT_FALSE(parse_config("a = " + std::string(100'000, '['), "x").ok());
+}
+
+TEST(Config, TheExampleParsesAndIsTheDefaults) {
+    const auto config = parse_config(example_config(), "example");
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    const Config expected;
+    EXPECT_EQ(config->name, expected.name);
+    EXPECT_EQ(config->key_file, expected.key_file);
+    EXPECT_EQ(config->ledger_file, expected.ledger_file);
+    EXPECT_EQ(config->control_socket, expected.control_socket);
+    EXPECT_EQ(config->device, expected.device);
+    EXPECT_EQ(config->profile, expected.profile);
+    EXPECT_EQ(config->longest_preamble, expected.longest_preamble);
+    EXPECT_EQ(config->mac.turnaround, expected.mac.turnaround);
+    EXPECT_EQ(config->mac.transmit_lead, expected.mac.transmit_lead);
+    EXPECT_EQ(config->mac.max_propagation, expected.mac.max_propagation);
+    EXPECT_EQ(config->mac.hello_interval, expected.mac.hello_interval);
+    EXPECT_EQ(config->mac.max_burst, expected.mac.max_burst);
+    EXPECT_EQ(config->mac.queue_bytes, expected.mac.queue_bytes);
+    EXPECT_EQ(config->mac.snr_margin_db, expected.mac.snr_margin_db);
+    EXPECT_EQ(config->mac.duty_cycle, expected.mac.duty_cycle);
+    EXPECT_EQ(config->mac.fixed_mode, expected.mac.fixed_mode);
+    EXPECT_EQ(config->price_msat_per_mib, expected.price_msat_per_mib);
+    EXPECT_EQ(config->max_price_msat_per_mib, expected.max_price_msat_per_mib);
+    EXPECT_EQ(config->unit_bytes, expected.unit_bytes);
+    EXPECT_EQ(config->initial_window_bytes, expected.initial_window_bytes);
+    EXPECT_EQ(config->max_window_bytes, expected.max_window_bytes);
+    EXPECT_EQ(config->neighbours, expected.neighbours);
+    EXPECT_EQ(config->pay, expected.pay);
+    EXPECT_EQ(config->tun_enabled, expected.tun_enabled);
+    EXPECT_EQ(config->tun_name, expected.tun_name);
+    EXPECT_EQ(config->tun_mtu, expected.tun_mtu);
+    EXPECT_EQ(config->log_level, expected.log_level);
+}
+
+TEST(Config, EveryKeyIsInTheExampleWithItsMeaning) {
+    const std::string example = example_config();
+    for (const auto& key : config_keys()) {
+        EXPECT_NE(example.find("\n" + std::string(key.name) + " = "), std::string::npos) << key.name;
+        EXPECT_FALSE(key.doc.empty()) << key.name;
+    }
+}
+
+TEST(Config, ValuesArriveWhereTheyBelong) {
+    const auto config = parse_config(
+        "[station]\nname = \"coast-1\"\n[radio]\nprofile = \"2m\"\nlongest_preamble = "
+        "\"short\"\n[mac]\ntransmit_lead_ms = "
+        "7\nfixed_mode = "
+        "\"qpsk-1/2\"\nqueue_kib = 64\n[net]\nprice_msat_per_mib = 0\nmax_window_kib = 512\nneighbours = "
+        "[\"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\"]\n[tun]\nenabled = false\n[log]\nlevel "
+        "= \"debug\"\n",
+        "x");
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    EXPECT_EQ(config->name, "coast-1");
+    EXPECT_EQ(config->profile, "2M") << "as the table writes it";
+    EXPECT_EQ(config->longest_preamble, phy::PreambleClass::kShort);
+    EXPECT_EQ(config->mac.transmit_lead, 7ms);
+    EXPECT_EQ(config->fixed_mode, "qpsk-1/2");
+    EXPECT_EQ(config->mac.queue_bytes, 65'536U);
+    EXPECT_EQ(config->price_msat_per_mib, 0U);
+    EXPECT_EQ(config->max_window_bytes, 512U * 1024U);
+    ASSERT_EQ(config->neighbours.size(), 1U);
+    EXPECT_EQ(config->neighbours[0][31], 0x1f);
+    EXPECT_FALSE(config->tun_enabled);
+    EXPECT_EQ(config->log_level, "debug");
+}
+
+TEST(Config, RelativePathsAreTakenFromTheFileFolder) {
+    const TemporaryFolder folder;
+    const std::string path = folder.path("s.toml");
+    std::ofstream(path) << "[station]\nkey_file = \"k\"\nledger_file = \"/abs/l\"\n";
+    const auto config = load_config(path);
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    EXPECT_EQ(config->key_file, folder.path("k"));
+    EXPECT_EQ(config->ledger_file, "/abs/l");
+}
+
+TEST(Config, MissingFileSaysWhatToDo) {
+    const auto config = load_config("/does/not/exist.toml");
+    ASSERT_FALSE(config.ok());
+    EXPECT_EQ(
+        config.error().message,
+        "/does/not/exist.toml: cannot be opened: No such file or directory; meshnetd --print-config writes an example");
+}
+
+TEST(NearestWord, FindsSlipsAndNothingElse) {
+    constexpr std::array<std::string_view, 3> kWords{"profile", "device", "search"};
+    EXPECT_EQ(nearest_word("profiel", kWords), "profile");
+    EXPECT_EQ(nearest_word("devise", kWords), "device");
+    EXPECT_FALSE(nearest_word("antenna", kWords).has_value());
+    EXPECT_FALSE(nearest_word("", std::span<const std::string_view>{}).has_value());
+}
+
+}  // namespace
+}  // namespace meshnet::station

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#include "station/control_server.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cstring>
+
+#include "tests/station/temporary_folder.hpp"
+
+namespace meshnet::station {
+namespace {
+
+UniqueFd client_of(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    if (::connect(fd.get(), static_cast<const sockaddr*>(static_cast<const void*>(&address)), sizeof address) != 0) {
+        fd.reset();
+    }
+    return fd;
+}
+
+// One turn of the daemon's loop; what is there is there already, so nothing waits.
+std::vector<ControlServer::Incoming> turn(ControlServer& server) {
+    std::vector<pollfd> fds;
+    server.add_poll(fds);
+    ::poll(fds.data(), fds.size(), 0);
+    return server.handle(fds);
+}
+
+void say(const UniqueFd& fd, const std::string& text) {
+    ASSERT_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+}
+
+std::string heard(const UniqueFd& fd) {
+    char buffer[65'536];
+    const ssize_t n = ::recv(fd.get(), buffer, sizeof buffer, MSG_DONTWAIT);
+    return n > 0 ? std::string(buffer, static_cast<std::size_t>(n)) : std::string();
+}
+
+class ControlServerTest : public ::testing::Test {
+protected:
+    ControlServerTest() : path_(folder_.path("control.sock")) {}
+    TemporaryFolder folder_;
+    std::string path_;
+};
+
+TEST_F(ControlServerTest, AnswersLinesInPiecesAndInHeaps) {
+    auto server = ControlServer::listen(path_);
+    ASSERT_TRUE(server.ok()) << server.error().message;
+    const UniqueFd client = client_of(path_);
+    ASSERT_TRUE(client);
+    EXPECT_TRUE(turn(*server).empty());
+    say(client, "{\"cmd\":");
+    EXPECT_TRUE(turn(*server).empty());
+    say(client, "\"status\"}\n{\"cmd\":\"routes\"}\nrubbish\n");
+    const auto requests = turn(*server);
+    ASSERT_EQ(requests.size(), 3U);
+    EXPECT_EQ(requests[0].request->command, ControlRequest::Command::kStatus);
+    EXPECT_EQ(requests[1].request->command, ControlRequest::Command::kRoutes);
+    EXPECT_FALSE(requests[2].request.ok());
+    EXPECT_TRUE(server->send(requests[0].client, "{}\n"));
+    EXPECT_EQ(heard(client), "{}\n");
+}
+
+TEST_F(ControlServerTest, IsForItsOwnerOnlyAndGoneAfterwards) {
+    {
+        const auto server = ControlServer::listen(path_);
+        ASSERT_TRUE(server.ok());
+        struct stat info {};
+        ASSERT_EQ(::stat(path_.c_str(), &info), 0);
+        EXPECT_EQ(info.st_mode & 0777, 0600U);
+    }
+    EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(ControlServerTest, TwoDaemonsOnOneSocket) {
+    const auto first = ControlServer::listen(path_);
+    ASSERT_TRUE(first.ok());
+    const auto second = ControlServer::listen(path_);
+    ASSERT_FALSE(second.ok());
+    EXPECT_EQ(second.error().message, "control socket " + path_ + " is in use by another meshnetd");
+    EXPECT_TRUE(client_of(path_)) << "the first one still listens";
+}
+
+TEST_F(ControlServerTest, ASocketLeftByAKilledDaemonIsReplaced) {
+    {
+        UniqueFd dead{::socket(AF_UNIX, SOCK_STREAM, 0)};
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::memcpy(address.sun_path, path_.data(), path_.size());
+        ASSERT_EQ(::bind(dead.get(), static_cast<const sockaddr*>(static_cast<const void*>(&address)), sizeof address),
+                  0);
+    }
+    ASSERT_TRUE(std::filesystem::exists(path_));
+    EXPECT_TRUE(ControlServer::listen(path_).ok());
+}
+
+TEST_F(ControlServerTest, NoPlaceForTheSocket) {
+    const auto server = ControlServer::listen(folder_.path("no/such/folder.sock"));
+    ASSERT_FALSE(server.ok());
+    EXPECT_EQ(server.error().message,
+              "control socket " + folder_.path("no/such/folder.sock") + " cannot be made: No such file or directory");
+}
+
+TEST_F(ControlServerTest, AnEndlessLineIsRefusedAndTheClientSentAway) {
+    auto server = ControlServer::listen(path_);
+    ASSERT_TRUE(server.ok());
+    const UniqueFd client = client_of(path_);
+    EXPECT_TRUE(turn(*server).empty());
+    say(client, std::string(40'000, 'x'));
+    for (int i = 0; i < 4; ++i) {
+        EXPECT_TRUE(turn(*server).empty());
+    }
+    EXPECT_EQ(heard(client), "{\"error\":\"a request is at most 16384 bytes\",\"ok\":false}\n");
+}
+
+TEST_F(ControlServerTest, AClientThatDoesNotReadIsClosedNotWaitedFor) {
+    auto server = ControlServer::listen(path_);
+    ASSERT_TRUE(server.ok());
+    const UniqueFd client = client_of(path_);
+    EXPECT_TRUE(turn(*server).empty());
+    say(client, "{\"cmd\":\"status\"}\n");
+    const auto requests = turn(*server);
+    ASSERT_EQ(requests.size(), 1U);
+    const std::string line(100'000, 'y');
+    int accepted = 0;
+    while (server->send(requests[0].client, line) && accepted < 1'000) {
+        ++accepted;
+    }
+    EXPECT_GE(accepted, 10);
+    EXPECT_LE(accepted, 40) << "2 MiB and what the kernel holds";
+    EXPECT_FALSE(server->connected(requests[0].client));
+}
+
+TEST_F(ControlServerTest, ClientsBeyondTheLimitAreTold) {
+    auto server = ControlServer::listen(path_);
+    ASSERT_TRUE(server.ok());
+    std::vector<UniqueFd> clients;
+    for (int i = 0; i < 17; ++i) {
+        clients.push_back(client_of(path_));
+        ASSERT_TRUE(clients.back());
+        EXPECT_TRUE(turn(*server).empty());
+    }
+    EXPECT_EQ(heard(clients[16]), "{\"error\":\"too many control connections\",\"ok\":false}\n");
+    clients.erase(clients.begin());  // one leaves: its place is free again
+    EXPECT_TRUE(turn(*server).empty());
+    clients.push_back(client_of(path_));
+    EXPECT_TRUE(turn(*server).empty());
+    say(clients.back(), "{\"cmd\":\"status\"}\n");
+    EXPECT_EQ(turn(*server).size(), 1U);
+}
+
+}  // namespace
+}  // namespace meshnet::station
