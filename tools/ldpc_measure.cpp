@@ -6,7 +6,8 @@
 //
 // QPSK, LLRs exact, random information bits; a block counts as wrong if any information bit is. The SNR at the wanted
 // block error rate is interpolated (straight in log BLER) between points 0.1 dB apart with N errors each.
-// --floor: BLER at 0.5, 1.0 and 1.5 dB above that SNR instead. --header: the tail-biting code, 64 bits with 16 of CRC.
+// --floor: also BLER at 0.3, 0.6 and 1.0 dB above that SNR. --snr X (may be repeated): BLER at X instead. --header: the
+// tail-biting code, 64 bits with 16 of CRC.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -54,6 +55,7 @@ struct Settings {
     std::uint64_t seed = 1;
     double bler = 1e-2;
     bool floor = false;
+    std::vector<double> snr;
     bool header = false;
     std::vector<std::size_t> info = {1040, 2112, 4224, 8448};
     std::vector<std::pair<unsigned, unsigned>> rates = {{1, 5}, {1, 4}, {1, 3}, {2, 5}, {1, 2},
@@ -114,6 +116,18 @@ Point simulate(std::size_t k, std::size_t coded_bits, double snr_db, long errors
     p.bler = static_cast<double>(p.errors) / static_cast<double>(p.blocks);
     p.mean_iterations = total_iterations / static_cast<double>(p.blocks);
     return p;
+}
+
+/// BLER at given SNRs, at most 100 / bler blocks each.
+void measure_at(const Settings& s, std::size_t k, unsigned num, unsigned den) {
+    Noise noise(s.seed);
+    for (const double snr : s.snr) {
+        const auto limit = static_cast<long>(100.0 / s.bler);
+        const Point p = simulate(k, (k * den + num - 1) / num, snr, s.errors, limit, s.iterations, noise);
+        std::printf("%5zu  %u/%u  SNR %6.2f dB  BLER %.2e (%ld of %ld, undetected %ld)  mean iterations %.1f\n", k, num,
+                    den, snr, p.bler, p.errors, p.blocks, p.undetected, p.mean_iterations);
+        std::fflush(stdout);
+    }
 }
 
 void measure(const Settings& s, std::size_t k, unsigned num, unsigned den) {
@@ -220,6 +234,8 @@ int main(int argc, char** argv) {
                 s.seed = std::strtoull(value, nullptr, 10);
             } else if (name == "--bler") {
                 s.bler = std::clamp(std::strtod(value, nullptr), 1e-6, 0.4);
+            } else if (name == "--snr") {
+                s.snr.push_back(std::strtod(value, nullptr));
             } else if (name == "--info") {
                 s.info.clear();
                 for (char* at = nullptr; *value != '\0'; value = *at == ',' ? at + 1 : at) {
@@ -252,7 +268,7 @@ int main(int argc, char** argv) {
         return 0;
     }
     for (const std::size_t k : s.info) {
-        for (const auto& [num, den] : s.rates) measure(s, k, num, den);
+        for (const auto& [num, den] : s.rates) s.snr.empty() ? measure(s, k, num, den) : measure_at(s, k, num, den);
     }
     return 0;
 }

@@ -42,10 +42,9 @@ constexpr auto kRowStart = [] {
     return start;
 }();
 
-/// Below this many int8 steps per unit of LLR the correction of a check is too coarse to be of use.
-constexpr float kLeastCorrectedGain = 3.0F;
-/// Above, the table of corrections would be too short.
-constexpr float kLargestCorrectedGain = 8.0F;
+/// Finer steps would do the checks good, but the columns with most checks, whose posteriors run into the limits of
+/// int8, harm: error floor. docs/notes/ldpc.md.
+constexpr float kLargestGain = 2.8F;
 
 const ldpc::Kernel* kernel_of(LdpcDecoder::Isa isa) noexcept {
     switch (isa) {
@@ -97,11 +96,9 @@ struct LdpcDecoder::Impl {
     std::array<bool, kHighRateCols> packed{};
     std::array<std::uint8_t, LdpcCode::kMaxInfoBits / 8> info{};
     std::size_t info_bits = 0;
-    std::array<std::int8_t, 16> correction{};
-    CheckRule core_rule;
-    CheckRule extension_rule;
+    CheckRule rule;
 
-    void choose_rules(float steps_per_llr) noexcept;
+    void choose_rule(float steps_per_llr) noexcept;
     void prepare(const LdpcCode& c) noexcept;
     void load(const LdpcCode& c, std::span<const std::int8_t> llr) noexcept;
     bool iterate(const LdpcCode& c, bool first) noexcept;
@@ -111,19 +108,14 @@ struct LdpcDecoder::Impl {
     Outcome run(const LdpcCode& c, const Options& options) noexcept;
 };
 
-/// The core's checks have many inputs, of which the smallest says nearly all: min-sum with 3/4. Extension checks have
-/// few, and at low rates all of them are small: there min-sum says far too much, and the exact rule is worth 0.5 to 2
-/// dB (docs/notes/ldpc.md).
-void LdpcDecoder::Impl::choose_rules(float steps_per_llr) noexcept {
-    core_rule = {.shift = 2, .bias = 1, .cap = 63, .correction = nullptr};
-    extension_rule = core_rule;
-    if (!(steps_per_llr >= kLeastCorrectedGain)) return;
-    const double g = std::min(steps_per_llr, kLargestCorrectedGain);
-    for (std::size_t i = 0; i + 1 < correction.size(); ++i) {
-        const double x = (2.0 * static_cast<double>(i) + 0.5) / g;
-        correction[i] = static_cast<std::int8_t>(std::lround(g * std::log1p(std::exp(-x))));
+void LdpcDecoder::Impl::choose_rule(float steps_per_llr) noexcept {
+    rule.correction.fill(0);
+    if (!(steps_per_llr > 0.1F)) return;  // ln 2 times this rounds to 0
+    const double g = std::min(steps_per_llr, 4.0F);
+    for (std::size_t i = 0; i + 1 < rule.correction.size(); ++i) {
+        const double x = static_cast<double>(i) / g;
+        rule.correction[i] = static_cast<std::int8_t>(std::lround(g * std::log1p(std::exp(-x))));
     }
-    extension_rule = {.shift = 3, .bias = 3, .cap = 63, .correction = correction.data()};
 }
 
 void LdpcDecoder::Impl::prepare(const LdpcCode& c) noexcept {
@@ -193,7 +185,7 @@ bool LdpcDecoder::Impl::iterate(const LdpcCode& c, bool first) noexcept {
         layer.scratch = scratch.at(0);
         layer.scratch_stride = kStride;
         layer.first = first;
-        layer.rule = core ? core_rule : extension_rule;
+        layer.rule = &rule;
         agrees = kernel->update(layer) && agrees;
         if (filler_column < LdpcCode::kInfoCols && filler_at != 0) {
             std::int8_t* column = posterior.at(filler_column);
@@ -326,7 +318,7 @@ LdpcDecoder::Outcome LdpcDecoder::decode(const LdpcCode& code, std::span<const f
     }
     // All zero: any gain will do.
     const double gain = sum > 0.0 ? static_cast<double>(kMeanMagnitude) * count / sum : 1.0;
-    const auto factor = static_cast<float>(std::min(gain, static_cast<double>(kLargestCorrectedGain)));
+    const auto factor = static_cast<float>(std::min(gain, static_cast<double>(kLargestGain)));
     for (std::size_t i = 0; i < llr.size(); ++i) {
         const float x = std::min(std::max(gate(llr[i]) * factor, -kLargestChannel), kLargestChannel);
         impl_->quantised[i] = static_cast<std::int8_t>(static_cast<int>(x + (x < 0.0F ? -0.5F : 0.5F)));
@@ -337,7 +329,7 @@ LdpcDecoder::Outcome LdpcDecoder::decode(const LdpcCode& code, std::span<const f
 LdpcDecoder::Outcome LdpcDecoder::decode_int8(const LdpcCode& code, std::span<const std::int8_t> llr,
                                               float steps_per_llr, const Options& options) noexcept {
     assert(llr.size() <= code.mother_bits());
-    impl_->choose_rules(steps_per_llr);
+    impl_->choose_rule(steps_per_llr);
     impl_->prepare(code);
     impl_->load(code, llr);
     return impl_->run(code, options);

@@ -7,11 +7,9 @@
 // out, so a code at rate 8/9 costs a fifth of one at 1/5. Stops as soon as the block is proved: core parity, and the
 // caller's CRC.
 //
-// Scaling: the mean magnitude of the values that are not 0 is brought to kMeanMagnitude, with at most 8 steps per unit of
-// LLR. True LLRs are best; what a wrong common factor costs is in docs/notes/ldpc.md. Above 3 steps per unit (rates up
-// to about 1/2) extension checks use the A-min* rule, otherwise all use normalised min-sum.
-//
-// Gap to the normal approximation and loss to floating point sum-product: docs/notes/ldpc.md.
+// Scaling: 2.8 steps per unit of LLR, fewer where the mean magnitude of the values that are not 0 would be above
+// kMeanMagnitude (rates above about 4/5). Checks are joined by the A-min* rule, which wants true LLRs; what a wrong
+// common factor costs is in docs/notes/ldpc.md, with the gap to the normal approximation and to sum-product.
 #pragma once
 
 #include <cstddef>
@@ -55,8 +53,8 @@ public:
     Outcome decode(const LdpcCode& code, std::span<const float> llr, const Options& options) noexcept;
     Outcome decode(const LdpcCode& code, std::span<const float> llr) noexcept { return decode(code, llr, Options{}); }
 
-    /// The same from values already scaled to mean magnitude kMeanMagnitude, `steps_per_llr` for a unit of LLR; 0 if
-    /// unknown (min-sum is used throughout). -128 counts as -127.
+    /// The same from values already scaled, `steps_per_llr` for a unit of LLR (0..4; 0 if unknown: min-sum, up to 2 dB
+    /// worse at low rates). -128 counts as -127.
     Outcome decode_int8(const LdpcCode& code, std::span<const std::int8_t> llr, float steps_per_llr,
                         const Options& options) noexcept;
 
@@ -69,7 +67,7 @@ public:
     /// The inner loop in use, never kBest.
     [[nodiscard]] Isa isa() const noexcept;
 
-    static constexpr float kMeanMagnitude = 12.0F;
+    static constexpr float kMeanMagnitude = 16.0F;
 
 private:
     struct Impl;

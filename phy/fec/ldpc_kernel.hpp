@@ -5,6 +5,7 @@
 // richer instruction set in a shared inline function. All versions give the same bits.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -22,14 +23,13 @@ struct Edge {
 
 /// How a check joins the magnitudes of its inputs.
 struct CheckRule {
+    /// c(i) = g ln(1 + exp(-i / g)), i = 0..15, rounded, the last one 0, for inputs of g steps per unit of LLR.
+    /// All 0: min-sum.
+    alignas(16) std::array<std::int8_t, 16> correction{};
     /// What is taken off a magnitude m on its way out: m - ((m + bias) >> shift), m limited to `cap` first. Shift 1..7.
-    unsigned shift = 2;
-    unsigned bias = 1;
+    unsigned shift = 3;
+    unsigned bias = 3;
     unsigned cap = 63;
-    /// Without it the smallest magnitude is taken for the sum (min-sum). With it, 16 values of the correction
-    /// g ln(1 + exp(-x / g)) at x = 2 i + 1/2, i = 0..15, for inputs of g steps per unit of LLR, the last one 0:
-    /// A-min*.
-    const std::int8_t* correction = nullptr;
 };
 
 /// One row of the base graph: z checks.
@@ -42,7 +42,7 @@ struct Layer {
     std::int8_t* scratch = nullptr;  ///< [degree][scratch_stride]
     std::size_t scratch_stride = 0;  ///< >= z + kPad
     bool first = false;              ///< messages count as 0 and are not read
-    CheckRule rule;
+    const CheckRule* rule = nullptr;
 };
 
 /// Functions of one instruction set.

@@ -6,9 +6,8 @@
 //     per chunk  the two magnitudes that go out and the product of signs over the edges (kept in registers)
 //     per edge   new message, new posterior; rotate back
 //
-// A check tells its least sure input one magnitude and all others another. Min-sum: the second smallest and the
-// smallest, made smaller by a factor. A-min*: the exact sum (a [+] b = min - c(|a - b|) + c(a + b), c(x) = ln(1 +
-// exp(-x))) of all but the smallest, and of all.
+// A check tells its least sure input one magnitude and all others another (A-min*): the sum of all but the least sure,
+// and the sum of all; a [+] b = min - c(|a - b|) + c(a + b), c(x) = ln(1 + exp(-x)).
 //
 // Source: M. P. C. Fossorier, M. Mihaljevic, H. Imai, "Reduced complexity iterative decoding of low-density parity
 // check
@@ -59,9 +58,7 @@ struct KernelImpl {
     }
 
     /// Correction at x, 0..255.
-    static Vec correction(Vec table, Vec x) noexcept {
-        return V::lookup(table, V::min(V::shift_right(x, 1), V::set1(15)));
-    }
+    static Vec correction(Vec table, Vec x) noexcept { return V::lookup(table, V::min(x, V::set1(15))); }
 
     /// a [+] b. Neighbouring table values differ by 1 at most, so the result is not negative.
     static Vec box_plus(Vec table, Vec a, Vec b) noexcept {
@@ -70,14 +67,11 @@ struct KernelImpl {
         return V::add(V::sub(low, correction(table, V::sub(high, low))), correction(table, V::add(high, low)));
     }
 
-    /// kCorrected: A-min*, otherwise min-sum. Extrinsic values in, posteriors out, both in scratch. True if no
-    /// extension parity is contradicted.
-    template <bool kCorrected>
+    /// Extrinsic values in, posteriors out, both in scratch. True if no extension parity is contradicted.
     static bool check_nodes(const Layer& layer) noexcept {
         const std::size_t stride = layer.scratch_stride;
         Vec contradiction = V::set1(0);
-        Vec table = V::set1(0);
-        if constexpr (kCorrected) table = V::table(layer.rule.correction);
+        const Vec table = V::table(layer.rule->correction.data());
         for (std::size_t i = 0; i < layer.z; i += kWidth) {
             Vec least = V::set1(127);
             Vec second = V::set1(127);
@@ -94,16 +88,11 @@ struct KernelImpl {
                 const Vec larger = V::max(least, a);
                 sign = V::exclusive_or(sign, t);
                 least = V::min(least, a);
-                if constexpr (kCorrected) {
-                    second = box_plus(table, second, larger);
-                } else {
-                    second = V::min(second, larger);
-                }
+                second = box_plus(table, second, larger);
             }
-            Vec all = least;
-            if constexpr (kCorrected) all = box_plus(table, second, least);
-            const Vec to_others = attenuate(all, layer.rule);
-            const Vec to_least = attenuate(second, layer.rule);
+            const Vec all = box_plus(table, second, least);
+            const Vec to_others = attenuate(all, *layer.rule);
+            const Vec to_least = attenuate(second, *layer.rule);
             if (layer.extension != nullptr) {
                 // The product of all signs is negative where `own` is not what the others say.
                 const Vec a = V::abs(own);
@@ -132,7 +121,7 @@ struct KernelImpl {
             subtract(edge.posterior + edge.shift, edge.message, out, head, layer.first);
             subtract(edge.posterior, edge.message + head, out + head, edge.shift, layer.first);
         }
-        const bool agrees = layer.rule.correction != nullptr ? check_nodes<true>(layer) : check_nodes<false>(layer);
+        const bool agrees = check_nodes(layer);
         for (std::size_t e = 0; e < layer.degree; ++e) {
             const Edge& edge = layer.edges[e];
             const std::int8_t* in = layer.scratch + e * stride;
