@@ -34,9 +34,10 @@ std::size_t prefix_backoff(const Profile& p) {
 }  // namespace
 
 DemodulatorShared::DemodulatorShared(const Profile& profile)
-    : grid(profile), training(grid), forward(profile.fft_size, Fft::Direction::kForward) {
+    : grid(profile), training(grid), tracker(grid), forward(profile.fft_size, Fft::Direction::kForward) {
     symbol.resize(profile.fft_size);
     training_rows.resize(kMaxTraining * profile.carriers);
+    channel.resize(profile.carriers);
     llr.resize(profile.carriers * 8);
     for (const unsigned bits : {2U, 4U, 6U, 8U}) {
         constellations.emplace_back(bits);
@@ -45,8 +46,21 @@ DemodulatorShared::DemodulatorShared(const Profile& profile)
 
 FrameDemodulator::FrameDemodulator(DemodulatorShared& shared) : shared_(shared) {
     const std::size_t k = shared.grid.carriers();
-    channel_.resize(k);
-    channel_power_.resize(k);
+    reference_.h.resize(k);
+    reference_power_.resize(k);
+    slab_.h.resize(k);
+    next_slab_.h.resize(k);
+    const std::size_t groups = (kSlab + kLookahead) / ChannelTracker::kGroup + 2;
+    groups_.resize(groups);
+    group_end_.resize(groups);
+    for (auto* g : {&newest_group_, &previous_group_}) {
+        g->measured.resize(k);
+        g->filtered.resize(k);
+    }
+    for (auto& g : groups_) {
+        g.measured.resize(k);
+        g.filtered.resize(k);
+    }
     rows_.resize((kSlab + kLookahead) * k);
     tracks_.resize(kSlab + kLookahead);
     smooth_phase_.resize(kSlab + kLookahead);
@@ -67,6 +81,8 @@ void FrameDemodulator::start(const FrameStart& start) {
     header_.reset();
     layout_.reset();
     window_shift_ = 0;
+    motion_.reset();
+    previous_group_.whole = false;
     row_count_ = 0;
     first_row_symbol_ = 0;
     std::fill(header_llr_.begin(), header_llr_.end(), 0.0F);
@@ -124,7 +140,7 @@ void FrameDemodulator::advance(const SampleRing& ring, unsigned max_iterations) 
             emit_rows(row_count_, max_iterations);
             finish();
         } else if (row_count_ == kSlab + kLookahead) {
-            emit_rows(kSlab, max_iterations);
+            emit_rows(kSlab - (first_row_symbol_ + kSlab) % ChannelTracker::kGroup, max_iterations);
         }
     }
 }
@@ -180,7 +196,7 @@ bool FrameDemodulator::receive_training(const SampleRing& ring) {
         for (std::size_t s = 0; s < m; ++s) {
             transform(ring, static_cast<std::uint64_t>(first) + s * p.symbol_samples(), rows.subspan(s * k, k));
         }
-        estimate_ = shared_.training.run(rows, prior, channel_);
+        estimate_ = shared_.training.run(rows, prior, reference_.h);
         if (estimate_.timing_shift == 0 || pass == 1) {
             break;
         }
@@ -205,9 +221,12 @@ bool FrameDemodulator::receive_training(const SampleRing& ring) {
     const double turned = -estimate_.drift / symbol * middle_window;
     const Sample turn(static_cast<float>(std::cos(turned)), static_cast<float>(std::sin(turned)));
     for (std::size_t c = 0; c < k; ++c) {
-        channel_[c] *= turn;
-        channel_power_[c] = std::norm(channel_[c]);
+        reference_.h[c] *= turn;
+        reference_power_[c] = std::norm(reference_.h[c]);
     }
+    reference_.error = static_cast<double>(estimate_.channel_error);
+    reference_.symbol = -(static_cast<double>(m) + 1.0) / 2.0;
+    slab_ = reference_;
     const double distance =
         (static_cast<double>(m) + 1.0) / 2.0 - 1.0;  // symbols from the middle to just before symbol 0
     phase_ = DriftFilter(phase_noise(p));
@@ -240,6 +259,9 @@ bool FrameDemodulator::receive_symbol(const SampleRing& ring) {
     }
     transform(ring, first, std::span<Sample>(rows_).subspan(row_count_ * k, k));
     track(row_count_, symbols_received_);
+    if (symbols_received_ % ChannelTracker::kGroup == ChannelTracker::kGroup - 1) {
+        follow_channel(row_count_, symbols_received_);
+    }
     ++row_count_;
     ++symbols_received_;
     return true;
@@ -265,8 +287,8 @@ void FrameDemodulator::track(std::size_t row, std::size_t symbol) {
         const double g = -per_carrier * grid.subcarrier(c);
         const double angle = -(phase + g * time);
         const Sample w(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
-        const double im = static_cast<double>((y[c] * std::conj(channel_[c]) * w).imag() * grid.pilot(symbol, c));
-        const double power = static_cast<double>(channel_power_[c]);
+        const double im = static_cast<double>((y[c] * std::conj(reference_.h[c]) * w).imag() * grid.pilot(symbol, c));
+        const double power = static_cast<double>(reference_power_[c]);
         a00 += power;
         a01 += power * g;
         a11 += power * g * g;
@@ -293,13 +315,97 @@ void FrameDemodulator::track(std::size_t row, std::size_t symbol) {
     }
 }
 
-void FrameDemodulator::smooth_rows(std::size_t rows) {
-    for (std::size_t r = 0; r < rows; ++r) {
+// After the last symbol of a group: what its pilots say of the channel becomes the reference for the next one.
+void FrameDemodulator::follow_channel(std::size_t row, std::size_t symbol) {
+    const std::size_t k = shared_.grid.carriers();
+    auto& tracker = shared_.tracker;
+    const std::size_t rows = std::min(ChannelTracker::kGroup, row + 1);
+    tracker.begin(reference_);
+    for (std::size_t i = rows; i-- > 0;) {
+        const SymbolTrack& t = tracks_[row - i];
+        tracker.add(std::span<const Sample>(rows_).subspan((row - i) * k, k), symbol - i, dense_, t.phase.value,
+                    t.time.value - t.shift);
+    }
+    tracker.end(static_cast<double>(estimate_.noise), reference_, newest_group_);
+    if (newest_group_.whole && previous_group_.whole) {
+        motion_.add(previous_group_.measured, newest_group_.measured, newest_group_.centre - previous_group_.centre,
+                    0.5 * (newest_group_.noise + previous_group_.noise), tracker.independent_values());
+    }
+    ChannelTracker::update(reference_, newest_group_, motion_.per_symbol());
+    for (std::size_t c = 0; c < k; ++c) {
+        reference_power_[c] = std::norm(reference_.h[c]);
+    }
+    std::swap(newest_group_, previous_group_);
+}
+
+// Looks back over all rows held: phases, then the channel group by group. `handed_on` rows will be dropped afterwards.
+void FrameDemodulator::prepare_rows(std::size_t handed_on) {
+    const std::size_t k = shared_.grid.carriers();
+    for (std::size_t r = 0; r < row_count_; ++r) {
         smooth_phase_[r] = tracks_[r].phase;
         smooth_time_[r] = tracks_[r].time;
     }
-    phase_.smooth(std::span(smooth_phase_).first(rows));
-    time_.smooth(std::span(smooth_time_).first(rows));
+    phase_.smooth(std::span(smooth_phase_).first(row_count_));
+    time_.smooth(std::span(smooth_time_).first(row_count_));
+
+    auto& tracker = shared_.tracker;
+    const double motion = motion_.per_symbol();
+    next_slab_ = slab_;
+    ChannelState& state = reference_scratch_;
+    state = slab_;
+    group_count_ = 0;
+    for (std::size_t r = 0; r < row_count_;) {
+        const std::size_t symbol = first_row_symbol_ + r;
+        const std::size_t end = std::min(row_count_, r + ChannelTracker::kGroup - symbol % ChannelTracker::kGroup);
+        ChannelGroup& group = groups_[group_count_];
+        tracker.begin(state);
+        for (; r < end; ++r) {
+            tracker.add(std::span<const Sample>(rows_).subspan(r * k, k), first_row_symbol_ + r, dense_,
+                        smooth_phase_[r].value, smooth_time_[r].value - tracks_[r].shift);
+        }
+        tracker.end(static_cast<double>(estimate_.noise), state, group);
+        ChannelTracker::update(state, group, motion);
+        group_end_[group_count_++] = end;
+        if (end <= handed_on) {
+            next_slab_ = state;
+        }
+    }
+    ChannelTracker::look_back(std::span(groups_).first(group_count_), motion);
+}
+
+// The channel at one row: between the centres of the groups around it.
+void FrameDemodulator::interpolate_channel(std::size_t row, std::span<Sample> channel) const {
+    std::size_t g = 0;
+    while (group_end_[g] <= row) {
+        ++g;
+    }
+    const double at = static_cast<double>(first_row_symbol_ + row);
+    const Sample* left = groups_[g].filtered.data();
+    const Sample* right = left;
+    double left_at = groups_[g].centre;
+    double right_at = left_at;
+    if (at < left_at) {
+        left = g > 0 ? groups_[g - 1].filtered.data() : slab_.h.data();
+        left_at = g > 0 ? groups_[g - 1].centre : slab_.symbol;
+    } else if (g + 1 < group_count_) {
+        right = groups_[g + 1].filtered.data();
+        right_at = groups_[g + 1].centre;
+    }
+    const float weight = right_at > left_at ? static_cast<float>((at - left_at) / (right_at - left_at)) : 0.0F;
+    for (std::size_t c = 0; c < channel.size(); ++c) {
+        channel[c] = left[c] + weight * (right[c] - left[c]);
+    }
+}
+
+void FrameDemodulator::drop_rows(std::size_t rows) {
+    const std::size_t k = shared_.grid.carriers();
+    std::copy(rows_.begin() + static_cast<std::ptrdiff_t>(rows * k),
+              rows_.begin() + static_cast<std::ptrdiff_t>(row_count_ * k), rows_.begin());
+    std::copy(tracks_.begin() + static_cast<std::ptrdiff_t>(rows),
+              tracks_.begin() + static_cast<std::ptrdiff_t>(row_count_), tracks_.begin());
+    row_count_ -= rows;
+    first_row_symbol_ += rows;
+    std::swap(slab_, next_slab_);
 }
 
 // LLRs of the data points of one row, in carrier order.
@@ -319,6 +425,8 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
     const Sample step(static_cast<float>(std::cos(per_carrier * time)),
                       static_cast<float>(std::sin(per_carrier * time)));
     const float inverse_noise = 1.0F / estimate_.noise;
+    const std::span<Sample> channel(shared_.channel);
+    interpolate_channel(row, channel);
     const unsigned bits = constellation.bits_per_symbol();
     const std::size_t half = k / 2;
     Sample w = rotation(grid.subcarrier(0));
@@ -332,8 +440,8 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
             w *= step;
             ++carrier;
         }
-        const float power = channel_power_[c] + 1e-30F;
-        const Sample point = y[c] * std::conj(channel_[c]) * w / power;
+        const float power = std::norm(channel[c]) + 1e-30F;
+        const Sample point = y[c] * std::conj(channel[c]) * w / power;
         constellation.demap(point, power * inverse_noise, llr);
         llr += bits;
         if (show && shared_.constellation_out != nullptr && shared_.constellation_out->size() < 4096) {
@@ -343,7 +451,7 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
 }
 
 void FrameDemodulator::decode_header(std::size_t rows) {
-    smooth_rows(row_count_);
+    prepare_rows(rows);
     const std::size_t per_symbol = shared_.grid.data_per_symbol(dense_);
     for (std::size_t r = 0; r < rows; ++r) {
         const std::size_t symbol = first_row_symbol_ + r;
@@ -352,14 +460,7 @@ void FrameDemodulator::decode_header(std::size_t rows) {
             header_llr_[HeaderCodec::coded_bit(symbol * 2 * per_symbol + i)] += shared_.llr[i];
         }
     }
-    // Rows beyond those handed on move to the front.
-    const std::size_t k = shared_.grid.carriers();
-    std::copy(rows_.begin() + static_cast<std::ptrdiff_t>(rows * k),
-              rows_.begin() + static_cast<std::ptrdiff_t>(row_count_ * k), rows_.begin());
-    std::copy(tracks_.begin() + static_cast<std::ptrdiff_t>(rows),
-              tracks_.begin() + static_cast<std::ptrdiff_t>(row_count_), tracks_.begin());
-    row_count_ -= rows;
-    first_row_symbol_ += rows;
+    drop_rows(rows);
     if (first_row_symbol_ < header_symbols_) {
         return;
     }
@@ -383,8 +484,7 @@ void FrameDemodulator::decode_header(std::size_t rows) {
 }
 
 void FrameDemodulator::emit_rows(std::size_t rows, unsigned max_iterations) {
-    smooth_rows(row_count_);
-    const std::size_t k = shared_.grid.carriers();
+    prepare_rows(rows);
     const std::size_t per_symbol = shared_.grid.data_per_symbol(dense_);
     const Mode& mode = modes()[header_->mode];
     const auto& constellation = shared_.constellations[mode.bits_per_symbol / 2 - 1];
@@ -407,12 +507,7 @@ void FrameDemodulator::emit_rows(std::size_t rows, unsigned max_iterations) {
             }
         }
     }
-    std::copy(rows_.begin() + static_cast<std::ptrdiff_t>(rows * k),
-              rows_.begin() + static_cast<std::ptrdiff_t>(row_count_ * k), rows_.begin());
-    std::copy(tracks_.begin() + static_cast<std::ptrdiff_t>(rows),
-              tracks_.begin() + static_cast<std::ptrdiff_t>(row_count_), tracks_.begin());
-    row_count_ -= rows;
-    first_row_symbol_ += rows;
+    drop_rows(rows);
 }
 
 void FrameDemodulator::finish() {

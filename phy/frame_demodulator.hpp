@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "phy/block_decoder.hpp"
-#include "phy/channel_smoother.hpp"
+#include "phy/channel_tracker.hpp"
 #include "phy/constellation.hpp"
 #include "phy/dsp/fft.hpp"
 #include "phy/frame.hpp"
@@ -38,9 +38,11 @@ struct DemodulatorShared {
 
     Grid grid;
     TrainingEstimator training;
+    ChannelTracker tracker;
     Fft forward;
     std::vector<Sample> symbol;                 // [N]: one symbol, derotated
     std::vector<Sample> training_rows;          // [64][K]
+    std::vector<Sample> channel;                // [K]: of one row
     std::vector<float> llr;                     // [K * 8]
     std::vector<Constellation> constellations;  // 2, 4, 6, 8 bits
     HeaderCodec header_codec;
@@ -74,8 +76,9 @@ public:
     [[nodiscard]] const FrameStart& frame_start() const noexcept { return start_; }
 
 private:
-    static constexpr std::size_t kSlab = 128;      // symbols handed on at a time
-    static constexpr std::size_t kLookahead = 32;  // symbols seen beyond them
+    // Symbols handed on at a time, and seen beyond them: whole groups of the channel tracker.
+    static constexpr std::size_t kSlab = 10 * ChannelTracker::kGroup;
+    static constexpr std::size_t kLookahead = 3 * ChannelTracker::kGroup;
     struct SymbolTrack {
         DriftFilter::State phase;
         DriftFilter::State time;
@@ -86,7 +89,10 @@ private:
     bool receive_symbol(const SampleRing& ring);
     void transform(const SampleRing& ring, std::uint64_t first, std::span<Sample> carriers);
     void track(std::size_t row, std::size_t symbol);
-    void smooth_rows(std::size_t rows);
+    void follow_channel(std::size_t row, std::size_t symbol);
+    void prepare_rows(std::size_t handed_on);
+    void interpolate_channel(std::size_t row, std::span<Sample> channel) const;
+    void drop_rows(std::size_t rows);
     void equalise_row(std::size_t row, std::size_t symbol, const Constellation& constellation, float* llr, bool show);
     void decode_header(std::size_t rows);
     void emit_rows(std::size_t rows, unsigned max_iterations);
@@ -106,8 +112,17 @@ private:
     std::optional<Header> header_;
     std::optional<PayloadLayout> layout_;
     TrainingEstimator::Estimate estimate_;
-    std::vector<Sample> channel_;       // [K]
-    std::vector<float> channel_power_;  // [K]
+    ChannelState reference_;              // what the pilots of the next symbol are compared with
+    std::vector<float> reference_power_;  // [K]
+    ChannelState slab_;                   // estimate just before row 0, looking forward
+    ChannelState next_slab_;              // the same for the rows that follow those handed on
+    ChannelState reference_scratch_;
+    ChannelMotion motion_;
+    ChannelGroup newest_group_;  // measured while receiving
+    ChannelGroup previous_group_;
+    std::vector<ChannelGroup> groups_;    // of the rows, measured with smoothed phases
+    std::vector<std::size_t> group_end_;  // one past the last row of each
+    std::size_t group_count_ = 0;
     DriftFilter phase_;
     DriftFilter time_;
     int window_shift_ = 0;

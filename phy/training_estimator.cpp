@@ -137,7 +137,9 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
     out.signal = static_cast<float>(signal);
     out.phase_variance = noise / (2.0 * static_cast<double>(m * k) * signal);
     out.timing_shift = best_shift(channel, static_cast<float>(mean_noise));
-    smoother_.apply(channel, static_cast<float>(10.0 * std::log10(signal / mean_noise)));
+    const auto estimate_snr_db = static_cast<float>(10.0 * std::log10(signal / mean_noise));
+    smoother_.apply(channel, estimate_snr_db);
+    out.channel_error = static_cast<float>(mean_noise) * smoother_.noise_gain(estimate_snr_db);
     return out;
 }
 
