@@ -76,6 +76,8 @@ FrameBlock BlockDecoder::decode(std::span<const float> llr, unsigned redundancy_
     const std::size_t info_bits = 8 * out.size() + kBlockCrcBits;
     const LdpcCode code = LdpcCode::for_info_bits(info_bits);
     const auto soft = std::span(soft_).first(code.mother_bits());
+    // What was not sent need not be looked at: version 0 fills the mother word from its start.
+    const std::size_t used = mother_bits_needed(code, redundancy_version, llr.size());
     std::fill(soft.begin(), soft.end(), 0.0F);
     accumulate(code, redundancy_version, llr, soft);
     // The block is proved by its CRC over the unscrambled bytes.
@@ -91,7 +93,7 @@ FrameBlock BlockDecoder::decode(std::span<const float> llr, unsigned redundancy_
     LdpcDecoder::Options options;
     options.max_iterations = max_iterations;
     options.check = check;
-    const auto result = decoder_.decode(code, soft, options);
+    const auto result = decoder_.decode(code, soft.first(used), options);
     const auto info = decoder_.info_bytes();
     for (std::size_t i = 0; i < out.size(); ++i) {
         out[i] = info[i] ^ scrambling_bytes()[i];

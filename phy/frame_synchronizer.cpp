@@ -63,6 +63,7 @@ FrameSynchronizer::FrameSynchronizer(const Profile& profile, PreambleClass pream
     reference_ = make_reference(false);
     falling_reference_ = make_reference(true);
     energy_.resize(f);
+    part_energy_.resize(f / 8 + 1);  // one more, always 0, for the last step of the running sum
     queue_.reserve(16);
 }
 
@@ -117,14 +118,24 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
     auto in = forward_.in();
     ring.copy(next_block_, in);
 
-    // Window energies by a running sum that starts afresh in every block.
-    double sum = 0.0;
-    for (std::size_t n = 0; n < length_; ++n) {
-        sum += static_cast<double>(std::norm(in[n]));
+    // Window energies every 8 samples, by a running sum that starts afresh in every block. Each covers L + 8 samples,
+    // those of all 8 windows that share it: never less than the energy the correlation saw, or an impulse would look
+    // like a chirp.
+    constexpr std::size_t kCoarse = 8;
+    for (std::size_t j = 0; j < f / kCoarse; ++j) {
+        float part = 0.0F;
+        for (std::size_t i = 0; i < kCoarse; ++i) {
+            part += std::norm(in[kCoarse * j + i]);
+        }
+        part_energy_[j] = part;
     }
-    for (std::size_t k = 0; k < hop; ++k) {
-        energy_[k] = static_cast<float>(std::max(sum, 0.0));
-        sum += static_cast<double>(std::norm(in[k + length_])) - static_cast<double>(std::norm(in[k]));
+    double sum = 0.0;
+    for (std::size_t j = 0; j <= length_ / kCoarse; ++j) {
+        sum += static_cast<double>(part_energy_[j]);
+    }
+    for (std::size_t j = 0; j < hop / kCoarse; ++j) {
+        energy_[j] = static_cast<float>(std::max(sum, 0.0));
+        sum += static_cast<double>(part_energy_[j + length_ / kCoarse + 1]) - static_cast<double>(part_energy_[j]);
     }
 
     forward_.run();
@@ -135,11 +146,12 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
 
     const float scale = first_threshold_ * static_cast<float>(length_);
     for (std::size_t k = 0; k < hop; ++k) {
+        const float energy = energy_[k / kCoarse];
         const float power = std::norm(out[k]);
-        if (!(power > scale * energy_[k])) {
+        if (!(power > scale * energy)) {
             continue;
         }
-        const float metric = power / (static_cast<float>(length_) * energy_[k]);
+        const float metric = power / (static_cast<float>(length_) * energy);
         const std::uint64_t index = next_block_ + k;
         if (pending_.active && index - pending_.index > merge_span_) {
             queue_.push_back(pending_);

@@ -72,7 +72,8 @@ private:
     std::vector<Sample> falling_reference_;
     Fft forward_;
     Fft inverse_;
-    std::vector<float> energy_;  // window energy at each lag of the block
+    std::vector<float> energy_;       // window energies along the block
+    std::vector<float> part_energy_;  // energy of every 8 samples
     std::uint64_t next_block_ = 0;
     Peak pending_;
     std::vector<Peak> queue_;  // finished peaks that wait for their falling chirp
