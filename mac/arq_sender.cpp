@@ -109,6 +109,7 @@ std::size_t ArqSender::take(Instant now, std::size_t budget, std::size_t fragmen
             views.push_back(v);
             used += f.length + kFragmentOverhead;
             retransmissions_ += f.sent_before ? 1 : 0;
+            oldest_ = flying_ == 0 ? now : std::min(oldest_, now);
             f.sent_before = true;
             f.burst = burst;
             f.mode = mode;
@@ -247,28 +248,26 @@ void ArqSender::on_sent_unacknowledged(std::uint8_t burst) {
 }
 
 void ArqSender::on_timeout(Instant now) {
-    if (flying_ == 0) {
+    if (flying_ == 0 || now - oldest_ < rto_) {
         return;
     }
+    Instant oldest = now;
     for (std::size_t i = 0; i < window_.size(); ++i) {
-        if (window_[i].state == State::kFlying && now - window_[i].sent_at >= rto_) {
+        if (window_[i].state != State::kFlying) {
+            continue;
+        }
+        if (now - window_[i].sent_at >= rto_) {
             lose(i);
+        } else {
+            oldest = std::min(oldest, window_[i].sent_at);
         }
     }
+    oldest_ = oldest;
     trim();
 }
 
 std::optional<Instant> ArqSender::next_timeout() const noexcept {
-    if (flying_ == 0) {
-        return std::nullopt;
-    }
-    std::optional<Instant> first;
-    for (const Fragment& f : window_) {
-        if (f.state == State::kFlying && (!first || f.sent_at + rto_ < *first)) {
-            first = f.sent_at + rto_;
-        }
-    }
-    return first;
+    return flying_ == 0 ? std::nullopt : std::optional(oldest_ + rto_);
 }
 
 void ArqSender::restart() {

@@ -122,6 +122,7 @@ private:
     std::size_t flying_ = 0;
     std::size_t ready_bytes_ = 0;
     std::size_t held_bytes_ = 0;
+    Instant oldest_{};  // no fragment in flight was sent before
     std::uint64_t retransmissions_ = 0;
 };
 

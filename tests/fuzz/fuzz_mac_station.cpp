@@ -106,7 +106,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     std::optional<TxRequest> last;
     ByteReader in(ByteView(bytes, size));
     Bytes data;
-    for (int step = 0; step < 400 && in.left() > 0; ++step) {
+    for (int step = 0; step < 200 && in.left() > 0; ++step) {
         const std::uint8_t op = in.u8();
         switch (op % 8) {
             case 0:
@@ -169,7 +169,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
                 require(!got->sdu.bytes.empty() && got->sdu.bytes.size() <= kMaxSduBytes);
             }
         }
-        require(mac.neighbors(now).size() <= 64);
     }
+    require(mac.neighbors(now).size() <= 64);
     return 0;
 }
