@@ -34,8 +34,12 @@ const pmt::pmt_t& constellation_port() {
     return port;
 }
 
-phy::Receiver::Config make_config(const std::string& profile, bool constellation, unsigned max_iterations) {
+phy::Receiver::Config make_config(const std::string& profile, bool constellation, unsigned max_iterations,
+                                  const std::string& longest_preamble) {
+    const auto longest = preamble_named("OFDM Receiver", longest_preamble);
     phy::Receiver::Config config;
+    config.search_medium = longest >= phy::PreambleClass::kMedium;
+    config.search_long = longest >= phy::PreambleClass::kLong;
     config.profile = &profile_named("OFDM Receiver", profile);
     config.keep_constellation = constellation;
     config.max_iterations = max_iterations;
@@ -72,15 +76,16 @@ pmt::pmt_t describe(const phy::Frame& frame, const SampleClock& clock) {
 }  // namespace
 
 ofdm_receiver::sptr ofdm_receiver::make(const std::string& profile, bool pass_damaged, bool constellation,
-                                        unsigned max_iterations) {
-    return gnuradio::make_block_sptr<ofdm_receiver_impl>(profile, pass_damaged, constellation, max_iterations);
+                                        unsigned max_iterations, const std::string& longest_preamble) {
+    return gnuradio::make_block_sptr<ofdm_receiver_impl>(profile, pass_damaged, constellation, max_iterations,
+                                                         longest_preamble);
 }
 
 ofdm_receiver_impl::ofdm_receiver_impl(const std::string& profile, bool pass_damaged, bool constellation,
-                                       unsigned max_iterations)
+                                       unsigned max_iterations, const std::string& longest_preamble)
     : gr::sync_block("meshnet_ofdm_receiver", gr::io_signature::make(1, 1, sizeof(gr_complex)),
                      gr::io_signature::make(0, 0, 0)),
-      config_(make_config(profile, constellation, max_iterations)),
+      config_(make_config(profile, constellation, max_iterations, longest_preamble)),
       pass_damaged_(pass_damaged),
       tick_samples_(static_cast<std::uint64_t>(std::llround(config_.profile->sample_rate_hz * 1e-3))),
       receiver_(std::make_unique<phy::Receiver>(config_)),
@@ -127,9 +132,10 @@ std::string ofdm_receiver_impl::summary() const {
     std::array<char, 200> text{};
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto& c = counters_;
-    int n = std::snprintf(text.data(), text.size(),
-                          "%" PRIu64 " preambles, %" PRIu64 " headers, %" PRIu64 " whole and %" PRIu64 " damaged frames",
-                          c.preambles, c.headers_ok, c.frames_ok, c.headers_ok - std::min(c.headers_ok, c.frames_ok));
+    int n =
+        std::snprintf(text.data(), text.size(),
+                      "%" PRIu64 " preambles, %" PRIu64 " headers, %" PRIu64 " whole and %" PRIu64 " damaged frames",
+                      c.preambles, c.headers_ok, c.frames_ok, c.headers_ok - std::min(c.headers_ok, c.frames_ok));
     if (const double snr_db = last_snr_db_; std::isfinite(snr_db) && n > 0) {
         std::snprintf(text.data() + n, text.size() - static_cast<std::size_t>(n),
                       "; the last: SNR %.1f dB, carrier offset %.0f Hz", snr_db, static_cast<double>(last_cfo_hz_));
@@ -189,7 +195,9 @@ const SampleClock& ofdm_receiver_impl::clock_at(std::uint64_t index) const {
 
 void ofdm_receiver_impl::publish_frames() {
     while (auto frame = receiver_->poll_frame()) {
-        const pmt::pmt_t message = make_pdu(describe(*frame, clock_at(frame->sample_index)), frame->payload);
+        const pmt::pmt_t meta =
+            add(describe(*frame, clock_at(frame->sample_index)), "clock", from_instant(clock_.to_instant(index_)));
+        const pmt::pmt_t message = make_pdu(meta, frame->payload);
         last_snr_db_ = static_cast<double>(frame->snr_db);
         last_cfo_hz_ = static_cast<double>(frame->cfo_hz);
         if (config_.keep_constellation) {

@@ -17,7 +17,8 @@ namespace gr::meshnet {
 
 class ofdm_receiver_impl final : public ofdm_receiver {
 public:
-    ofdm_receiver_impl(const std::string& profile, bool pass_damaged, bool constellation, unsigned max_iterations);
+    ofdm_receiver_impl(const std::string& profile, bool pass_damaged, bool constellation, unsigned max_iterations,
+                       const std::string& longest_preamble);
 
     bool start() override;
     bool stop() override;

@@ -37,4 +37,12 @@ const ::meshnet::phy::Profile& profile_named(const std::string& block, const std
     return *found;
 }
 
+::meshnet::phy::PreambleClass preamble_named(const std::string& block, const std::string& name) {
+    using ::meshnet::phy::PreambleClass;
+    if (name == "short") return PreambleClass::kShort;
+    if (name == "medium") return PreambleClass::kMedium;
+    if (name == "long") return PreambleClass::kLong;
+    throw std::invalid_argument(block + ": longest_preamble is \"" + name + "\"; it can be short, medium or long");
+}
+
 }  // namespace gr::meshnet

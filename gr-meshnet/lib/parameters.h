@@ -14,4 +14,7 @@ namespace gr::meshnet {
 /// Throws std::invalid_argument with all mode names if there is no such one.
 [[nodiscard]] ::meshnet::phy::ModeIndex mode_named(const std::string& block, const std::string& name);
 
+/// "short", "medium" or "long". Throws std::invalid_argument if it is none of them.
+[[nodiscard]] ::meshnet::phy::PreambleClass preamble_named(const std::string& block, const std::string& name);
+
 }  // namespace gr::meshnet

@@ -137,6 +137,19 @@ class Loopback(gr_unittest.TestCase):
         self.assertGreater(len(got), 0)
         self.assertTrue(all(not m["crc_ok"] and m["blocks_ok"] < m["blocks"] for m, _ in got))
 
+    def test_a_longer_preamble_than_asked_for_is_not_heard(self):
+        samples, _, _, _ = render([make_pdu(b"far" * 10, mode="qpsk-1/5x4"), make_pdu(b"near" * 10)], gap=2000)
+        heard = {}
+        for longest in ("short", "medium"):
+            tb = gr.top_block()
+            debug = blocks.message_debug()
+            rx = meshnet.ofdm_receiver(PROFILE, longest_preamble=longest)
+            tb.connect(blocks.vector_source_c(samples.tolist()), meshnet.channel(PROFILE, snr_db=20.0), rx)
+            tb.msg_connect(rx, "pdus", debug, "store")
+            tb.run()
+            heard[longest] = [m["mode"] for m, _ in received(debug)]
+        self.assertEqual(heard, {"short": ["qpsk-1/2"], "medium": ["qpsk-1/5x4", "qpsk-1/2"]})
+
     def test_noise_alone_gives_no_frame(self):
         tb = gr.top_block()
         source = blocks.vector_source_c([0j] * 100000)
@@ -286,6 +299,7 @@ class Parameters(gr_unittest.TestCase):
         self.refused("64qam-3/4", meshnet.ofdm_transmitter, PROFILE, "bpsk")
         self.refused("none, zeros or clocked", meshnet.ofdm_transmitter, PROFILE, idle="silence")
         self.refused("gap", meshnet.ofdm_transmitter, PROFILE, gap=2000000000)
+        self.refused("short, medium or long", meshnet.ofdm_receiver, PROFILE, longest_preamble="none")
         self.refused('no profile ""', meshnet.ofdm_receiver, "")
         self.refused("max_iterations", meshnet.ofdm_receiver, PROFILE, max_iterations=0)
         self.refused("max_iterations", meshnet.ofdm_receiver, PROFILE, max_iterations=101)

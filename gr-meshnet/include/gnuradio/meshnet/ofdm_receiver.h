@@ -20,8 +20,8 @@ namespace gr::meshnet {
 ///
 /// The dict: `sample_index` (uint64, first preamble sample), `sample_fraction`, `time` (tuple of whole seconds and
 /// fraction), `length_samples`, `mode`, `snr_db`, `cfo_hz`, `sfo_ppm`, `power_dbfs`, `crc_ok`, `blocks`, `blocks_ok`,
-/// `segments` (u32vector: offset, length, 1 or 0 for each code block). Time counts from sample 0 or, once the stream
-/// carries the tag `rx_time`, is the radio's.
+/// `segments` (u32vector: offset, length, 1 or 0 for each code block), `clock` (time up to which samples had come).
+/// Time counts from sample 0 or, once the stream carries the tag `rx_time`, is the radio's.
 ///
 /// `events` carries all frames, also damaged ones, and once a millisecond of samples a PDU without bytes that says how
 /// far time is and whether the channel is busy, in the order in which things happened: what a Station Node is driven
@@ -31,10 +31,11 @@ public:
     using sptr = std::shared_ptr<ofdm_receiver>;
 
     /// `profile`: "125k" to "20M". `pass_damaged`: frames with bad blocks go to `pdus` too. `constellation`: publish
-    /// the equalised points of each frame. `max_iterations`: LDPC iterations per block, 1..100. Throws
-    /// std::invalid_argument that names the parameter and what would be right.
+    /// the equalised points of each frame. `max_iterations`: LDPC iterations per block, 1..100.
+    /// `longest_preamble`: "short", "medium" or "long"; frames with a longer one are not searched for, which saves
+    /// time. Throws std::invalid_argument that names the parameter and what would be right.
     static sptr make(const std::string& profile, bool pass_damaged = false, bool constellation = false,
-                     unsigned max_iterations = 25);
+                     unsigned max_iterations = 25, const std::string& longest_preamble = "long");
 
     /// Samples per second of the profile.
     [[nodiscard]] virtual double sample_rate() const = 0;

@@ -34,10 +34,10 @@ public:
     ///   "zeros"    zeros without end: a stream for a channel model or a file. `at` counts from sample 0.
     ///   "clocked"  zeros as far as the messages of a Station Node allow: two simulated stations stay in step, on any
     ///              machine and as fast as it can. `at` counts from sample 0.
-    /// `gap`: zeros before the first burst and after each, 0..1e9 samples, outside the tags. A receiver at the end of the
-    /// stream needs some 100 of them to finish the last frame.
-    /// `length_tag`: if not empty, each burst is a tagged stream with this length tag, in place of tx_sob and tx_eob.
-    /// Throws std::invalid_argument that names the parameter and what would be right.
+    /// `gap`: zeros before the first burst and after each, 0..1e9 samples, outside the tags. A receiver at the end of
+    /// the stream needs some 100 of them to finish the last frame. `length_tag`: if not empty, each burst is a tagged
+    /// stream with this length tag, in place of tx_sob and tx_eob. Throws std::invalid_argument that names the
+    /// parameter and what would be right.
     static sptr make(const std::string& profile, const std::string& mode = "qpsk-1/2", const std::string& idle = "none",
                      std::uint64_t gap = 0, const std::string& length_tag = "");
 

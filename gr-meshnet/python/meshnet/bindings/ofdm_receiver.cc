@@ -14,11 +14,13 @@ The dict: sample_index, sample_fraction, time, length_samples, mode, snr_db, cfo
 blocks_ok, segments. `events` carries all frames and the passing of time for a Station Node; `constellation` the
 equalised points of each frame.)doc")
         .def(py::init(&block::make), py::arg("profile"), py::arg("pass_damaged") = false,
-             py::arg("constellation") = false, py::arg("max_iterations") = 25, R"doc(
+             py::arg("constellation") = false, py::arg("max_iterations") = 25, py::arg("longest_preamble") = "long",
+             R"doc(
 profile: "125k" to "20M".
 pass_damaged: frames with bad blocks go to `pdus` too.
 constellation: publish the equalised points of each frame.
 max_iterations: LDPC iterations per block, 1 to 100.
+longest_preamble: "short", "medium" or "long"; frames with a longer one are not searched for, which saves time.
 
 Raises ValueError that names the parameter and what would be right.)doc")
         .def("sample_rate", &block::sample_rate, "Samples per second of the profile.")

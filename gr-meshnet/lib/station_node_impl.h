@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#pragma once
+
+#include <gnuradio/meshnet/station_node.h>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "core/random.hpp"
+#include "core/time.hpp"
+#include "pdu.h"
+#include "phy/profile.hpp"
+#include "station/node.hpp"
+#include "station/phy_model.hpp"
+#include "station/sample_clock.hpp"
+
+namespace gr::meshnet {
+
+class station_node_impl final : public station_node {
+public:
+    explicit station_node_impl(const station_settings& settings);
+
+    bool start() override;
+
+    std::string address() const override;
+    double time() const override;
+    std::vector<station_neighbor> neighbors() const override;
+    std::vector<std::string> destinations() const override;
+    std::map<std::string, std::uint64_t> counters() const override;
+
+private:
+    /// A burst handed to the transmitter that has not ended yet.
+    struct Outstanding {
+        std::uint64_t id = 0;
+        ::meshnet::Instant end{};
+    };
+
+    template <class Handler>
+    void guarded(Handler&& handler);
+    void on_radio(const pmt::pmt_t& message);
+    void on_report(const pmt::pmt_t& message);
+    void on_ip(const pmt::pmt_t& message);
+    bool on_frame(const pdu& in);
+    void finish_bursts();
+    void pump();
+    void publish_clock();
+    void build();
+
+    const ::meshnet::phy::Profile& profile_;
+    const station_settings settings_;
+    const ::meshnet::station::SampleClock clock_;
+    const ::meshnet::phy::ModeIndex first_mode_;  // the MAC counts modes from here
+    const ::meshnet::station::PhyModel model_;
+    const ::meshnet::Duration lead_;
+
+    mutable std::mutex mutex_;  // guards all below: handlers run in the block's thread, displays in others
+    ::meshnet::Rng random_;
+    std::unique_ptr<::meshnet::station::Node> node_;
+    std::string address_;
+    ::meshnet::Instant now_{};
+    bool busy_ = false;
+    bool started_ = false;
+    std::vector<Outstanding> outstanding_;
+    std::uint64_t refused_ = 0;
+};
+
+}  // namespace gr::meshnet

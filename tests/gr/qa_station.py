@@ -1,0 +1,234 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Station Node: two whole stations, modem and channel included, on one pair of simulated paths."""
+
+import ipaddress
+import struct
+import threading
+import unittest
+
+import numpy
+import pmt
+from gnuradio import gr, gr_unittest
+
+from gnuradio import meshnet
+
+PROFILE = "1M"
+RATE = 1e6
+
+
+def udp_packet(source, destination, payload):
+    """An IPv6 packet with a UDP datagram in it."""
+    source, destination = (ipaddress.IPv6Address(a).packed for a in (source, destination))
+    length = 8 + len(payload)
+    pseudo = source + destination + struct.pack("!II", length, 17)
+    datagram = struct.pack("!HHHH", 4000, 4001, length, 0) + payload
+    data = pseudo + datagram + b"\0" * (len(payload) % 2)
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    checksum = (~total & 0xFFFF) or 0xFFFF
+    datagram = datagram[:6] + struct.pack("!H", checksum) + datagram[8:]
+    return struct.pack("!IHBB", 6 << 28, length, 17, 64) + source + destination + datagram
+
+
+def pdu(payload):
+    return pmt.cons(pmt.make_dict(), pmt.init_u8vector(len(payload), list(payload)))
+
+
+class Ears(gr.basic_block):
+    """Keeps what a port publishes and says when `wanted` messages are there."""
+
+    def __init__(self, wanted=None):
+        gr.basic_block.__init__(self, name="ears", in_sig=None, out_sig=None)
+        self.got = []
+        self.wanted = wanted
+        self.enough = threading.Event()
+        self.message_port_register_in(pmt.intern("in"))
+        self.set_msg_handler(pmt.intern("in"), self.hear)
+
+    def hear(self, message):
+        self.got.append(message)
+        if self.wanted is not None and self.wanted(message, self.got):
+            self.enough.set()
+
+
+class Pair:
+    """Stations A and B, one channel each way."""
+
+    def __init__(self, **settings):
+        self.tb = gr.top_block()
+        self.nodes = [meshnet.station_node(PROFILE, seed=s, hello_interval_s=0.3, **settings) for s in (11, 12)]
+        self.tx = [meshnet.ofdm_transmitter(PROFILE, idle="clocked") for _ in range(2)]
+        self.paths = [meshnet.channel(PROFILE, "awgn", snr_db=22.0, cfo_hz=c, delay_s=2e-4, seed=s) for c, s in ((900.0, 1), (-900.0, 2))]
+        self.rx = [meshnet.ofdm_receiver(PROFILE, longest_preamble="medium") for _ in range(2)]
+        for i, other in ((0, 1), (1, 0)):
+            self.tb.connect(self.tx[i], self.paths[i], self.rx[other])
+            self.tb.msg_connect(self.rx[i], "events", self.nodes[i], "radio_in")
+            self.tb.msg_connect(self.nodes[i], "radio_out", self.tx[i], "pdus")
+            self.tb.msg_connect(self.tx[i], "reports", self.nodes[i], "reports")
+
+    def events(self, station, wanted):
+        ears = Ears(wanted)
+        self.tb.msg_connect(self.rx[station], "events", ears, "in")
+        return ears
+
+    def run_until(self, *ears):
+        """Runs until all have heard enough. Only a hang is bounded by the wall clock (and fails)."""
+        self.tb.start()
+        ok = all(e.enough.wait(120) for e in ears)
+        self.tb.stop()
+        self.tb.wait()
+        return ok
+
+
+class TwoStations(gr_unittest.TestCase):
+    def test_a_packet_crosses_and_is_answered(self):
+        pair = Pair()
+        addresses = [n.address() for n in pair.nodes]
+        sent = [udp_packet(addresses[0], addresses[1], b"ahoy" * 50), udp_packet(addresses[1], addresses[0], b"aye" * 60)]
+        host_b = Ears(lambda m, got: True)
+        host_a = Ears(lambda m, got: True)
+        pair.tb.msg_connect(pair.nodes[1], "ip_out", host_b, "in")
+        pair.tb.msg_connect(pair.nodes[0], "ip_out", host_a, "in")
+
+        asked = [False, False]
+
+        def route_known(message, got):
+            """When a station knows the way to the other, its host sends its packet."""
+            for i in range(2):
+                if not asked[i] and addresses[1 - i] in pair.nodes[i].destinations():
+                    asked[i] = True
+                    pair.nodes[i].to_basic_block()._post(pmt.intern("ip_in"), pdu(sent[i]))
+            return False
+
+        pair.events(0, route_known)
+        self.assertTrue(pair.run_until(host_a, host_b))
+        self.assertEqual(bytes(pmt.u8vector_elements(pmt.cdr(host_b.got[0]))), sent[0])
+        self.assertEqual(bytes(pmt.u8vector_elements(pmt.cdr(host_a.got[0]))), sent[1])
+        for i, node in enumerate(pair.nodes):
+            counters = node.counters()
+            self.assertEqual(counters["frames_late"], 0)
+            self.assertEqual(counters["messages_refused"], 0)
+            self.assertGreaterEqual(counters["packets_to_host"], 1)
+            self.assertEqual(pair.tx[i].counters()["bursts_late"], 0)
+            self.assertEqual(pair.tx[i].counters()["pdus_refused"], 0)
+            (neighbor,) = node.neighbors()
+            self.assertTrue(neighbor.session_up)
+            self.assertEqual(neighbor.address, addresses[1 - i])
+            self.assertAlmostEqual(neighbor.snr_db, 22.0, delta=3.0)
+
+    def test_same_seed_same_frames_whatever_the_machine_does(self):
+        def heard():
+            pair = Pair()
+            frames = []
+
+            def keep(message, got):
+                meta, data = pmt.car(message), pmt.cdr(message)
+                if pmt.length(data) > 0:
+                    index = pmt.to_uint64(pmt.dict_ref(meta, pmt.intern("sample_index"), pmt.PMT_NIL))
+                    frames.append((index, bytes(pmt.u8vector_elements(data))))
+                return len(frames) >= 12
+
+            ears = pair.events(1, keep)
+            self.assertTrue(pair.run_until(ears))
+            return frames[:12]
+
+        first = heard()
+        self.assertEqual(len(first), 12)
+        self.assertEqual(heard(), first)
+
+
+class OneStation(gr_unittest.TestCase):
+    def test_transmitter_puts_bursts_where_the_node_wants_them(self):
+        """Every burst of a station starts at the sample of its `at`, in spite of the loop over messages."""
+        pair = Pair()
+        requests = []
+        reports = []
+
+        def keep_request(message, got):
+            meta = pmt.to_python(pmt.car(message))
+            if meta.get("at"):
+                requests.append((meta["id"], round(sum(meta["at"]) * 1e9)))
+            return len(requests) >= 6
+
+        def keep_report(message, got):
+            reports.append(pmt.to_python(message))
+            return len(reports) >= 6
+
+        wishes, answers = Ears(keep_request), Ears(keep_report)
+        pair.tb.msg_connect(pair.nodes[0], "radio_out", wishes, "in")
+        pair.tb.msg_connect(pair.tx[0], "reports", answers, "in")
+        self.assertTrue(pair.run_until(wishes, answers))
+        when = dict(requests)
+        for report in reports[:6]:
+            self.assertEqual(report["outcome"], "sent")
+            self.assertEqual(report["start"], int(numpy.ceil(when[report["id"]] * RATE / 1e9 - 1e-6)))
+
+    def test_any_message_is_survived(self):
+        node = meshnet.station_node(PROFILE, seed=3)
+        ears = Ears(lambda m, got: pmt.length(pmt.cdr(m)) == 0 and len(got) >= 2)
+        tb = gr.top_block()
+        tb.msg_connect(node, "radio_out", ears, "in")
+        tick = pmt.dict_add(pmt.make_dict(), pmt.intern("clock"), pmt.from_double(0.001))
+        frame = pmt.dict_add(tick, pmt.intern("mode"), pmt.intern("qpsk-1/2"))
+        frame = pmt.dict_add(frame, pmt.intern("time"), pmt.from_double(0.0))
+        frame = pmt.dict_add(frame, pmt.intern("length_samples"), pmt.from_uint64(10))
+        bytes10 = pmt.init_u8vector(10, list(range(10)))
+
+        def segments(*values):
+            return pmt.cons(pmt.dict_add(frame, pmt.intern("segments"), pmt.init_u32vector(len(values), list(values))), bytes10)
+
+        bad = [
+            pmt.PMT_NIL,
+            pmt.from_long(7),
+            pmt.cons(pmt.from_long(7), bytes10),
+            pmt.cons(pmt.make_dict(), bytes10),
+            pmt.cons(tick, bytes10),
+            pmt.cons(frame, bytes10),
+            segments(0, 11, 1),
+            segments(0, 5, 1),
+            segments(5, 5, 1),
+            segments(0, 10),
+            segments(0, 0xFFFFFFFF, 1, 0xFFFFFFFF, 11, 1),
+        ]
+        noise = [segments(0, 10, 1), segments(0, 4, 0, 4, 6, 1)]  # well-formed frames of nonsense: the MAC's to judge
+        for message in bad + noise:
+            node.to_basic_block()._post(pmt.intern("radio_in"), message)
+        for message in (pmt.PMT_T, pmt.make_dict(), pmt.dict_add(pmt.make_dict(), pmt.intern("id"), pmt.intern("x"))):
+            node.to_basic_block()._post(pmt.intern("reports"), message)
+        node.to_basic_block()._post(pmt.intern("ip_in"), pmt.from_long(1))
+        node.to_basic_block()._post(pmt.intern("ip_in"), pdu(b"not a packet"))
+        node.to_basic_block()._post(pmt.intern("radio_in"), pmt.cons(tick, pmt.init_u8vector(0, [])))
+        tb.start()
+        self.assertTrue(ears.enough.wait(60))
+        tb.stop()
+        tb.wait()
+        self.assertGreaterEqual(node.counters()["messages_refused"], len(bad))
+        self.assertAlmostEqual(node.time(), 0.001, places=9)
+
+    def test_keys_come_from_the_seed(self):
+        self.assertEqual(meshnet.station_node(seed=5).address(), meshnet.station_node(seed=5).address())
+        self.assertNotEqual(meshnet.station_node(seed=5).address(), meshnet.station_node(seed=6).address())
+        self.assertTrue(ipaddress.IPv6Address(meshnet.station_node(seed=5).address()).is_private)
+
+    def test_what_is_wrong_and_what_would_be_right(self):
+        for word, options in (
+            ("no profile", {"profile": "9M"}),
+            ("lead_s", {"lead_s": 0.0}),
+            ("lead_s", {"lead_s": float("nan")}),
+            ("lead_s + turnaround_s", {"lead_s": 0.04, "turnaround_s": 0.04}),
+            ("max_propagation_s", {"max_propagation_s": -1.0}),
+            ("hello_interval_s", {"hello_interval_s": 0.0}),
+            ("longest_preamble", {"longest_preamble": "endless"}),
+            ("longest_preamble", {"mode": "qpsk-1/5x8"}),
+            ("max_burst", {"profile": "125k", "longest_preamble": "long"}),
+            ("no mode", {"mode": "bpsk"}),
+        ):
+            with self.assertRaises(ValueError) as caught:
+                meshnet.station_node(**options)
+            self.assertIn(word, str(caught.exception))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
