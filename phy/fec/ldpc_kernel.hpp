@@ -23,8 +23,8 @@ struct Edge {
 
 /// How a check joins the magnitudes of its inputs.
 struct CheckRule {
-    /// c(i) = g ln(1 + exp(-i / g)), i = 0..15, rounded, the last one 0, for inputs of g steps per unit of LLR.
-    /// All 0: min-sum.
+    /// c(i) = g ln(1 + exp(-i / g)), i = 0..15, rounded, never rising, 3 at most, the last one 0, for inputs of g steps
+    /// per unit of LLR. All 0: min-sum.
     alignas(16) std::array<std::int8_t, 16> correction{};
     /// What is taken off a magnitude m on its way out: m - ((m + bias) >> shift), m limited to `cap` first. Shift 1..7.
     unsigned shift = 3;

@@ -38,10 +38,11 @@ struct Vec32 {
         const Vec wide = _mm256_srl_epi16(v, _mm_cvtsi32_si128(static_cast<int>(n)));
         return _mm256_and_si256(wide, _mm256_set1_epi8(static_cast<char>(0xFFU >> n)));
     }
-    static Vec table(const std::int8_t* sixteen) noexcept {
+    using Table = Vec;
+    static Table table(const std::int8_t* sixteen) noexcept {
         return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(sixteen)));
     }
-    static Vec lookup(Vec table, Vec index) noexcept { return _mm256_shuffle_epi8(table, index); }
+    static Vec correction(Table t, Vec x) noexcept { return _mm256_shuffle_epi8(t, min(x, set1(15))); }
     static bool any_negative(Vec v) noexcept { return _mm256_movemask_epi8(v) != 0; }
 };
 

@@ -37,10 +37,11 @@ struct Vec64 {
         const Vec wide = _mm512_srl_epi16(v, _mm_cvtsi32_si128(static_cast<int>(n)));
         return _mm512_and_si512(wide, _mm512_set1_epi8(static_cast<char>(0xFFU >> n)));
     }
-    static Vec table(const std::int8_t* sixteen) noexcept {
+    using Table = Vec;
+    static Table table(const std::int8_t* sixteen) noexcept {
         return _mm512_maskz_broadcast_i32x4(0xFFFF, _mm_loadu_si128(reinterpret_cast<const __m128i*>(sixteen)));
     }
-    static Vec lookup(Vec table, Vec index) noexcept { return _mm512_shuffle_epi8(table, index); }
+    static Vec correction(Table t, Vec x) noexcept { return _mm512_shuffle_epi8(t, min(x, set1(15))); }
     static bool any_negative(Vec v) noexcept { return _mm512_movepi8_mask(v) != 0; }
 };
 

@@ -40,8 +40,8 @@ struct Vec16 {
         const Vec m = v < 0;
         return sub(v ^ m, m);
     }
-    static Vec min(Vec a, Vec b) noexcept { return choose(u(a) < u(b), a, b); }
-    static Vec max(Vec a, Vec b) noexcept { return choose(u(a) < u(b), b, a); }
+    static Vec min(Vec a, Vec b) noexcept { return s(u(a) < u(b) ? u(a) : u(b)); }
+    static Vec max(Vec a, Vec b) noexcept { return s(u(a) < u(b) ? u(b) : u(a)); }
     static Vec exclusive_or(Vec a, Vec b) noexcept { return a ^ b; }
     static Vec inclusive_or(Vec a, Vec b) noexcept { return a | b; }
     static Vec both(Vec a, Vec b) noexcept { return a & b; }
@@ -53,11 +53,23 @@ struct Vec16 {
         return sub(v ^ m, m);
     }
     static Vec shift_right(Vec v, unsigned n) noexcept { return s(u(v) >> static_cast<std::uint8_t>(n)); }
-    static Vec table(const std::int8_t* sixteen) noexcept { return load(sixteen); }
-    static Vec lookup(Vec table, Vec index) noexcept {
-        Vec out{};
-        for (std::size_t i = 0; i < kWidth; ++i) out[i] = table[index[i]];
-        return out;
+    /// The values fall from 3 at most to 0, so they are told by the three places where they fall.
+    struct Table {
+        std::array<Unsigned, 3> below{};
+    };
+    static Table table(const std::int8_t* sixteen) noexcept {
+        Table t;
+        for (int level = 1; level <= 3; ++level) {
+            std::uint8_t n = 0;
+            while (n < 15 && sixteen[n] >= level) ++n;
+            t.below[static_cast<std::size_t>(level - 1)] = Unsigned{} + n;
+        }
+        return t;
+    }
+    static Vec correction(const Table& t, Vec x) noexcept {
+        Vec sum{};
+        for (const Unsigned& limit : t.below) sum -= u(x) < limit;  // true is -1
+        return sum;
     }
     static bool any_negative(Vec v) noexcept {
         std::uint64_t half[2];

@@ -27,6 +27,7 @@ namespace meshnet::phy::ldpc {
 template <class V>
 struct KernelImpl {
     using Vec = typename V::Vec;
+    using Table = typename V::Table;  // of corrections; V::correction(table, x) for x = 0..255
     static constexpr std::size_t kWidth = V::kWidth;
     static_assert(kWidth <= kPad);
 
@@ -57,21 +58,18 @@ struct KernelImpl {
         return V::sub(m, V::shift_right(V::add(m, V::set1(rule.bias)), rule.shift));
     }
 
-    /// Correction at x, 0..255.
-    static Vec correction(Vec table, Vec x) noexcept { return V::lookup(table, V::min(x, V::set1(15))); }
-
     /// a [+] b. Neighbouring table values differ by 1 at most, so the result is not negative.
-    static Vec box_plus(Vec table, Vec a, Vec b) noexcept {
+    static Vec box_plus(const Table& table, Vec a, Vec b) noexcept {
         const Vec low = V::min(a, b);
         const Vec high = V::max(a, b);
-        return V::add(V::sub(low, correction(table, V::sub(high, low))), correction(table, V::add(high, low)));
+        return V::add(V::sub(low, V::correction(table, V::sub(high, low))), V::correction(table, V::add(high, low)));
     }
 
     /// Extrinsic values in, posteriors out, both in scratch. True if no extension parity is contradicted.
     static bool check_nodes(const Layer& layer) noexcept {
         const std::size_t stride = layer.scratch_stride;
         Vec contradiction = V::set1(0);
-        const Vec table = V::table(layer.rule->correction.data());
+        const Table table = V::table(layer.rule->correction.data());
         for (std::size_t i = 0; i < layer.z; i += kWidth) {
             Vec least = V::set1(127);
             Vec second = V::set1(127);
