@@ -73,7 +73,10 @@ Duration Mac::Impl::answer_airtime(Instant now, const Neighbor& n, bool with_dat
     if (with_data) {
         const ModeIndex fast = config.fixed_mode.value_or(mode_at(n.snr_db - margin - 1.0F));
         const std::size_t bytes = kUnannouncedBytes + (n.has_backlog(now) ? n.backlog_bytes + n.backlog_bytes / 8 : 0);
-        time = std::max(time, phy.airtime(fast, std::min(bytes, phy.max_bytes())));
+        // More than one frame holds goes in several, one after the other.
+        const auto whole = static_cast<std::int64_t>(std::min<std::size_t>(bytes / phy.max_bytes(), 100));
+        time = std::max(
+            time, phy.airtime(fast, bytes % phy.max_bytes()) + whole * (phy.airtime(fast, phy.max_bytes()) + n.gap));
     }
     return std::min(time, config.max_burst);
 }
@@ -249,6 +252,18 @@ bool Mac::Impl::worth_splitting(const Draft& draft, const Invitation& by, const 
     const std::size_t bytes = std::min(primary.sender.backlog_bytes(), bytes_within(slow, draft.limit));
     const Duration split = phy.airtime(inviter.rate.control_mode(), kAnswerBytes) + host.lead() + kMargin;
     return phy.airtime(slow, bytes) > phy.airtime(fast, bytes) + split + kSplitGain;
+}
+
+// How much longer to go on after a burst as large as a frame can be, so that fast modes are not all gaps; 0: not at
+// all.
+Duration Mac::Impl::more_frames(const Draft& draft, const Neighbor& primary) const {
+    const std::size_t used = phy.max_bytes() - std::min(draft.budget, phy.max_bytes());
+    if (!draft.data || draft.budget > kRequestBytes * 4 || primary.sender.backlog_bytes() < phy.max_bytes() / 4) {
+        return Duration::zero();
+    }
+    const Duration airtime = phy.airtime(draft.mode, used);
+    const Duration left = draft.limit - airtime - host.lead() - kMargin;
+    return left >= airtime / 2 ? left : Duration::zero();
 }
 
 // Who answers. The main receiver of data always; else whoever has waited longest of those that owe an acknowledgement,

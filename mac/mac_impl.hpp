@@ -119,6 +119,7 @@ struct Mac::Impl {
     [[nodiscard]] bool needs_request(Instant now, const Draft& draft, const Neighbor& primary) const;
     [[nodiscard]] bool worth_splitting(const Draft& draft, const Invitation& by, const Neighbor& inviter,
                                        const Neighbor& primary) const;
+    [[nodiscard]] Duration more_frames(const Draft& draft, const Neighbor& primary) const;
     [[nodiscard]] bool others_wait(Instant now, StationId except) const;
     [[nodiscard]] std::size_t bytes_within(ModeIndex mode, Duration limit) const;
     [[nodiscard]] std::size_t fragment_bytes(ModeIndex mode) const;

@@ -136,6 +136,13 @@ std::optional<TxRequest> Mac::Impl::build(Instant now, const std::optional<Invit
     Neighbor* grantee = nullptr;
     if (!foreign && !robust_alone && !goes_on) {
         grantee = asking ? primary : choose_grantee(now, draft, primary, by);
+        const bool may_go_on = !asking && grantee != nullptr && grantee == primary && (!by || by->chain_left > 0);
+        if (const Duration more = may_go_on ? more_frames(draft, *primary) : Duration::zero();
+            more > Duration::zero()) {
+            goes_on = true;
+            grantee = nullptr;
+            draft.limit = more;
+        }
     }
     const bool empty = draft.burst.acks.empty() && !draft.burst.hello && draft.burst.fragments.empty();
     if (empty && grantee == nullptr && inviter == nullptr) {
@@ -261,7 +268,7 @@ void Mac::Impl::on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome)
         Invitation i;
         i.heard_end = i.decide_at = now;
         i.limit = p.goes_on;
-        i.chain_left = p.chain_left;
+        i.chain_left = static_cast<std::uint8_t>(p.chain_left + 1);  // the same turn goes on
         invitation = i;
         return;
     }
