@@ -7,10 +7,6 @@ namespace {
 constexpr std::uint8_t kRowVersion = 1;
 }
 
-NeighborId link_of(const NodeId& id) noexcept {
-    return ByteReader(id).u32();
-}
-
 LedgerRow flow_row(const Flow& f) {
     LedgerRow row;
     row.table = LedgerRow::Table::kFlow;

@@ -93,7 +93,4 @@ struct Flow {
 /// The flow of a row; nothing if it is not one of ours. `prev`, `next` are set from the ids.
 [[nodiscard]] std::optional<Flow> flow_from_row(const LedgerRow& row);
 
-/// The link number of a node: first four bytes of its id, 0 for no node.
-[[nodiscard]] NeighborId link_of(const NodeId& id) noexcept;
-
 }  // namespace meshnet::net

@@ -27,6 +27,11 @@ namespace meshnet::net {
 
 using NeighborId = std::uint32_t;
 
+/// The link number of a node: first four bytes of its id, 0 for no node.
+[[nodiscard]] inline NeighborId link_of(const NodeId& id) noexcept {
+    return ByteReader(id).u32();
+}
+
 class LinkPeer {
 public:
     /// May this node be our neighbour? Asked once its certificate is verified.
@@ -63,7 +68,9 @@ public:
     /// The next handshake frame to send, if any.
     [[nodiscard]] std::optional<Bytes> poll_handshake();
     /// Its size, 0 if there is none.
-    [[nodiscard]] std::size_t handshake_bytes() const noexcept { return outgoing_.empty() ? 0 : outgoing_.front().size(); }
+    [[nodiscard]] std::size_t handshake_bytes() const noexcept {
+        return outgoing_.empty() ? 0 : outgoing_.front().size();
+    }
     [[nodiscard]] bool handshake_pending() const noexcept { return !outgoing_.empty(); }
 
     /// A session is there to send with.

@@ -17,7 +17,8 @@ constexpr Duration kRequestInterval = 500ms;
 constexpr int kRequestRepeats = 4;
 constexpr int kPeriodsPerSeqno = 8;
 constexpr int kRetractions = 2;
-constexpr std::uint16_t kLongestJump = 1'024;  // of our own seqno, because a neighbour asked
+constexpr std::uint16_t kSeqnosPerReservation = 16;  // a write per destination every eight minutes
+constexpr std::uint16_t kLongestJump = 1'024;        // of our own seqno, because a neighbour asked
 
 std::uint32_t add(std::uint32_t a, std::uint32_t b) noexcept {
     return a > kUnreachable - b ? kUnreachable : a + b;
@@ -36,9 +37,16 @@ bool differs(std::uint32_t a, std::uint32_t b, unsigned percent) noexcept {
 }  // namespace
 
 RouteTable::RouteTable(Config config, const Certificate& certificate, const SigningKey& device,
-                       std::uint16_t first_seqno)
+                       std::uint16_t first_seqno, const Ceilings& ceilings)
     : config_(config), certificate_(certificate), device_(device), self_(certificate.id()), seqno_(first_seqno) {
     next_seqno();
+    for (const auto& [id, ceiling] : ceilings) {
+        if (id != self_ && destinations_.size() < config_.max_destinations) {
+            Destination& d = destinations_[id];
+            d.ceiling = ceiling;
+            d.feasible = Distance{ceiling, 0};  // anything up to it may be an echo of what we said ourselves
+        }
+    }
 }
 
 void RouteTable::next_seqno() {
@@ -68,6 +76,34 @@ std::optional<RouteTable::Out> RouteTable::poll_message() {
 // smaller.
 bool RouteTable::closer(std::uint16_t seqno, std::uint32_t airtime, const std::optional<Distance>& than) {
     return !than || seqno_newer(seqno, than->seqno) || (seqno == than->seqno && airtime < than->airtime);
+}
+
+bool RouteTable::feasible(const NodeId& id, const Destination& d, NeighborId via, const Route& route) {
+    // A destination that speaks for itself is never behind us.
+    return (route.airtime == 0 && link_of(id) == via) || closer(route.seqno, route.airtime, d.feasible);
+}
+
+std::optional<RouteTable::Reservation> RouteTable::poll_reservation() {
+    if (reservations_.empty()) {
+        return std::nullopt;
+    }
+    Reservation r = reservations_.front();
+    reservations_.pop_front();
+    return r;
+}
+
+void RouteTable::reserved(Instant now, const NodeId& destination, std::uint16_t ceiling) {
+    const auto it = destinations_.find(destination);
+    if (it == destinations_.end()) {
+        return;
+    }
+    it->second.ceiling = ceiling;
+    if (it->second.asked == ceiling) {
+        it->second.asked.reset();
+    }
+    if (it->second.selected) {
+        announce(now, it->second, false);
+    }
 }
 
 std::uint32_t RouteTable::total_airtime(NeighborId via, const Route& route) const {
@@ -230,13 +266,14 @@ void RouteTable::on_update(Instant now, NeighborId from, const RouteUpdate& u) {
         return;
     }
     by_address_[address_of(u.destination)] = u.destination;
-    if (!closer(u.seqno, u.airtime_us_per_kib, d.feasible) && d.selected == from) {
+    const Route heard{
+        u.seqno, u.airtime_us_per_kib, u.price_msat_per_mib, u.delay_ms, u.hops, now + config_.update_interval * 7 / 2};
+    if (!feasible(u.destination, d, from, heard) && d.selected == from) {
         // 3.5.3: an unfeasible update of the chosen route may be ignored; it then expires unless a new seqno comes.
         request_seqno(now, u.destination, d);
         return;
     }
-    d.routes[from] = {
-        u.seqno, u.airtime_us_per_kib, u.price_msat_per_mib, u.delay_ms, u.hops, now + config_.update_interval * 7 / 2};
+    d.routes[from] = heard;
     select(now, u.destination, d);
 }
 
@@ -248,7 +285,7 @@ void RouteTable::select(Instant now, const NodeId& id, Destination& d) {
         if (!usable(via, route)) {
             continue;
         }
-        if (!closer(route.seqno, route.airtime, d.feasible)) {
+        if (!feasible(id, d, via, route)) {
             blocked = true;
             continue;
         }
@@ -262,7 +299,7 @@ void RouteTable::select(Instant now, const NodeId& id, Destination& d) {
     if (d.selected && best && *best != *d.selected) {
         const auto current = d.routes.find(*d.selected);
         if (current != d.routes.end() && usable(current->first, current->second) &&
-            closer(current->second.seqno, current->second.airtime, d.feasible)) {
+            feasible(id, d, current->first, current->second)) {
             const std::uint64_t current_cost = cost(current->first, current->second);
             const bool better = best_cost * 10 < current_cost * 9;
             const bool much_better = best_cost * 2 < current_cost;
@@ -404,6 +441,13 @@ void RouteTable::send_update(Instant now, NeighborId to, const NodeId& id, Desti
     if (!d.certificate || proof == d.proofs.end() || link == links_.end() || airtime == kUnreachable) {
         return;
     }
+    if (!d.ceiling || seqno_newer(route.seqno, *d.ceiling)) {
+        if (!d.asked || seqno_newer(route.seqno, *d.asked)) {
+            d.asked = static_cast<std::uint16_t>(route.seqno + kSeqnosPerReservation);
+            reservations_.push_back({id, d.asked});
+        }
+        return;  // reserved() announces it
+    }
     u.seqno = route.seqno;
     u.airtime_us_per_kib = airtime;
     u.price_msat_per_mib = add(route.price, own_price_);
@@ -468,11 +512,17 @@ void RouteTable::on_timeout(Instant now) {
     sweep_at_ = now + kSweep;
     for (auto it = destinations_.begin(); it != destinations_.end();) {
         Destination& d = it->second;
+        if (d.forget_at == Instant{}) {
+            d.forget_at = now + kForget;
+        }
         const bool lost = std::erase_if(d.routes, [&](const auto& r) { return now >= r.second.expires; }) != 0;
         if (lost || (!d.selected && !d.routes.empty() && d.request_repeats < kRequestRepeats)) {
             select(now, it->first, d);
         }
-        if (d.routes.empty() && now >= d.forget_at && links_.count(ByteReader(it->first).u32()) == 0) {
+        if (d.routes.empty() && now >= d.forget_at && links_.count(link_of(it->first)) == 0) {
+            if (d.ceiling || d.asked) {
+                reservations_.push_back({it->first, std::nullopt});
+            }
             by_address_.erase(address_of(it->first));
             it = destinations_.erase(it);
         } else {
@@ -510,7 +560,7 @@ std::optional<NeighborId> RouteTable::alternative(const NodeId& destination, Nei
     }
     std::optional<NeighborId> best;
     for (const auto& [via, route] : it->second.routes) {
-        if (via != avoid && usable(via, route) && closer(route.seqno, route.airtime, it->second.feasible) &&
+        if (via != avoid && usable(via, route) && feasible(destination, it->second, via, route) &&
             (!best || cost(via, route) < cost(*best, it->second.routes.at(*best)))) {
             best = via;
         }
@@ -542,7 +592,7 @@ std::vector<RouteTable::View> RouteTable::routes() const {
             v.delay_ms = add16(route.delay_ms, link == links_.end() ? 0U : link->second.delay_ms);
             v.hops = static_cast<std::uint8_t>(std::min(route.hops + 1, 255));
             v.selected = d.selected == via;
-            v.feasible = usable(via, route) && closer(route.seqno, route.airtime, d.feasible);
+            v.feasible = usable(via, route) && feasible(id, d, via, route);
             out.push_back(v);
         }
     }

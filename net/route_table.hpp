@@ -5,6 +5,9 @@
 // (3.5.3), selection (3.6), triggered updates (3.7.2), seqno requests (3.8). One origin per destination: the node
 // itself. Feasibility looks at (seqno, airtime) alone; price and delay only choose among feasible routes, so a change
 // of price can neither make a loop nor a storm of requests. Tables have caps; what does not fit is ignored and counted.
+//
+// A node that forgot its source table could close a loop through itself. So it never advertises a seqno above a ceiling
+// that is on disk, and after a restart believes only seqnos above that ceiling, or the destination itself.
 // Spec: docs/spec/net.md, "Routing".
 #pragma once
 
@@ -49,8 +52,12 @@ public:
         std::uint64_t updates = 0, refused = 0, verified = 0, seqno_requests = 0, overflow = 0;
     };
 
-    /// `first_seqno`: higher than any this node ever used, as far as is known. References must outlive the table.
-    RouteTable(Config config, const Certificate& certificate, const SigningKey& device, std::uint16_t first_seqno);
+    using Ceilings = std::map<NodeId, std::uint16_t>;
+
+    /// `first_seqno`: higher than any this node ever used, as far as is known; `ceilings`: what was reserved() before
+    /// the restart. References must outlive the table.
+    RouteTable(Config config, const Certificate& certificate, const SigningKey& device, std::uint16_t first_seqno,
+               const Ceilings& ceilings = {});
 
     void neighbor_up(Instant now, NeighborId neighbor, std::uint32_t airtime_us_per_kib, std::uint16_t delay_ms);
     void neighbor_changed(Instant now, NeighborId neighbor, std::uint32_t airtime_us_per_kib, std::uint16_t delay_ms);
@@ -71,6 +78,15 @@ public:
         Bytes message;
     };
     [[nodiscard]] std::optional<Out> poll_message();
+
+    /// To be stored before the route may be advertised; nothing: the row may be deleted.
+    struct Reservation {
+        NodeId destination{};
+        std::optional<std::uint16_t> ceiling;
+    };
+    [[nodiscard]] std::optional<Reservation> poll_reservation();
+    /// A reservation is on disk.
+    void reserved(Instant now, const NodeId& destination, std::uint16_t ceiling);
 
     [[nodiscard]] std::optional<Selected> lookup(const NodeId& destination) const;
     /// Another feasible way than through `avoid`; nothing if there is none.
@@ -117,6 +133,8 @@ private:
         std::uint32_t said_airtime = kUnreachable;
         std::uint32_t said_price = 0;
         std::map<NeighborId, std::uint16_t> told;  // neighbours that have certificate and this seqno's proof
+        std::optional<std::uint16_t> ceiling;      // on disk: seqnos up to it may be advertised
+        std::optional<std::uint16_t> asked;        // ceiling on its way to the disk
         Instant forget_at{};                       // without any route: when to drop it
         std::uint16_t requested_seqno = 0;
         Instant request_again{};  // a seqno request is out until then
@@ -128,6 +146,8 @@ private:
     [[nodiscard]] std::uint32_t total_airtime(NeighborId via, const Route& route) const;
     [[nodiscard]] std::uint64_t cost(NeighborId via, const Route& route) const;
     [[nodiscard]] bool usable(NeighborId via, const Route& route) const;
+    /// May this route be chosen without closing a loop?
+    [[nodiscard]] static bool feasible(const NodeId& id, const Destination& d, NeighborId via, const Route& route);
     [[nodiscard]] bool prove(Destination& d, const RouteUpdate& update);
     void select(Instant now, const NodeId& id, Destination& d);
     void request_seqno(Instant now, const NodeId& id, Destination& d);
@@ -150,6 +170,7 @@ private:
     Destinations destinations_;
     std::map<Address, NodeId> by_address_;
     std::deque<Out> out_;
+    std::deque<Reservation> reservations_;
     std::optional<Instant> triggered_at_;
     std::optional<Instant> periodic_at_;
     Instant sweep_at_{};

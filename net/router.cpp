@@ -11,6 +11,7 @@ namespace meshnet::net {
 namespace {
 
 constexpr std::string_view kSeqnoKey = "route-seqno";
+constexpr std::size_t kCeilingKeyBytes = 33;  // 'c' and a node id
 
 void check(bool ok, const char* field, const char* range) {
     if (!ok) {
@@ -42,6 +43,16 @@ std::uint16_t reserved_seqno(const LedgerState& restored) {
     return 0;
 }
 
+RouteTable::Ceilings ceilings_of(const LedgerState& restored) {
+    RouteTable::Ceilings out;
+    for (const LedgerRow& row : restored.rows) {
+        if (row.table == LedgerRow::Table::kNonce && row.key.size() == kCeilingKeyBytes && row.key[0] == 'c') {
+            out[ByteReader(ByteView(row.key).subspan(1)).array<32>()] = ByteReader(row.value).u16();
+        }
+    }
+    return out;
+}
+
 RouteTable::Config route_config(const Router::Config& c) {
     RouteTable::Config r;
     r.update_interval = c.update_interval;
@@ -56,7 +67,7 @@ Router::Impl::Impl(Config c, RandomSource& r, const LedgerState& restored)
       self(config.identity.secrets()),
       self_link(config.identity.station_id()),
       own_address(config.identity.address()),
-      routes(route_config(config), self.certificate, self.device, reserved_seqno(restored)) {
+      routes(route_config(config), self.certificate, self.device, reserved_seqno(restored), ceilings_of(restored)) {
     seqno_reserved = static_cast<std::uint16_t>(routes.own_seqno() + kSeqnoReserve);
     reserve_dirty = true;
     routes.set_price(Instant{}, static_cast<std::uint32_t>(config.price_msat_per_mib));
@@ -268,6 +279,22 @@ std::optional<LedgerBatch> Router::Impl::poll_persist() {
         batch.rows.push_back(std::move(row));
         reserve_dirty = false;
     }
+    while (const auto r = routes.poll_reservation()) {
+        LedgerRow row;
+        row.table = LedgerRow::Table::kNonce;
+        row.key.resize(kCeilingKeyBytes);
+        row.key[0] = 'c';
+        std::copy(r->destination.begin(), r->destination.end(), row.key.begin() + 1);
+        if (r->ceiling) {
+            ByteWriter(row.value).u16(*r->ceiling);
+            InFlight item;
+            item.kind = InFlight::Kind::kCeiling;
+            item.peer = r->destination;
+            item.ceiling = *r->ceiling;
+            to_store.push_back(item);
+        }
+        batch.rows.push_back(std::move(row));
+    }
     for (const FlowId& id : dirty_flows) {
         if (const auto it = flows.find(id); it != flows.end()) {
             batch.rows.push_back(flow_row(it->second));
@@ -298,6 +325,10 @@ void Router::Impl::on_persisted(Instant now, std::uint64_t batch) {
     while (!in_flight.empty() && in_flight.front().batch <= batch) {
         const InFlight item = std::move(in_flight.front());
         in_flight.pop_front();
+        if (item.kind == InFlight::Kind::kCeiling) {
+            routes.reserved(now, item.peer, item.ceiling);
+            continue;
+        }
         if (item.kind == InFlight::Kind::kBalance) {
             send_control(link_of(item.peer), item.balance.encode());
             continue;

@@ -500,7 +500,7 @@ void Router::Impl::accepted_as_source(Instant now, const FlowAccept& accept, Ope
     ++counters.flows_opened;
     Flow& added = *add_flow(now, std::move(f));
     if (added.paid()) {
-        to_store.push_back({0, InFlight::Kind::kInstall, added.id, {}, {}, {}});
+        to_store.push_back({0, InFlight::Kind::kInstall, added.id, {}, {}, {}, 0});
     } else {
         installed(now, added);
     }
@@ -544,7 +544,7 @@ void Router::Impl::accepted_as_relay(Instant now, const FlowAccept& accept, cons
     Flow& added = *add_flow(now, std::move(f));
     if (added.paid()) {
         // Nobody upstream may send before this flow would survive a crash of ours.
-        to_store.push_back({0, InFlight::Kind::kInstall, added.id, {}, {}, {}});
+        to_store.push_back({0, InFlight::Kind::kInstall, added.id, {}, {}, {}, 0});
     } else {
         installed(now, added);
     }
@@ -692,6 +692,9 @@ void Router::Impl::sweep(Instant now) {
         const bool settled = f.role == FlowRole::kSource ||
                              (f.upstream_acked >= f.best.bytes && f.delivered_bytes <= f.best.bytes) || !f.paid();
         const Duration idle = now - f.last_used;
+        if (f.broken && idle >= kProofKept) {
+            write_off(now, f);
+        }
         if ((settled && idle >= kFlowIdle) || idle >= kDebtKept) {
             gone.push_back(id);
         }

@@ -43,6 +43,7 @@ struct Router::Impl {
     static constexpr Duration kIdleStatement = 1'200ms;
     static constexpr Duration kProbeDelay = 200ms;
     static constexpr Duration kFlowIdle = 600s;
+    static constexpr Duration kProofKept = 30s;  ///< a broken flow may still be proven so long
     static constexpr Duration kDebtKept = 86'400s;
     static constexpr Duration kBalanceAfter = 10s;
     static constexpr std::uint64_t kBalanceBytes = 262'144;
@@ -101,11 +102,12 @@ struct Router::Impl {
     };
     struct InFlight {  ///< something to do when a batch is on disk
         std::uint64_t batch = 0;
-        enum class Kind : std::uint8_t { kEvidence, kInstall, kBalance } kind{};
+        enum class Kind : std::uint8_t { kEvidence, kInstall, kBalance, kCeiling } kind{};
         FlowId flow{};
         Evidence evidence;
         NodeId peer{};
         BalanceMessage balance;
+        std::uint16_t ceiling = 0;
     };
 
     Impl(Config config, RandomSource& random, const LedgerState& restored);
@@ -190,6 +192,7 @@ struct Router::Impl {
     void resolve(Instant now, Flow& f, std::uint32_t sequence);
     void refresh_unresolved(Instant now, Flow& f);
     void consider_probe(Instant now, Flow& f);
+    void write_off(Instant now, Flow& f);
     [[nodiscard]] std::string state_of(const Neighbor& n) const;
 
     Config config;

@@ -125,7 +125,7 @@ void Router::Impl::book(Instant now, Flow& f, const Evidence& e) {
         balance_changed(now, f.pays_to_id());
     }
     dirty_flows.insert(f.id);
-    to_store.push_back({0, InFlight::Kind::kEvidence, f.id, e, {}, {}});
+    to_store.push_back({0, InFlight::Kind::kEvidence, f.id, e, {}, {}, 0});
     refresh_unresolved(now, f);
 }
 
@@ -355,8 +355,29 @@ void Router::Impl::consider_probe(Instant now, Flow& f) {
     if (f.probe_at || f.role != FlowRole::kRelay || payer == nullptr || payer->unresolved * 2 < payer->window) {
         return;
     }
-    f.probe_at = now + kProbeDelay;
-    schedule(f);
+    // Ask after every flow this neighbour pays for: what fills the window may be the lost end of one that fell silent.
+    for (auto& [id, other] : flows) {
+        if (other.role == FlowRole::kRelay && other.claims_from() == f.claims_from() && !other.probe_at &&
+            (other.counted_unresolved > 0 || id == f.id)) {
+            other.probe_at = now + kProbeDelay;
+            schedule(other);
+        }
+    }
+}
+
+void Router::Impl::write_off(Instant now, Flow& f) {
+    if (f.role != FlowRole::kRelay || f.resolved_bytes == f.passed_bytes) {
+        return;
+    }
+    // Carried, and its proof can no longer come: the destination lost the flow. Ours is the loss; trust shrinks with
+    // it.
+    Neighbor* payer = neighbor(f.claims_from());
+    if (payer != nullptr && f.passed_bytes - f.resolved_bytes >= payer->window / 4) {
+        payer->window = std::max(payer->window / 2, std::uint64_t{kLeastWindow});
+    }
+    f.resolved_bytes = f.passed_bytes;
+    f.marks.clear();
+    refresh_unresolved(now, f);
 }
 
 void Router::Impl::on_probe(Instant now, NeighborId from, ByteView body) {
@@ -418,7 +439,7 @@ void Router::Impl::state_balance(Instant, Neighbor& n) {
     m.signature = self.device.sign(kBalanceContext,
                                    BalanceMessage::signed_part(self.id, n.id, m.sequence, m.owed_nsat, m.claimed_nsat));
     to_store.push_back(
-        {0, InFlight::Kind::kBalance, {}, {}, n.id, m});  // leaves when its number and totals are on disk
+        {0, InFlight::Kind::kBalance, {}, {}, n.id, m, 0});  // leaves when its number and totals are on disk
 }
 
 void Router::Impl::on_balance(Instant now, NeighborId from, Neighbor& n, ByteView body) {

@@ -8,7 +8,7 @@ namespace meshnet::net::test {
 
 World::World(WorldOptions options) : options_(options), rng_(options.seed), key_rng_(options.seed + 1'000'003) {}
 
-std::size_t World::add(Router::Config settings) {
+std::size_t World::add(std::function<void(Router::Config&)> configure) {
     const std::size_t index = nodes_.size();
     nodes_.emplace_back();
     Node& n = nodes_.back();
@@ -17,7 +17,7 @@ std::size_t World::add(Router::Config settings) {
     n.link = identity.station_id();
     n.id = identity.id();
     n.address = identity.address();
-    n.settings = std::move(settings);
+    n.configure = std::move(configure);
     node_rngs_.push_back(std::make_unique<Rng>(options_.seed * 1'000 + index));
     start(index);
     return index;
@@ -32,17 +32,10 @@ void World::start(std::size_t index) {
         }
     }
     Router::Config config;
+    if (n.configure) {
+        n.configure(config);
+    }
     config.identity = std::move(Identity::from_text(n.key)).value();
-    config.price_msat_per_mib = n.settings.price_msat_per_mib;
-    config.max_price_msat_per_mib = n.settings.max_price_msat_per_mib;
-    config.unit_bytes = n.settings.unit_bytes;
-    config.initial_window_bytes = n.settings.initial_window_bytes;
-    config.max_window_bytes = n.settings.max_window_bytes;
-    config.closed_fleet = n.settings.closed_fleet;
-    config.pay = n.settings.pay;
-    config.mtu = n.settings.mtu;
-    config.rekey_after_frames = n.settings.rekey_after_frames;
-    config.update_interval = n.settings.update_interval;
     n.router = std::make_unique<Router>(std::move(config), *node_rngs_[index], state);
     n.timer.reset();
     ++n.life;

@@ -34,7 +34,7 @@ public:
     struct Node {
         std::string key;
         std::unique_ptr<Router> router;
-        Router::Config settings;  // without identity
+        std::function<void(Router::Config&)> configure;
         NeighborId link = 0;
         NodeId id{};
         Address address{};
@@ -48,8 +48,8 @@ public:
 
     explicit World(WorldOptions options = {});
 
-    /// A node with keys from the seed. `settings.identity` is ignored.
-    std::size_t add(Router::Config settings = {});
+    /// A node with keys from the seed; `configure` changes what is not default, at every start.
+    std::size_t add(std::function<void(Router::Config&)> configure = {});
     void join(std::size_t a, std::size_t b, LinkOptions options = {});
     void link_up(std::size_t a, std::size_t b);
     void link_down(std::size_t a, std::size_t b);
