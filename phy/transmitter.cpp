@@ -11,13 +11,18 @@
 #include "phy/frame_layout.hpp"
 #include "phy/grid.hpp"
 #include "phy/header_codec.hpp"
+#include "phy/peak_limiter.hpp"
 #include "phy/preamble.hpp"
 
 namespace meshnet::phy {
 
 struct Transmitter::Impl {
-    explicit Impl(const Profile& profile)
-        : grid(profile), inverse(profile.fft_size, Fft::Direction::kInverse), carriers(profile.carriers) {
+    Impl(const Profile& profile, bool limit)
+        : grid(profile),
+          limiter(grid),
+          limit_peaks(limit),
+          inverse(profile.fft_size, Fft::Direction::kInverse),
+          carriers(profile.carriers) {
         for (const unsigned per_point : {2U, 4U, 6U, 8U}) {
             constellations.emplace_back(per_point);
         }
@@ -51,6 +56,8 @@ struct Transmitter::Impl {
     }
 
     Grid grid;
+    PeakLimiter limiter;
+    bool limit_peaks;
     Fft inverse;
     std::vector<Sample> carriers;
     std::vector<Constellation> constellations;
@@ -61,7 +68,8 @@ struct Transmitter::Impl {
     float scale = 1.0F;
 };
 
-Transmitter::Transmitter(const Profile& profile) : impl_(std::make_unique<Impl>(profile)) {}
+Transmitter::Transmitter(const Profile& profile, bool limit_peaks)
+    : impl_(std::make_unique<Impl>(profile, limit_peaks)) {}
 Transmitter::~Transmitter() = default;
 Transmitter::Transmitter(Transmitter&&) noexcept = default;
 Transmitter& Transmitter::operator=(Transmitter&&) noexcept = default;
@@ -99,6 +107,10 @@ void Transmitter::modulate(ModeIndex mode, ByteView payload, std::vector<Sample>
         t.emit_symbol(out);
     }
 
+    using Strength = PeakLimiter::Strength;
+    const Strength strength = m.rate_den == 5               ? Strength::kStrong
+                              : 2 * m.rate_num > m.rate_den ? Strength::kGentle
+                                                            : Strength::kNormal;
     Header header;
     header.mode = mode;
     header.payload_bytes = static_cast<std::uint16_t>(payload.size());
@@ -114,6 +126,9 @@ void Transmitter::modulate(ModeIndex mode, ByteView payload, std::vector<Sample>
             const std::uint8_t pair[2] = {coded[HeaderCodec::coded_bit(bit)], coded[HeaderCodec::coded_bit(bit + 1)]};
             t.carriers[c] = t.constellations[0].map(pair);
             bit += 2;
+        }
+        if (t.limit_peaks) {
+            t.limiter.apply(t.carriers, t.grid.data(symbol, dense), strength);
         }
         t.emit_symbol(out);
     }
@@ -137,6 +152,9 @@ void Transmitter::modulate(ModeIndex mode, ByteView payload, std::vector<Sample>
             }
             t.carriers[c] = constellation.map(&t.bits[point * m.bits_per_symbol]);
             ++point;
+        }
+        if (t.limit_peaks && m.bits_per_symbol == 2) {
+            t.limiter.apply(t.carriers, t.grid.data(symbol, dense), strength);
         }
         t.emit_symbol(out);
     }

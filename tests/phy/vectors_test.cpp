@@ -59,7 +59,7 @@ Vector make_vector(ModeIndex index) {
     coded << bits.size() << ':' << std::hex << std::setw(6) << std::setfill('0') << Crc24::of_bits(bits) << ':'
           << packed_hex(std::span<const std::uint8_t>(bits).first(64));
     v.payload_coded = coded.str();
-    Transmitter transmitter(profile);
+    Transmitter transmitter(profile, false);
     std::vector<Sample> samples;
     transmitter.modulate(index, payload, samples);
     v.samples = samples.size();
