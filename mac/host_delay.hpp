@@ -3,7 +3,7 @@
 // may be more.
 //
 // A frame that is handed up long after its end raises the turnaround told to others at once; it sinks again over some
-// hundred frames. A late burst raises the lead by 1 ms; it sinks by 1 ms for every 50 bursts in time in a row.
+// hundred frames. A late burst raises the lead by 2 ms; it sinks by 1 ms for every 50 bursts in time in a row.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,7 @@ public:
         seen_ = after > seen_ ? after : seen_ - (seen_ - after) / 128;
     }
     void on_late() noexcept {
-        extra_ = std::min(extra_ + 1ms, kMostExtraLead);
+        extra_ = std::min(extra_ + 2ms, kMostExtraLead);
         in_time_ = 0;
     }
     void on_sent() noexcept {
