@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Error rates of the whole modem, counted frame by frame.
+//
+//     random bytes -> Transmitter -> random phase -> Channel (random time, carrier offset, noise) -> Receiver ->
+//     compare
+//
+// Frame i of a seed has the same payload, gap, phase, offset and noise in every run: nothing depends on how many
+// threads share the work. Frames are handled in batches; a batch is one stream of frames with noise between them into
+// one receiver that listens for every preamble class.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/result.hpp"
+#include "phy/modes.hpp"
+#include "phy/profile.hpp"
+#include "sim/channel/channel.hpp"
+#include "tools/phy_lab/interval.hpp"
+
+namespace meshnet::lab {
+
+/// What is sent and what happens to it on the way.
+struct Scenario {
+    const phy::Profile* profile = nullptr;
+    phy::ModeIndex mode = 0;
+    std::size_t payload_bytes = 1000;  ///< 1..phy::kMaxPayloadBytes
+    std::string channel = "awgn";      ///< as sim::Channel::configure() reads it
+    /// Carrier offset of every frame; nothing: the channel's if it sets one, else uniform in the profile's range.
+    std::optional<double> cfo_hz;
+    std::optional<double> sfo_ppm;  ///< sampling clock error of every frame; nothing: what the channel says
+    double snr_db = 0.0;            ///< in the occupied band
+    std::uint64_t seed = 1;
+};
+
+/// The error says what is wrong with `s` in one line.
+[[nodiscard]] Status check(const Scenario& s);
+
+/// The channel of frame `index`: random time within a sample, offset, seed. `s` has passed check().
+[[nodiscard]] sim::Channel::Config channel_of_frame(const Scenario& s, std::uint64_t index);
+
+/// What happened to the frames of one point. Every frame is right or one of the errors.
+struct Tally {
+    std::uint64_t frames = 0;
+    std::uint64_t errors = 0;         ///< not delivered whole and equal to what was sent
+    std::uint64_t detect_miss = 0;    ///< ... because no preamble was found while it passed
+    std::uint64_t header_miss = 0;    ///< ... because a preamble was found, and no header passed its CRC
+    std::uint64_t undetected = 0;     ///< ... claimed whole, and was not what was sent
+    std::uint64_t false_alarms = 0;   ///< preambles found beyond one per frame
+    std::uint64_t false_headers = 0;  ///< headers that passed their CRC and were never sent
+    std::uint64_t blocks = 0;         ///< code blocks of frames whose header passed
+    std::uint64_t iterations = 0;     ///< LDPC iterations spent on them
+    std::uint64_t frame_samples = 0;  ///< air time of one frame
+
+    [[nodiscard]] double per() const noexcept {
+        return frames == 0 ? 0.0 : static_cast<double>(errors) / static_cast<double>(frames);
+    }
+    [[nodiscard]] double mean_iterations() const noexcept {
+        return blocks == 0 ? 0.0 : static_cast<double>(iterations) / static_cast<double>(blocks);
+    }
+    /// Payload bits delivered per second of air time, back to back.
+    [[nodiscard]] double throughput_bps(const Scenario& s) const noexcept;
+    void add(const Tally& other) noexcept;
+};
+
+/// How much work a point gets.
+struct Effort {
+    std::uint64_t frames = 1000;
+    std::uint64_t min_errors = 0;  ///< stop after the batch that brings this many errors; 0: never
+    unsigned threads = 1;
+    /// Called now and then, from any thread, one at a time: frames done, errors seen.
+    std::function<void(std::uint64_t, std::uint64_t)> progress;
+};
+
+/// Runs one point. The result depends on `s`, effort.frames and effort.min_errors alone.
+[[nodiscard]] Tally run_point(const Scenario& s, const Effort& effort);
+
+/// Frames a batch of this scenario has.
+[[nodiscard]] std::size_t batch_frames(const Scenario& s) noexcept;
+
+}  // namespace meshnet::lab
