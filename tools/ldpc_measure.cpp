@@ -177,7 +177,7 @@ void measure_header(const Settings& s) {
     std::vector<std::uint8_t> got(kBits);
     std::vector<std::uint8_t> coded(4 * kBits);
     std::vector<float> llr(4 * kBits);
-    for (double snr = -6.0; snr <= -1.0; snr += 0.5) {
+    for (double snr = -4.0; snr <= 0.0; snr += 0.5) {
         const double a = std::pow(10.0, snr / 20.0);
         long blocks = 0;
         long missed = 0;

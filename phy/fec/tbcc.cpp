@@ -42,6 +42,15 @@ static_assert([] {
     return true;
 }());
 
+constexpr unsigned kMaxCandidates = 16;
+constexpr std::size_t kEnds = 16;      // end states looked at
+constexpr float kImpossible = -1e12F;  // far below any metric: 1e6 at most for each of 1024 values
+
+struct Word {
+    std::array<std::uint8_t, TailBitingCode::kMaxBits> bits{};
+    float metric = 0.0F;
+};
+
 }  // namespace
 
 struct TailBitingCode::Impl {
@@ -51,10 +60,12 @@ struct TailBitingCode::Impl {
     std::array<std::array<std::uint8_t, kStates>, kMaxBits> from_high{};
     std::array<float, kOut * kMaxBits> llr{};
     std::array<std::uint8_t, kMaxBits> word{};
+    std::array<Word, kMaxCandidates + 2> words;
 
     void step(const float* in, std::array<std::uint8_t, kStates>& choice) noexcept;
     std::size_t trace_back(std::size_t n, std::size_t end) noexcept;
-    float word_metric(std::size_t n) noexcept;
+    void go_round(std::size_t n) noexcept;
+    void keep_word(std::size_t n, Word& out) noexcept;
 };
 
 void TailBitingCode::Impl::step(const float* in, std::array<std::uint8_t, kStates>& choice) noexcept {
@@ -87,12 +98,20 @@ std::size_t TailBitingCode::Impl::trace_back(std::size_t n, std::size_t end) noe
     return state;
 }
 
-float TailBitingCode::Impl::word_metric(std::size_t n) noexcept {
+/// Once around the circle from the metrics as they are; afterwards the largest is 0.
+void TailBitingCode::Impl::go_round(std::size_t n) noexcept {
+    for (std::size_t t = 0; t < n; ++t) step(llr.data() + kOut * t, from_high[t]);
+    const float top = *std::max_element(metric.begin(), metric.end());
+    for (float& m : metric) m -= top;
+}
+
+/// `word` with its metric as a word of the code.
+void TailBitingCode::Impl::keep_word(std::size_t n, Word& out) noexcept {
+    out.bits = word;
     std::array<std::uint8_t, kOut * kMaxBits> coded;
     encode({word.data(), n}, {coded.data(), kOut * n});
-    float sum = 0.0F;
-    for (std::size_t i = 0; i < kOut * n; ++i) sum += coded[i] != 0 ? -llr[i] : llr[i];
-    return sum;
+    out.metric = 0.0F;
+    for (std::size_t i = 0; i < kOut * n; ++i) out.metric += coded[i] != 0 ? -llr[i] : llr[i];
 }
 
 TailBitingCode::TailBitingCode() : impl_(std::make_unique<Impl>()) {}
@@ -127,48 +146,70 @@ TailBitingCode::Outcome TailBitingCode::decode(std::span<const float> llr, std::
     const float scale = largest > 1e6F ? 1e6F / largest : 1.0F;
     for (std::size_t i = 0; i < llr.size(); ++i) d.llr[i] *= scale;
 
-    Outcome best;
-    bool have_word = false;
-    const auto consider = [&](bool tail_biting) {
-        ++best.candidates;
-        const float metric = d.word_metric(n);
-        const bool accepted =
-            options.check != nullptr ? options.check({d.word.data(), n}, options.context) : tail_biting;
-        if (accepted || !have_word || metric > best.metric) {
-            std::copy_n(d.word.begin(), n, bits.begin());
-            best.metric = metric;
-            have_word = true;
-        }
-        best.accepted = accepted;
-        return accepted;
-    };
-
-    const unsigned limit = std::clamp(options.max_candidates, 1U, 16U);
+    const unsigned limit = std::clamp(options.max_candidates, 1U, kMaxCandidates);
     const unsigned wraps = std::clamp(options.max_wraps, 2U, 8U);
     d.metric.fill(0.0F);
-    for (unsigned wrap = 1; wrap <= wraps; ++wrap) {
-        for (std::size_t t = 0; t < n; ++t) d.step(d.llr.data() + kOut * t, d.from_high[t]);
-        const float top = *std::max_element(d.metric.begin(), d.metric.end());
-        for (float& m : d.metric) m -= top;
-        if (wrap == 1) continue;  // the first time round only finds out where to start
-        std::array<std::uint8_t, kStates> order;
-        for (std::size_t s = 0; s < kStates; ++s) order[s] = static_cast<std::uint8_t>(s);
-        const auto by_metric = [&](std::uint8_t a, std::uint8_t b) {
-            return d.metric[a] != d.metric[b] ? d.metric[a] > d.metric[b] : a < b;
-        };
-        const bool last = wrap == wraps;
-        // The best end state decides whether the circle has closed; if not, go round again before trying others.
-        std::partial_sort(order.begin(), order.begin() + 16, order.end(), by_metric);
-        const bool closed = d.trace_back(n, order[0]) == order[0];
-        if (closed && best.candidates == 0 && consider(true)) return best;
-        if (!closed && !last) continue;
-        for (std::size_t i = closed ? 1 : 0; i < 16 && best.candidates < limit; ++i) {
-            const bool bites = d.trace_back(n, order[i]) == order[i];
-            if ((bites || last) && consider(bites)) return best;
-        }
-        if (best.candidates >= limit) break;
+    for (unsigned wrap = 0; wrap < wraps; ++wrap) d.go_round(n);
+
+    Outcome outcome;
+    const auto accept = [&](const Word& word) {
+        ++outcome.candidates;
+        outcome.metric = word.metric;
+        std::copy_n(word.bits.begin(), n, bits.begin());
+        outcome.accepted = options.check == nullptr || options.check(bits, options.context);
+        return outcome.accepted;
+    };
+
+    // The best way into the end of the last round. If it starts where it ends it is a word, and nearly always the best.
+    std::array<std::uint8_t, kStates> ends;
+    for (std::size_t s = 0; s < kStates; ++s) ends[s] = static_cast<std::uint8_t>(s);
+    std::partial_sort(ends.begin(), ends.begin() + kEnds, ends.end(), [&](std::uint8_t a, std::uint8_t b) {
+        return d.metric[a] != d.metric[b] ? d.metric[a] > d.metric[b] : a < b;
+    });
+    if (d.trace_back(n, ends[0]) == ends[0]) {
+        d.keep_word(n, d.words[0]);
+        if (accept(d.words[0]) || limit == 1) return outcome;
     }
-    return best;
+
+    // States the circle may pass at its start: where the best ways came from (they have seen evidence on both sides of
+    // it), then their ends.
+    std::array<std::uint8_t, 2 * kEnds> starts;
+    std::size_t count = 0;
+    const auto add = [&](std::size_t state) {
+        const auto s = static_cast<std::uint8_t>(state);
+        if (std::find(starts.begin(), starts.begin() + static_cast<std::ptrdiff_t>(count), s) ==
+            starts.begin() + static_cast<std::ptrdiff_t>(count)) {
+            starts[count++] = s;
+        }
+    };
+    for (std::size_t i = 0; i < kEnds; ++i) add(d.trace_back(n, ends[i]));
+    for (std::size_t i = 0; i < kEnds; ++i) add(ends[i]);
+    count = std::min<std::size_t>(count, limit + 1);
+    std::array<const Word*, kMaxCandidates + 1> order{};
+    for (std::size_t i = 0; i < count; ++i) {
+        d.metric.fill(kImpossible);
+        d.metric[starts[i]] = 0.0F;
+        d.go_round(n);
+        d.trace_back(n, starts[i]);
+        d.keep_word(n, d.words[i + 1]);
+        order[i] = &d.words[i + 1];
+    }
+    std::stable_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count),
+                     [](const Word* a, const Word* b) { return a->metric > b->metric; });
+    const bool had_first = outcome.candidates != 0;
+    for (std::size_t i = 0; i < count && outcome.candidates < limit; ++i) {
+        if (had_first && std::equal(order[i]->bits.begin(), order[i]->bits.begin() + static_cast<std::ptrdiff_t>(n),
+                                    d.words[0].bits.begin())) {
+            continue;
+        }
+        if (accept(*order[i])) return outcome;
+    }
+    // None passed: hand out the best, for whoever wants to look.
+    const Word* best = count != 0 ? order[0] : &d.words[0];
+    if (had_first && d.words[0].metric > best->metric) best = &d.words[0];
+    std::copy_n(best->bits.begin(), n, bits.begin());
+    outcome.metric = best->metric;
+    return outcome;
 }
 
 }  // namespace meshnet::phy

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The header code: a tail-biting convolutional code of rate 1/4 with 256 states, decoded by a Viterbi algorithm that
-// runs around the circle and offers a short list of candidates to the caller's CRC.
+// runs around the circle, then once from each likely start, and offers a short list of words to the caller's CRC.
 //
 //     n bits -> encode -> 4 n bits ... 4 n soft values -> decode(+ CRC) -> n bits
 //
 // Generators 463, 535, 733, 745 (octal), the first bit of each being the newest input bit; output order as listed.
 // Block error rate and gap to the bound: docs/notes/ldpc.md.
 //
-// Sources: K. J. Larsen, "Short convolutional codes with maximal free distance for rates 1/2, 1/3, and 1/4", IEEE
-// Trans.
-//          Inf. Theory 19 (1973): generators (free distance 24).
+// Sources: K. J. Larsen, "Short convolutional codes with maximal free distance for rates 1/2, 1/3, and 1/4",
+//          IEEE Trans. Inf. Theory 19 (1973): generators (free distance 24).
 //          R. Y. Shao, S. Lin, M. P. C. Fossorier, "Two decoding algorithms for tailbiting codes", IEEE Trans. Commun.
 //          51 (2003): wrap-around Viterbi algorithm.
 #pragma once
@@ -22,8 +21,8 @@
 
 namespace meshnet::phy {
 
-/// Encoder and decoder for blocks of kMinBits..kMaxBits bits. Allocates in the constructor only. One instance, one
-/// thread.
+/// Encoder and decoder for blocks of kMinBits..kMaxBits bits. Allocates in the constructor only.
+/// One instance, one thread.
 class TailBitingCode {
 public:
     static constexpr std::size_t kMinBits = 8;
@@ -35,12 +34,12 @@ public:
 
     struct Options {
         unsigned max_candidates = 4;  ///< words offered to `check`, 1..16; each one is a chance for a false acceptance
-        unsigned max_wraps = 4;       ///< times around the circle, 2..8
+        unsigned max_wraps = 2;       ///< times around the circle before the list is made, 2..8
         Check check = nullptr;        ///< nullptr: the best tail-biting word is accepted
         const void* context = nullptr;
     };
     struct Outcome {
-        bool accepted = false;    ///< the check passed (without a check: the word is tail-biting)
+        bool accepted = false;    ///< the check passed; always true without one
         unsigned candidates = 0;  ///< words tried
         float metric = 0.0F;      ///< sum of the LLRs with the signs of the word written; its energy if right
     };
