@@ -176,8 +176,8 @@ Status store_level(Config& c, const ConfigValue& v) {
 
 mac::Mac::Config Config::default_mac() {
     mac::Mac::Config c;
-    c.turnaround = 12ms;
-    c.transmit_lead = 8ms;
+    c.turnaround = 2ms;
+    c.transmit_lead = 4ms;
     c.queue_bytes = 32 * 1024;
     return c;
 }
@@ -211,18 +211,20 @@ std::span<const ConfigKey> config_keys() {
          "Longer reaches weaker signals, costs CPU and needs a longer max_burst_ms. The same on all stations of a "
          "channel.",
          store_preamble},
-        {"mac", "turnaround_ms", Kind::kNumber, "milliseconds", 0.0, 1'000, "12.0",
-         "From samples at the antenna to a decision on the air: the radio's and this computer's latency.",
+        {"mac", "turnaround_ms", Kind::kNumber, "milliseconds", 0.0, 1'000, "2.0",
+         "From samples at the antenna to a decision on the air, at least; more is learnt.\n"
+         "2 suits the simulated air, 5 to 20 a USB radio.",
          store_ms<&M::turnaround>},
-        {"mac", "transmit_lead_ms", Kind::kNumber, "milliseconds", 0.1, 1'000, "8.0",
-         "How long before its first sample a burst is decided, rendered and handed to the radio. Too short: late "
-         "bursts.",
+        {"mac", "transmit_lead_ms", Kind::kNumber, "milliseconds", 0.1, 1'000, "4.0",
+         "How long before its first sample a burst is decided, at least; late bursts raise it. It must cover rendering "
+         "and\n"
+         "the way to the radio: 4 suits the simulated air, 5 to 50 a USB radio.",
          store_ms<&M::transmit_lead>},
         {"mac", "max_propagation_ms", Kind::kNumber, "milliseconds", 0.001, 1'000, "1.0",
          "One-way propagation to the farthest neighbour to expect: 1 ms is 300 km.", store_ms<&M::max_propagation>},
         {"mac", "hello_interval_ms", Kind::kNumber, "milliseconds", 100, 60'000, "1000.0",
          "Between two beacons that say this station is here.", store_ms<&M::hello_interval>},
-        {"mac", "max_burst_ms", Kind::kNumber, "milliseconds", 5, 2'000, "200.0",
+        {"mac", "max_burst_ms", Kind::kNumber, "milliseconds", 5, 800, "200.0",
          "Longest transmission. Long bursts carry more, short ones answer sooner.", store_ms<&M::max_burst>},
         {"mac", "queue_kib", Kind::kInteger, "KiB", 8, 4'096, "32",
          "Packets a neighbour's queue holds in the MAC. Too much is delay: about two bursts is right.", store_queue},

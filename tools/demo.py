@@ -245,8 +245,18 @@ level = "{self.options.log_level}"
         for station in STATIONS:
             status = self.wait_for(f"station {station}", lambda: self.control(station).try_ask({"cmd": "status"}), 10)
             self.addresses[station], self.ids[station] = status["address"], status["id"]
+        self.choose_tcp()
         self.say("three stations are up, each with its own key, ledger and " +
                  ("interface in its own network namespace" if self.with_tun else "control socket"))
+
+    def choose_tcp(self):
+        """Linux's default congestion control, also where this machine's own is another (docs/operating.md, "TCP")."""
+        for station in ("coast", "ship"):
+            if self.with_tun:
+                done = subprocess.run(["ip", "-n", self.namespaces[station], "-6", "route", "change", "fd00::/8", "dev", "mesh0",
+                                       "metric", "1024", "congctl", "cubic"], capture_output=True, check=False)
+                system = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+                self.result["tcp_congestion_control"] = "cubic" if done.returncode == 0 else system
 
     def links_up(self):
         for station in ("coast", "ship"):
@@ -344,7 +354,7 @@ level = "{self.options.log_level}"
                 self.say(f"{got * 100 // self.options.bytes:3d} % of the file, {got * 8e-3 / (now - began):.0f} kbit/s so far, beacon earned "
                          f"{0 if earned is None else earned:g} msat; {self.describe_links()[0]}")
             if killed is None and not self.options.no_kill and got > 0.4 * self.options.bytes:
-                killed = self.kill_beacon(got)
+                killed = self.kill_beacon(got, target)
                 next_word = time.monotonic() + 3.0
             time.sleep(0.1)
         seconds = time.monotonic() - began
@@ -362,7 +372,7 @@ level = "{self.options.log_level}"
         if not self.options.no_kill and killed is None:
             raise DemoError("the transfer was over before the beacon could be killed; give --bytes a larger number")
 
-    def kill_beacon(self, got):
+    def kill_beacon(self, got, target):
         before = self.earned_msat()
         self.end("beacon", signal.SIGKILL)
         dead_at = time.monotonic()
@@ -372,15 +382,27 @@ level = "{self.options.log_level}"
         self.wait_for("the beacon's restart", lambda: self.earned_msat() is not None, 10)
         after = self.earned_msat()
         started = time.monotonic()
+        stalled_at = self.bytes_so_far(target) if self.with_tun else 0
         self.say(f"the beacon is back after {started - dead_at:.1f} s; its ledger shows {after:g} msat: "
                  f"{'nothing acknowledged was lost' if after >= before else 'CREDIT WAS LOST'}")
         if after < before:
             raise DemoError(f"the beacon lost acknowledged credit: {before:g} msat before the kill, {after:g} after")
-        self.wait_for("links after the restart", self.links_up, 40)
+        def sessions_back():
+            neighbours = self.control("beacon").try_ask({"cmd": "neighbours"}, [])
+            return {n["id"] for n in neighbours if n.get("session_up")} >= {self.ids["coast"], self.ids["ship"]}
+
+        def data_back():
+            return self.bytes_so_far(target) > stalled_at or self.processes["curl"].poll() is not None
+
+        self.wait_for("the beacon's sessions with coast and ship", sessions_back, 30)
         linked = time.monotonic()
-        self.say(f"links and routes are back {linked - started:.1f} s after the restart")
+        self.wait_for("data after the restart", data_back, 60)
+        flowing = time.monotonic()
+        self.say(f"both links are up again {linked - started:.1f} s after the restart, and bytes of the file arrive after "
+                 f"{flowing - started:.1f} s")
         return {"at_bytes": got, "at_s": dead_at - self.begin, "restart_s": started - dead_at, "links_back_s": linked - started,
-                "outage_s": linked - dead_at, "earned_before_msat": before, "earned_after_msat": after}
+                "data_back_s": flowing - started, "outage_s": flowing - dead_at, "earned_before_msat": before,
+                "earned_after_msat": after}
 
     # -- the books
 
@@ -469,7 +491,8 @@ level = "{self.options.log_level}"
         for name, link in r["links"].items():
             print(f"  {name:6s} - beacon {link['snr_db']:.1f} dB, {link['mode']}, {link['rate_kbps']:.0f} kbit/s on the air")
         if r["kill"]:
-            print(f"  beacon killed   away {r['kill']['restart_s']:.1f} s, links back {r['kill']['links_back_s']:.1f} s later; "
+            print(f"  beacon killed   away {r['kill']['restart_s']:.1f} s, links back {r['kill']['links_back_s']:.1f} s and data "
+                  f"{r['kill']['data_back_s']:.1f} s later; "
                   f"{r['kill']['earned_before_msat']:g} msat before, {r['kill']['earned_after_msat']:g} after")
         print(f"  ledgers         {'agree' if r['ledgers_agree'] else 'DO NOT AGREE'}: beacon earned {r['earned_msat']:g} msat, "
               f"coast owes {r['owed_by_coast_msat']:g} msat")

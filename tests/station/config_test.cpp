@@ -41,7 +41,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"WrongKind", "[tun]\nenabled = \"yes\"\n", "station.toml:2: tun.enabled must be true or false"},
         BadConfig{"UnitInTheValue", "[mac]\nturnaround_ms = \"5ms\"\n",
                   "station.toml:2: mac.turnaround_ms must be a number, 0 to 1000 (milliseconds), for example "
-                  "turnaround_ms = 12.0"},
+                  "turnaround_ms = 2.0"},
         BadConfig{"OutOfRange", "[mac]\n\nduty_cycle = 1.5\n",
                   "station.toml:3: mac.duty_cycle must be a number, 0.001 to 1 (share of any 10 minutes), for example "
                   "duty_cycle = 1.0"},
