@@ -187,7 +187,7 @@ struct Router::Impl {
     void on_balance(Instant now, NeighborId from, Neighbor& n, ByteView body);
     void state_balance(Instant now, Neighbor& n);
     void balance_changed(Instant now, const NodeId& peer);
-    [[nodiscard]] bool plausible(const Flow& f, std::uint64_t bytes) const;
+    [[nodiscard]] static bool plausible(const Flow& f, std::uint64_t bytes);
     void handed_on(Instant now, NeighborId to, const FlowQueue::Packet& packet);
     void resolve(Instant now, Flow& f, std::uint32_t sequence);
     void refresh_unresolved(Instant now, Flow& f);

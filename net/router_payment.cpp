@@ -103,10 +103,10 @@ void Router::Impl::make_statement(Instant now, Flow& f, std::uint32_t sequence_a
 
 // ---- books ----
 
-bool Router::Impl::plausible(const Flow& f, std::uint64_t bytes) const {
-    // Whoever pays onward for packets from upstream pays for no more than it handed on.
-    const bool pays_for_it = f.role == FlowRole::kSource || (f.role == FlowRole::kRelay && !f.payer_is_destination);
-    return !pays_for_it || bytes <= f.passed_bytes;
+bool Router::Impl::plausible(const Flow& f, std::uint64_t bytes) {
+    // Nobody books more than it handed on, whoever pays: otherwise a destination and a node upstream could together
+    // make a relay owe the one what the other will never pay.
+    return bytes <= f.passed_bytes;
 }
 
 void Router::Impl::book(Instant now, Flow& f, const Evidence& e) {

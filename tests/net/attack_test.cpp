@@ -143,6 +143,39 @@ TEST_F(Attack, ADestinationCannotProveMoreThanWasSent) {
     EXPECT_GT(w.router(a).counters().words_refused + w.router(a).counters().statements_refused, 1U);
 }
 
+// The same when the destination pays: b, who will never pay, and a, who would be paid, agree on a number.
+TEST_F(Attack, ARelayPaysNobodyForWhatItDidNotCarry) {
+    World v;
+    const auto payee = v.add(), relay = v.add(), near = v.add(), payer = v.add();
+    v.join(near, payee);
+    v.join(payee, relay);
+    v.join(relay, payer);
+    v.run(3s);
+    v.send(payer, near, Bytes(50, 1));  // the payer opens the conversation, so the way back is at its cost
+    v.run(1s);
+    for (int i = 0; i < 60; ++i) v.after(i * 10ms, [&] { v.send(near, payer, Bytes(1'000, 1)); });
+    v.run(4s);
+    auto& middle = RouterTestAccess::inside(v.router(relay));
+    const Flow* f = nullptr;
+    for (const auto& [id, flow] : middle.flows) {
+        if (flow.payer_is_destination) f = &flow;
+    }
+    ASSERT_TRUE(f != nullptr && f->pay_price > 0);
+    const std::int64_t owed = v.disk_balance(relay, payee);
+    ASSERT_LT(owed, 0);
+    Statement s;
+    s.label = f->label_out;
+    s.bytes = f->passed_bytes + 1'000'000;
+    s.signature = RouterTestAccess::inside(v.router(payer))
+                      .self.device.sign(kStatementContext, Statement::signed_part(f->id, s.bytes, 0));
+    middle.on_plain(v.now(), v.node(payer).link, s.encode());
+    v.pump(relay);
+    v.run(2s);
+    EXPECT_EQ(v.disk_balance(relay, payee), owed);
+    EXPECT_EQ(v.router(relay).counters().statements_refused, 1U);
+    EXPECT_EQ(v.find_disagreement(), "");
+}
+
 TEST_F(Attack, AForgedBalanceIsRefusedAndAnOldOneIgnored) {
     traffic();
     w.run(12s);
