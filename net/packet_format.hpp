@@ -67,7 +67,7 @@ private:
 /// Collects messages into the plaintext of one frame of at most `limit` bytes.
 class MessageBundle {
 public:
-    explicit MessageBundle(std::size_t limit) : limit_(limit) {}
+    explicit MessageBundle(std::size_t limit) : limit_(limit) { bytes_.reserve(limit); }
     /// False, and nothing added, if it does not fit (or is longer than 65535 bytes beside others).
     bool add(const DataMessage& message);
     bool add_control(ByteView type_and_body);
