@@ -46,7 +46,8 @@ public:
     /// Our own burst kept others quiet for us until then; we keep quiet too unless answered.
     void hold_until(Instant now, Instant until);
 
-    /// There is something to send. Draws a backoff if the channel is not idle; harmless if repeated.
+    /// There is something to send. Draws a backoff if the channel is not idle or the last attempt failed; harmless if
+    /// repeated.
     void request(Instant now, unsigned extra_slots);
     /// Nothing to send any more.
     void cancel() noexcept { wanted_ = false; }
