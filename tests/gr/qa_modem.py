@@ -7,18 +7,12 @@ import unittest
 
 import numpy
 import pmt
-from gnuradio import blocks, gr, gr_unittest, pdu
+from gnuradio import blocks, gr, gr_unittest
 
 from gnuradio import meshnet
+from listening import Ears, Samples, make_pdu, post, run_until
 
 PROFILE = "250k"
-
-
-def make_pdu(payload, **meta):
-    fields = pmt.make_dict()
-    for key, value in meta.items():
-        fields = pmt.dict_add(fields, pmt.intern(key), pmt.to_pmt(value))
-    return pmt.cons(fields, pmt.init_u8vector(len(payload), list(payload)))
 
 
 def payloads(count, length, seed=1):
@@ -26,41 +20,30 @@ def payloads(count, length, seed=1):
     return [bytes(rng.randrange(256) for _ in range(length)) for _ in range(count)]
 
 
-class Source:
-    """Posts `messages` to a block as if they came from a message port, then ends."""
-
-    def __init__(self, tb, frames):
-        length = len(frames[0])
-        self.bytes = blocks.vector_source_b(list(b"".join(frames)))
-        self.tagged = blocks.stream_to_tagged_stream(gr.sizeof_char, 1, length, "packet_len")
-        self.pdus = pdu.tagged_stream_to_pdu(gr.types.byte_t, "packet_len")
-        tb.connect(self.bytes, self.tagged, self.pdus)
-
-
-def received(debug):
-    out = []
-    for i in range(debug.num_messages()):
-        message = debug.get_message(i)
-        meta = pmt.to_python(pmt.car(message))
-        out.append((meta, bytes(pmt.u8vector_elements(pmt.cdr(message)))))
-    return out
-
-
 def render(messages, **options):
-    """Samples, tags and reports of a transmitter that is given `messages`."""
+    """Samples, tags and counters of a transmitter that is given `messages` and then told that there are no more."""
     tb = gr.top_block()
     tx = meshnet.ofdm_transmitter(PROFILE, **options)
     sink = blocks.vector_sink_c()
-    reports = blocks.message_debug()
-    head = blocks.head(gr.sizeof_gr_complex, 40000)
-    tb.connect(tx, head, sink)
-    tb.msg_connect(tx, "reports", reports, "store")
+    tb.connect(tx, blocks.head(gr.sizeof_gr_complex, 40000), sink)
     for message in messages:
-        tx.to_basic_block()._post(pmt.intern("pdus"), message)
-    tx.to_basic_block()._post(pmt.intern("system"), pmt.cons(pmt.intern("done"), pmt.from_long(1)))
+        post(tx, "pdus", message)
+    post(tx, "system", pmt.cons(pmt.intern("done"), pmt.from_long(1)))
     tb.run()
-    collected = [pmt.to_python(reports.get_message(i)) for i in range(reports.num_messages())]
-    return numpy.array(sink.data()), sink.tags(), collected, tx.counters()
+    return numpy.array(sink.data()), sink.tags(), tx.counters()
+
+
+def reports_of(messages, count, **options):
+    """The first `count` reports of such a transmitter."""
+    tb = gr.top_block()
+    tx = meshnet.ofdm_transmitter(PROFILE, **options)
+    ears = Ears.count(count)
+    tb.connect(tx, blocks.null_sink(gr.sizeof_gr_complex))
+    tb.msg_connect(tx, "reports", ears, "in")
+    for message in messages:
+        post(tx, "pdus", message)
+    assert run_until(tb, ears)
+    return [pmt.to_python(m) for m in ears.messages]
 
 
 def tags_named(tags, key):
@@ -68,23 +51,24 @@ def tags_named(tags, key):
 
 
 class Loopback(gr_unittest.TestCase):
-    def loop(self, frames, mode, model="awgn", snr_db=20.0, chunk=0, pass_damaged=False, **channel):
+    def loop(self, frames, mode, model="awgn", snr_db=20.0, chunk=0, pass_damaged=False, expected=None, **channel):
+        """What comes out of `pdus`, and the receiver and its constellations, once all frames were heard, whole or not."""
         tb = gr.top_block()
-        source = Source(tb, frames)
         tx = meshnet.ofdm_transmitter(PROFILE, mode, "none", gap=2000)
         path = meshnet.channel(PROFILE, model, snr_db, **channel)
         rx = meshnet.ofdm_receiver(PROFILE, pass_damaged, constellation=True)
-        debug = blocks.message_debug()
-        points = blocks.message_debug()
+        pdus = Ears.count(len(frames) if expected is None else expected)
+        points = Ears.count(len(frames))
         if chunk:
             for block in (tx, path):
                 block.set_max_noutput_items(chunk)
-        tb.msg_connect(source.pdus, "pdus", tx, "pdus")
         tb.connect(tx, path, rx)
-        tb.msg_connect(rx, "pdus", debug, "store")
-        tb.msg_connect(rx, "constellation", points, "store")
-        tb.run()
-        return received(debug), rx, points
+        tb.msg_connect(rx, "pdus", pdus, "in")
+        tb.msg_connect(rx, "constellation", points, "in")
+        for frame in frames:
+            post(tx, "pdus", make_pdu(frame))
+        self.assertTrue(run_until(tb, pdus, points))
+        return pdus.pdus(), rx, points.messages
 
     def test_every_frame_arrives_in_each_kind_of_mode(self):
         for mode, snr_db in (("qpsk-1/5x4", -5.0), ("qpsk-1/2", 6.0), ("16qam-1/2", 11.0), ("64qam-3/4", 21.0)):
@@ -111,8 +95,8 @@ class Loopback(gr_unittest.TestCase):
         spacing = [b[0]["sample_index"] - a[0]["sample_index"] for a, b in zip(got, got[1:])]
         for s in spacing:  # each frame begins a frame and a gap after the one before
             self.assertAlmostEqual(s, got[0][0]["length_samples"] + 2000, delta=2)
-        self.assertEqual(points.num_messages(), 4)
-        cloud = numpy.array(pmt.c32vector_elements(pmt.cdr(points.get_message(0))))
+        self.assertEqual(len(points), 4)
+        cloud = numpy.array(pmt.c32vector_elements(pmt.cdr(points[0])))
         self.assertGreater(len(cloud), 100)
         nearest = numpy.array([-3, -1, 1, 3]) / numpy.sqrt(10)
         error = numpy.abs(cloud.real[:, None] - nearest).min(axis=1)
@@ -130,24 +114,25 @@ class Loopback(gr_unittest.TestCase):
 
     def test_damaged_frames_pass_only_on_request(self):
         frames = payloads(5, 200)
-        got, rx, _ = self.loop(frames, "64qam-3/4", snr_db=8.0, seed=3)
+        got, rx, _ = self.loop(frames, "64qam-3/4", snr_db=8.0, seed=3, expected=0)
         self.assertEqual(got, [])
         self.assertEqual(rx.counters()["frames_ok"], 0)
         got, rx, _ = self.loop(frames, "64qam-3/4", snr_db=8.0, seed=3, pass_damaged=True)
-        self.assertGreater(len(got), 0)
+        self.assertEqual(len(got), 5)
         self.assertTrue(all(not m["crc_ok"] and m["blocks_ok"] < m["blocks"] for m, _ in got))
 
     def test_a_longer_preamble_than_asked_for_is_not_heard(self):
-        samples, _, _, _ = render([make_pdu(b"far" * 10, mode="qpsk-1/5x4"), make_pdu(b"near" * 10)], gap=2000)
+        samples, _, _ = render([make_pdu(b"far" * 10, mode="qpsk-1/5x4"), make_pdu(b"near" * 10)], gap=2000)
         heard = {}
-        for longest in ("short", "medium"):
+        for longest, count in (("short", 1), ("medium", 2)):
             tb = gr.top_block()
-            debug = blocks.message_debug()
+            ears = Ears.count(count)
             rx = meshnet.ofdm_receiver(PROFILE, longest_preamble=longest)
-            tb.connect(blocks.vector_source_c(samples.tolist()), meshnet.channel(PROFILE, snr_db=20.0), rx)
-            tb.msg_connect(rx, "pdus", debug, "store")
-            tb.run()
-            heard[longest] = [m["mode"] for m, _ in received(debug)]
+            source = Samples(samples)  # GNU Radio does not keep a Python block alive
+            tb.connect(source, meshnet.channel(PROFILE, snr_db=20.0), rx)
+            tb.msg_connect(rx, "pdus", ears, "in")
+            self.assertTrue(run_until(tb, ears))
+            heard[longest] = [m["mode"] for m, _ in ears.pdus()]
         self.assertEqual(heard, {"short": ["qpsk-1/2"], "medium": ["qpsk-1/5x4", "qpsk-1/2"]})
 
     def test_noise_alone_gives_no_frame(self):
@@ -164,9 +149,9 @@ class Loopback(gr_unittest.TestCase):
 
 class Transmitter(gr_unittest.TestCase):
     def test_tags_bracket_each_burst(self):
-        samples, tags, reports, counters = render(
-            [make_pdu(b"a" * 50, id=7, at=(3, 0.25)), make_pdu(b"b" * 80, mode="16qam-1/2")], gap=500
-        )
+        messages = [make_pdu(b"a" * 50, id=7, at=(3, 0.25)), make_pdu(b"b" * 80, mode="16qam-1/2")]
+        samples, tags, counters = render(messages, gap=500)
+        reports = reports_of(messages, 2, gap=500)
         starts = [o for o, _ in tags_named(tags, "tx_sob")]
         ends = [o for o, _ in tags_named(tags, "tx_eob")]
         self.assertEqual(len(starts), 2)
@@ -189,17 +174,16 @@ class Transmitter(gr_unittest.TestCase):
         self.assertEqual(counters["samples_sent"], length + ends[1] + 1 - starts[1])
 
     def test_length_tag_in_place_of_sob_and_eob(self):
-        samples, tags, _, _ = render([make_pdu(b"a" * 50)], length_tag="packet_len")
+        samples, tags, _ = render([make_pdu(b"a" * 50)], length_tag="packet_len")
         ((offset, value),) = tags_named(tags, "packet_len")
         self.assertEqual(offset, 0)
         self.assertEqual(pmt.to_long(value), len(samples))
         self.assertEqual(tags_named(tags, "tx_sob") + tags_named(tags, "tx_eob"), [])
 
     def test_zeros_place_a_burst_at_its_sample(self):
-        samples, tags, reports, _ = render(
-            [make_pdu(b"x" * 30, at=(0, 0.02), id=1), make_pdu(b"y" * 30, at=0.021, id=2), make_pdu(b"z" * 30, at=0.06, id=3)],
-            idle="zeros",
-        )
+        messages = [make_pdu(bytes(30), at=at, id=i) for i, at in ((1, (0, 0.02)), (2, 0.021), (3, 0.06))]
+        samples, tags, _ = render(messages, idle="zeros")
+        reports = reports_of(messages, 3, idle="zeros")
         self.assertEqual([o for o, _ in tags_named(tags, "tx_sob")], [5000, 15000])
         self.assertTrue(numpy.all(samples[:5000] == 0))
         self.assertNotEqual(samples[5000], 0)
@@ -207,20 +191,23 @@ class Transmitter(gr_unittest.TestCase):
         self.assertEqual(outcomes, [(1, "sent"), (2, "late"), (3, "sent")])
 
     def test_clocked_stream_goes_as_far_as_it_may(self):
-        samples, tags, reports, _ = render(
-            [
-                make_pdu(b"", clock=(0, 0.010)),
-                make_pdu(b"x" * 30, at=(0, 0.008), id=1),
-                make_pdu(b"", clock=(0, 0.005)),  # a clock that goes back changes nothing
-                make_pdu(b"", clock=(0, 0.100)),
-            ],
-            idle="clocked",
-        )
+        messages = [
+            make_pdu(b"", clock=(0, 0.010)),
+            make_pdu(b"x" * 30, at=(0, 0.008), id=1),
+            make_pdu(b"", clock=(0, 0.005)),  # a clock that goes back changes nothing
+            make_pdu(b"", clock=(0, 0.100)),
+        ]
+        samples, tags, _ = render(messages, idle="clocked")
         self.assertEqual([o for o, _ in tags_named(tags, "tx_sob")], [2000])
-        self.assertEqual([r["outcome"] for r in reports], ["sent"])
+        (report,) = reports_of(messages, 1, idle="clocked")
+        self.assertEqual((report["outcome"], report["start"]), ("sent", 2000))
+        stopped, tags, counters = render(messages[:3], idle="clocked")
+        self.assertEqual(len(stopped), 2500)  # 10 ms: in the middle of the burst
+        self.assertEqual(counters["bursts_sent"], 0)
+        self.assertTrue(numpy.array_equal(stopped, samples[:2500]))
 
     def test_clocked_stream_waits_without_a_clock(self):
-        samples, _, reports, counters = render([make_pdu(b"x" * 30)], idle="clocked")
+        samples, _, counters = render([make_pdu(b"x" * 30)], idle="clocked")
         self.assertEqual(len(samples), 0)
         self.assertEqual(counters["bursts_sent"], 0)
 
@@ -242,7 +229,8 @@ class Transmitter(gr_unittest.TestCase):
             make_pdu(b"x", at=(1e30, 0.0)),
             make_pdu(b"x", at=(1, 2, 3)),
         ]
-        samples, tags, reports, counters = render(bad + [make_pdu(b"good")])
+        samples, tags, counters = render(bad + [make_pdu(b"good")])
+        reports = reports_of(bad + [make_pdu(b"good")], len(bad) + 1)
         self.assertEqual([r["outcome"] for r in reports], ["refused"] * len(bad) + ["sent"])
         self.assertEqual(counters["pdus_refused"], len(bad))
         self.assertTrue(all(r["reason"] for r in reports[:-1]))
@@ -259,33 +247,32 @@ class Transmitter(gr_unittest.TestCase):
 
 class Time(gr_unittest.TestCase):
     def test_rx_time_moves_the_clock_of_frames(self):
-        samples, _, _, _ = render([make_pdu(b"q" * 40), make_pdu(b"r" * 40)], gap=3000)
+        samples, _, _ = render([make_pdu(b"q" * 40), make_pdu(b"r" * 40)], gap=3000)
         length = (len(samples) - 9000) // 2
         jump = 3000 + length + 1500  # in the gap between the two frames
         noise = numpy.random.default_rng(1).normal(scale=1e-3, size=(2, len(samples)))
-        samples = samples + noise[0] + 1j * noise[1]
-        tags = []
-        for offset, when in ((0, (100, 0.5)), (jump, (200, 0.0))):
-            tag = gr.tag_t()
-            tag.offset = offset
-            tag.key = pmt.intern("rx_time")
-            tag.value = pmt.make_tuple(pmt.from_uint64(when[0]), pmt.from_double(when[1]))
-            tags.append(tag)
+        last = len(samples) // 250 * 250
+        tags = [
+            (offset, "rx_time", pmt.make_tuple(pmt.from_uint64(whole), pmt.from_double(fraction)))
+            for offset, whole, fraction in ((0, 100, 0.5), (jump, 200, 0.0))
+        ]
         tb = gr.top_block()
-        source = blocks.vector_source_c(samples.tolist(), False, 1, tags)
         rx = meshnet.ofdm_receiver(PROFILE)
-        debug, events = blocks.message_debug(), blocks.message_debug()
+        pdus = Ears.count(2)
+        index = pmt.intern("sample_index")
+        events = Ears(lambda m: pmt.equal(pmt.dict_ref(pmt.car(m), index, pmt.PMT_NIL), pmt.from_uint64(last)))
+        source = Samples(samples + noise[0] + 1j * noise[1], tags)
         tb.connect(source, rx)
-        tb.msg_connect(rx, "pdus", debug, "store")
-        tb.msg_connect(rx, "events", events, "store")
-        tb.run()
-        got = received(debug)
-        self.assertEqual(len(got), 2)
+        tb.msg_connect(rx, "pdus", pdus, "in")
+        tb.msg_connect(rx, "events", events, "in")
+        self.assertTrue(run_until(tb, pdus, events))
+        got = pdus.pdus()
         self.assertAlmostEqual(sum(got[0][0]["time"]), 100.5 + 3000 / 250e3, delta=4e-6)
         self.assertAlmostEqual(sum(got[1][0]["time"]), 200.0 + 1500 / 250e3, delta=4e-6)
-        ticks = [m for m, p in received(events) if not p]
-        self.assertEqual([t["sample_index"] for t in ticks], list(range(250, len(samples) + 1, 250)))
+        ticks = [m for m, p in events.pdus() if not p]
+        self.assertEqual([t["sample_index"] for t in ticks], list(range(250, last + 1, 250)))
         self.assertTrue(any(t["busy"] for t in ticks))
+        self.assertEqual([p for _, p in events.pdus() if p], [b"q" * 40, b"r" * 40])
 
 
 class Parameters(gr_unittest.TestCase):

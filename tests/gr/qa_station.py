@@ -4,7 +4,6 @@
 
 import ipaddress
 import struct
-import threading
 import unittest
 
 import numpy
@@ -12,6 +11,7 @@ import pmt
 from gnuradio import gr, gr_unittest
 
 from gnuradio import meshnet
+from listening import Ears, make_pdu, post, run_until
 
 PROFILE = "1M"
 RATE = 1e6
@@ -32,32 +32,12 @@ def udp_packet(source, destination, payload):
     return struct.pack("!IHBB", 6 << 28, length, 17, 64) + source + destination + datagram
 
 
-def pdu(payload):
-    return pmt.cons(pmt.make_dict(), pmt.init_u8vector(len(payload), list(payload)))
-
-
-class Ears(gr.basic_block):
-    """Keeps what a port publishes and says when `wanted` messages are there."""
-
-    def __init__(self, wanted=None):
-        gr.basic_block.__init__(self, name="ears", in_sig=None, out_sig=None)
-        self.got = []
-        self.wanted = wanted
-        self.enough = threading.Event()
-        self.message_port_register_in(pmt.intern("in"))
-        self.set_msg_handler(pmt.intern("in"), self.hear)
-
-    def hear(self, message):
-        self.got.append(message)
-        if self.wanted is not None and self.wanted(message, self.got):
-            self.enough.set()
-
-
 class Pair:
     """Stations A and B, one channel each way."""
 
     def __init__(self, **settings):
         self.tb = gr.top_block()
+        self.ears = []
         self.nodes = [meshnet.station_node(PROFILE, seed=s, hello_interval_s=0.3, **settings) for s in (11, 12)]
         self.tx = [meshnet.ofdm_transmitter(PROFILE, idle="clocked") for _ in range(2)]
         self.paths = [meshnet.channel(PROFILE, "awgn", snr_db=22.0, cfo_hz=c, delay_s=2e-4, seed=s) for c, s in ((900.0, 1), (-900.0, 2))]
@@ -70,16 +50,9 @@ class Pair:
 
     def events(self, station, wanted):
         ears = Ears(wanted)
+        self.ears.append(ears)  # GNU Radio does not keep a Python block alive
         self.tb.msg_connect(self.rx[station], "events", ears, "in")
         return ears
-
-    def run_until(self, *ears):
-        """Runs until all have heard enough. Only a hang is bounded by the wall clock (and fails)."""
-        self.tb.start()
-        ok = all(e.enough.wait(120) for e in ears)
-        self.tb.stop()
-        self.tb.wait()
-        return ok
 
 
 class TwoStations(gr_unittest.TestCase):
@@ -87,25 +60,25 @@ class TwoStations(gr_unittest.TestCase):
         pair = Pair()
         addresses = [n.address() for n in pair.nodes]
         sent = [udp_packet(addresses[0], addresses[1], b"ahoy" * 50), udp_packet(addresses[1], addresses[0], b"aye" * 60)]
-        host_b = Ears(lambda m, got: True)
-        host_a = Ears(lambda m, got: True)
+        host_b = Ears.count(1)
+        host_a = Ears.count(1)
         pair.tb.msg_connect(pair.nodes[1], "ip_out", host_b, "in")
         pair.tb.msg_connect(pair.nodes[0], "ip_out", host_a, "in")
 
         asked = [False, False]
 
-        def route_known(message, got):
+        def route_known(message):
             """When a station knows the way to the other, its host sends its packet."""
             for i in range(2):
                 if not asked[i] and addresses[1 - i] in pair.nodes[i].destinations():
                     asked[i] = True
-                    pair.nodes[i].to_basic_block()._post(pmt.intern("ip_in"), pdu(sent[i]))
+                    post(pair.nodes[i], "ip_in", make_pdu(sent[i]))
             return False
 
         pair.events(0, route_known)
-        self.assertTrue(pair.run_until(host_a, host_b))
-        self.assertEqual(bytes(pmt.u8vector_elements(pmt.cdr(host_b.got[0]))), sent[0])
-        self.assertEqual(bytes(pmt.u8vector_elements(pmt.cdr(host_a.got[0]))), sent[1])
+        self.assertTrue(run_until(pair.tb, host_a, host_b))
+        self.assertEqual(bytes(pmt.u8vector_elements(pmt.cdr(host_b.messages[0]))), sent[0])
+        self.assertEqual(bytes(pmt.u8vector_elements(pmt.cdr(host_a.messages[0]))), sent[1])
         for i, node in enumerate(pair.nodes):
             counters = node.counters()
             self.assertEqual(counters["frames_late"], 0)
@@ -123,7 +96,7 @@ class TwoStations(gr_unittest.TestCase):
             pair = Pair()
             frames = []
 
-            def keep(message, got):
+            def keep(message):
                 meta, data = pmt.car(message), pmt.cdr(message)
                 if pmt.length(data) > 0:
                     index = pmt.to_uint64(pmt.dict_ref(meta, pmt.intern("sample_index"), pmt.PMT_NIL))
@@ -131,7 +104,7 @@ class TwoStations(gr_unittest.TestCase):
                 return len(frames) >= 12
 
             ears = pair.events(1, keep)
-            self.assertTrue(pair.run_until(ears))
+            self.assertTrue(run_until(pair.tb, ears))
             return frames[:12]
 
         first = heard()
@@ -146,20 +119,20 @@ class OneStation(gr_unittest.TestCase):
         requests = []
         reports = []
 
-        def keep_request(message, got):
+        def keep_request(message):
             meta = pmt.to_python(pmt.car(message))
             if meta.get("at"):
                 requests.append((meta["id"], round(sum(meta["at"]) * 1e9)))
             return len(requests) >= 6
 
-        def keep_report(message, got):
+        def keep_report(message):
             reports.append(pmt.to_python(message))
             return len(reports) >= 6
 
         wishes, answers = Ears(keep_request), Ears(keep_report)
         pair.tb.msg_connect(pair.nodes[0], "radio_out", wishes, "in")
         pair.tb.msg_connect(pair.tx[0], "reports", answers, "in")
-        self.assertTrue(pair.run_until(wishes, answers))
+        self.assertTrue(run_until(pair.tb, wishes, answers))
         when = dict(requests)
         for report in reports[:6]:
             self.assertEqual(report["outcome"], "sent")
@@ -167,7 +140,7 @@ class OneStation(gr_unittest.TestCase):
 
     def test_any_message_is_survived(self):
         node = meshnet.station_node(PROFILE, seed=3)
-        ears = Ears(lambda m, got: pmt.length(pmt.cdr(m)) == 0 and len(got) >= 2)
+        ears = Ears.count(2)
         tb = gr.top_block()
         tb.msg_connect(node, "radio_out", ears, "in")
         tick = pmt.dict_add(pmt.make_dict(), pmt.intern("clock"), pmt.from_double(0.001))
@@ -194,16 +167,13 @@ class OneStation(gr_unittest.TestCase):
         ]
         noise = [segments(0, 10, 1), segments(0, 4, 0, 4, 6, 1)]  # well-formed frames of nonsense: the MAC's to judge
         for message in bad + noise:
-            node.to_basic_block()._post(pmt.intern("radio_in"), message)
+            post(node, "radio_in", message)
         for message in (pmt.PMT_T, pmt.make_dict(), pmt.dict_add(pmt.make_dict(), pmt.intern("id"), pmt.intern("x"))):
-            node.to_basic_block()._post(pmt.intern("reports"), message)
-        node.to_basic_block()._post(pmt.intern("ip_in"), pmt.from_long(1))
-        node.to_basic_block()._post(pmt.intern("ip_in"), pdu(b"not a packet"))
-        node.to_basic_block()._post(pmt.intern("radio_in"), pmt.cons(tick, pmt.init_u8vector(0, [])))
-        tb.start()
-        self.assertTrue(ears.enough.wait(60))
-        tb.stop()
-        tb.wait()
+            post(node, "reports", message)
+        post(node, "ip_in", pmt.from_long(1))
+        post(node, "ip_in", make_pdu(b"not a packet"))
+        post(node, "radio_in", pmt.cons(tick, pmt.init_u8vector(0, [])))
+        self.assertTrue(run_until(tb, ears))
         self.assertGreaterEqual(node.counters()["messages_refused"], len(bad))
         self.assertAlmostEqual(node.time(), 0.001, places=9)
 
