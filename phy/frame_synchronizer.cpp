@@ -20,6 +20,11 @@ namespace {
 constexpr float kFirst[3] = {10.0F, 10.0F, 13.0F};
 constexpr float kJoint[3] = {28.0F, 29.5F, 31.5F};
 
+// A correlation by transforms carries the rounding of the whole block into every lag, about 1e-13 of its energy. Where a
+// window holds less than this share of the block it is taken to hold this much: or digital silence beside a strong
+// signal would look like a perfect chirp.
+constexpr double kRoundingFloor = 1e-9;
+
 // Parabola through three magnitudes around a peak: offset of the vertex in samples, [-0.5, 0.5].
 double vertex(double left, double centre, double right) noexcept {
     const double curvature = left - 2.0 * centre + right;
@@ -130,11 +135,14 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
         part_energy_[j] = part;
     }
     double sum = 0.0;
-    for (std::size_t j = 0; j <= length_ / kCoarse; ++j) {
-        sum += static_cast<double>(part_energy_[j]);
+    double total = 0.0;
+    for (std::size_t j = 0; j < f / kCoarse; ++j) {
+        sum += j <= length_ / kCoarse ? static_cast<double>(part_energy_[j]) : 0.0;
+        total += static_cast<double>(part_energy_[j]);
     }
+    const double least = total * kRoundingFloor;
     for (std::size_t j = 0; j < hop / kCoarse; ++j) {
-        energy_[j] = static_cast<float>(std::max(sum, 0.0));
+        energy_[j] = static_cast<float>(std::max(sum, least));
         sum += static_cast<double>(part_energy_[j + length_ / kCoarse + 1]) - static_cast<double>(part_energy_[j]);
     }
 
@@ -183,8 +191,13 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     for (std::size_t n = 0; n < length_; ++n) {
         window += static_cast<double>(std::norm(in[n]));
     }
+    double total = 0.0;
+    for (std::size_t n = 0; n < lags + length_ - 1; ++n) {
+        total += static_cast<double>(std::norm(in[n]));
+    }
+    const double least = total * kRoundingFloor;
     for (std::size_t k = 0; k < lags; ++k) {
-        energy_[k] = static_cast<float>(std::max(window, 0.0));
+        energy_[k] = static_cast<float>(std::max(window, least));
         window += static_cast<double>(std::norm(in[k + length_])) - static_cast<double>(std::norm(in[k]));
     }
     forward_.run();
