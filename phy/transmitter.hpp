@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/bytes.hpp"
+#include "phy/dsp/doppler_oscillator.hpp"
 #include "phy/modes.hpp"
 #include "phy/profile.hpp"
 #include "phy/sample.hpp"
@@ -30,8 +31,10 @@ public:
 
     /// Appends one frame to `out` at kTransmitRms. `payload`: 1..kMaxPayloadBytes bytes; `mode` < modes().size();
     /// `redundancy_version` 0..3 selects which coded bits are sent first. Anything else is a broken precondition
-    /// (assert).
-    void modulate(ModeIndex mode, ByteView payload, std::vector<Sample>& out, unsigned redundancy_version = 0);
+    /// (assert). `shift` moves the whole frame off its carrier, from the first sample on: pre-compensation by the
+    /// negative of the Doppler that the path will add.
+    void modulate(ModeIndex mode, ByteView payload, std::vector<Sample>& out, unsigned redundancy_version = 0,
+                  DopplerShift shift = {});
 
     /// Samples of a frame with `bytes` of payload.
     [[nodiscard]] std::size_t frame_samples(ModeIndex mode, std::size_t bytes) const noexcept;
