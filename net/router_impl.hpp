@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What a Router is inside. Four files share it: router.cpp (doors and timers), router_links.cpp (neighbours, sealing),
-// router_flows.cpp (opening, forwarding), router_payment.cpp (receipts, balances, windows). Only they include this.
+// What a Router is inside. Five files share it: router.cpp (doors and timers), router_links.cpp (neighbours, sealing),
+// router_opening.cpp and router_flows.cpp (flows), router_payment.cpp (receipts, balances, windows). Only they include
+// this.
 #pragma once
 
 #include <deque>
@@ -140,7 +141,7 @@ struct Router::Impl {
     void neighbor_timeouts(Instant now);
     [[nodiscard]] bool gate(NeighborId to, std::uint32_t label) const;
 
-    // router_flows.cpp
+    // router_opening.cpp, router_flows.cpp
     Flow* flow(const FlowId& id);
     Flow* flow_by_in(NeighborId prev, std::uint32_t label);
     Flow* flow_by_out(NeighborId next, std::uint32_t label);
