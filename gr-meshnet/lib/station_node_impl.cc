@@ -27,15 +27,17 @@ constexpr const char* kName = "Station Node";
 constexpr phy::ModeIndex kNoMode = 255;
 constexpr std::size_t kSmallestBurstBytes = 400;  // mac asks for as much
 
-const pmt::pmt_t& port(const char* name) {
-    static const pmt::pmt_t radio_in = pmt::mp("radio_in"), radio_out = pmt::mp("radio_out"),
-                            reports = pmt::mp("reports"), ip_in = pmt::mp("ip_in"), ip_out = pmt::mp("ip_out");
-    const std::string_view wanted = name;
-    return wanted == "radio_in"    ? radio_in
-           : wanted == "radio_out" ? radio_out
-           : wanted == "reports"   ? reports
-           : wanted == "ip_in"     ? ip_in
-                                   : ip_out;
+struct Ports {
+    const pmt::pmt_t radio_in = pmt::mp("radio_in");
+    const pmt::pmt_t radio_out = pmt::mp("radio_out");
+    const pmt::pmt_t reports = pmt::mp("reports");
+    const pmt::pmt_t ip_in = pmt::mp("ip_in");
+    const pmt::pmt_t ip_out = pmt::mp("ip_out");
+};
+
+const Ports& ports() {
+    static const Ports all;
+    return all;
 }
 
 void check(double value, double lowest, double highest, const char* field) {
@@ -75,14 +77,14 @@ station_node_impl::station_node_impl(const station_settings& settings)
       lead_(::meshnet::from_seconds(settings.lead_s)),
       random_(settings.seed) {
     build();
-    message_port_register_in(port("radio_in"));
-    message_port_register_in(port("reports"));
-    message_port_register_in(port("ip_in"));
-    message_port_register_out(port("radio_out"));
-    message_port_register_out(port("ip_out"));
-    set_msg_handler(port("radio_in"), [this](const pmt::pmt_t& m) { guarded([&] { on_radio(m); }); });
-    set_msg_handler(port("reports"), [this](const pmt::pmt_t& m) { guarded([&] { on_report(m); }); });
-    set_msg_handler(port("ip_in"), [this](const pmt::pmt_t& m) { guarded([&] { on_ip(m); }); });
+    message_port_register_in(ports().radio_in);
+    message_port_register_in(ports().reports);
+    message_port_register_in(ports().ip_in);
+    message_port_register_out(ports().radio_out);
+    message_port_register_out(ports().ip_out);
+    set_msg_handler(ports().radio_in, [this](const pmt::pmt_t& m) { guarded([&] { on_radio(m); }); });
+    set_msg_handler(ports().reports, [this](const pmt::pmt_t& m) { guarded([&] { on_report(m); }); });
+    set_msg_handler(ports().ip_in, [this](const pmt::pmt_t& m) { guarded([&] { on_ip(m); }); });
 }
 
 void station_node_impl::build() {
@@ -125,7 +127,7 @@ void station_node_impl::guarded(Handler&& handler) {
     const std::lock_guard<std::mutex> lock(mutex_);
     try {
         handler();
-    } catch (const pmt::exception&) {
+    } catch (const std::exception&) {
         ++refused_;
     }
 }
@@ -247,16 +249,16 @@ void station_node_impl::pump() {
         meta = add(meta, "mode", pmt::mp(std::string(phy::modes()[mode].name)));
         meta = add(meta, "at", from_instant(request->at));
         meta = add(meta, "id", pmt::from_uint64(request->id));
-        message_port_pub(port("radio_out"), make_pdu(meta, request->payload));
+        message_port_pub(ports().radio_out, make_pdu(meta, request->payload));
     }
     while (auto packet = node_->poll_packet()) {
-        message_port_pub(port("ip_out"), make_pdu(pmt::make_dict(), *packet));
+        message_port_pub(ports().ip_out, make_pdu(pmt::make_dict(), *packet));
     }
 }
 
 /// How far a clocked transmitter may run: no burst requested from now on begins earlier.
 void station_node_impl::publish_clock() {
-    message_port_pub(port("radio_out"), make_pdu(add(pmt::make_dict(), "clock", from_instant(now_ + lead_)), {}));
+    message_port_pub(ports().radio_out, make_pdu(add(pmt::make_dict(), "clock", from_instant(now_ + lead_)), {}));
 }
 
 std::string station_node_impl::address() const {

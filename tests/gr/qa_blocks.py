@@ -69,6 +69,24 @@ class Blocks(unittest.TestCase):
             arguments = re.findall(r"(\w+): ", signature)[1:]  # without self
             self.assertEqual([p["id"] for p in data["parameters"]], arguments, name)
 
+    def test_choices_offered_are_those_there_are(self):
+        def there_are(make, *arguments):
+            with self.assertRaises(ValueError) as caught:
+                make(*arguments)
+            return str(caught.exception).split("there are ")[1].split(", ")
+
+        profiles = there_are(meshnet.ofdm_receiver, "none such")
+        modes = there_are(meshnet.ofdm_transmitter, "1M", "none such")
+        for name in block_names():
+            data = yaml.safe_load((SOURCE / "grc" / f"meshnet_{name}.block.yml").read_text())
+            offered = {p["id"]: p.get("options") for p in data["parameters"]}
+            self.assertEqual(offered["profile"], profiles, name)
+            if offered.get("mode"):
+                self.assertEqual(offered["mode"], modes, name)
+        documentation = yaml.safe_load((SOURCE / "grc" / "meshnet_channel.block.yml").read_text())["documentation"]
+        for line in meshnet.channel.models().splitlines():
+            self.assertRegex(documentation, rf"\b{line.split(chr(9))[0]}\b")
+
     def test_python_explains_every_class_and_method(self):
         for name in block_names():
             own = getattr(meshnet, name)
