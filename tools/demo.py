@@ -327,8 +327,21 @@ level = "{self.options.log_level}"
         """Of the file that have reached the coast."""
         if self.with_tun:
             return target.stat().st_size if target.exists() else 0
-        flows = self.control("beacon").try_ask({"cmd": "flows"}, [])
-        return max((f["bytes_forwarded"] for f in flows if f["destination"] == self.ids["coast"]), default=0)
+        return max((line.get("bytes", 0) for line in self.receiver_says()), default=0)
+
+    def receiver_says(self):
+        """What meshnet-cli receive has written: progress, and the report when the file is there."""
+        lines = []
+        for line in (self.folder / "curl.log").read_text(errors="replace").splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                pass
+        return lines
+
+    def arrived(self):
+        """The file is there (the receiver without TUN stays a little longer, to repeat its last word)."""
+        return not self.with_tun and any("sha256" in line for line in self.receiver_says())
 
     def transfer(self):
         served = self.folder / "served"
@@ -341,7 +354,7 @@ level = "{self.options.log_level}"
         began = time.monotonic()
         next_word, killed = began + 2.0, None
         curl = self.processes["curl"]
-        while curl.poll() is None:
+        while curl.poll() is None and not self.arrived():
             if self.left() < 5:
                 raise DemoError(f"the transfer was not over in time: {self.bytes_so_far(target)} of {self.options.bytes} bytes")
             for name, process in self.processes.items():
@@ -359,7 +372,7 @@ level = "{self.options.log_level}"
             time.sleep(0.1)
         seconds = time.monotonic() - began
         del self.processes["curl"]
-        if curl.returncode != 0:
+        if curl.wait(max(self.left(), 1.0)) != 0:
             raise DemoError(f"{'curl' if self.with_tun else 'meshnet-cli receive'} failed ({curl.returncode}): {self.last_line('curl')}")
         arrived = hashlib.sha256(target.read_bytes()).hexdigest() if target.exists() else ""
         intact = arrived == digest
@@ -382,7 +395,7 @@ level = "{self.options.log_level}"
         self.wait_for("the beacon's restart", lambda: self.earned_msat() is not None, 10)
         after = self.earned_msat()
         started = time.monotonic()
-        stalled_at = self.bytes_so_far(target) if self.with_tun else 0
+        stalled_at = self.bytes_so_far(target)
         self.say(f"the beacon is back after {started - dead_at:.1f} s; its ledger shows {after:g} msat: "
                  f"{'nothing acknowledged was lost' if after >= before else 'CREDIT WAS LOST'}")
         if after < before:

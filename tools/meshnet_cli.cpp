@@ -75,9 +75,10 @@ void add_transfer(CLI::App& app, Everything& e) {
     send->add_option("--to", e.transfer.to, "IPv6 address of the station that receives (default: the first that asks)");
     auto* receive = control_command(app, e, "receive", "Receive one file through a station without TUN");
     receive->add_option("file", e.transfer.file, "Where to write it")->required();
-    receive->add_option("--from", e.transfer.from, "IPv6 address of a station that sends on request (default: take what comes)");
+    receive->add_option("--from", e.transfer.from,
+                        "IPv6 address of a station that sends on request (default: take what comes)");
     for (auto* command : {send, receive}) {
-        command->add_flag("--json", e.transfer.json, "A JSON object at the end");
+        command->add_flag("--json", e.transfer.json, "JSON lines: progress of receive, and an object at the end");
         command->add_option("--timeout", e.transfer.timeout_s, "Give up after so many seconds without progress")
             ->check(CLI::Range(1.0, 1e6))
             ->capture_default_str();

@@ -34,6 +34,9 @@ using phy::Sample;
 using station::IqFormat;
 
 constexpr std::size_t kReadBytes = 1 << 16;
+// Silence put before a file, at the profile's rate, so that a frame that begins with its first sample is found like any
+// other.
+constexpr std::size_t kLeadIn = 4'096;
 
 std::string reason(int error) {
     return std::error_code(error, std::generic_category()).message();
@@ -257,8 +260,8 @@ public:
     bool print(const phy::Frame& f) {
         // The frame's place in the file: on the file's own samples, the resampler's delay taken off.
         const double scale = setup_.rate_hz / setup_.profile->sample_rate_hz;
-        const double place =
-            (static_cast<double>(f.sample_index) + static_cast<double>(f.sample_fraction)) * scale - delay_;
+        const double after_lead_in = static_cast<double>(f.sample_index) - static_cast<double>(kLeadIn);
+        const double place = (after_lead_in + static_cast<double>(f.sample_fraction)) * scale - delay_;
         const double index = std::max(place, 0.0);
         const auto good = static_cast<std::size_t>(
             std::count_if(f.blocks.begin(), f.blocks.end(), [](const phy::FrameBlock& b) { return b.crc_ok; }));
@@ -343,13 +346,19 @@ int demodulate(const ModemOptions& o) {
     std::vector<Sample> at_rate;
     std::uint64_t file_samples = 0;
     std::uint64_t not_finite = 0;
+    std::uint64_t pushed = 0;
+    std::uint64_t cut = 0;
     bool fine = true;
     const auto take = [&] {
+        pushed += at_rate.size();
         receiver.push(at_rate);
         while (auto frame = receiver.poll_frame()) {
+            cut += frame->sample_index + frame->length_samples > pushed ? 1 : 0;
             fine = printer.print(*frame) && fine;
         }
     };
+    at_rate.assign(kLeadIn, Sample{});
+    take();
     while (fine) {
         const ssize_t n = read_some(in_fd, buffer.data(), buffer.size());
         if (n < 0) {
@@ -388,7 +397,7 @@ int demodulate(const ModemOptions& o) {
                  0);
     }
     const auto& c = receiver.counters();
-    const std::uint64_t cut = c.headers_ok > printer.frames() ? c.headers_ok - printer.frames() : 0;
+    cut += c.headers_ok > printer.frames() ? c.headers_ok - printer.frames() : 0;
     if (cut != 0) {
         complain("warning: " + std::to_string(cut) + " frame(s) began and are not whole before the file ends", 0);
     }

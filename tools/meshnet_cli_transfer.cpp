@@ -215,6 +215,7 @@ int receive_file(const ControlTarget& target, const TransferOptions& o) {
     std::optional<station::TransferReceiver> receiver;
     constexpr Duration kPullInterval = 2s;
     Instant next_pull{};
+    Instant next_word{};
     net::Address from{};
     Instant begin{};
     Instant progress = wall_now();
@@ -255,6 +256,11 @@ int receive_file(const ControlTarget& target, const TransferOptions& o) {
                 const auto before = receiver->bytes_received();
                 receiver->on_message(now, message);
                 progress = receiver->bytes_received() != before ? now : progress;
+                if (o.json && now >= next_word && !receiver->complete()) {
+                    next_word = now + 500ms;
+                    std::printf("{\"bytes\":%llu}\n", static_cast<unsigned long long>(receiver->bytes_received()));
+                    std::fflush(stdout);
+                }
             } else if (std::holds_alternative<station::TransferOpen>(message.body)) {
                 const TransferMessage no{message.transfer,
                                          station::TransferAck{station::TransferAck::kRefused, 0, 0, {}}};
