@@ -7,9 +7,11 @@ find_library(LIQUID_LIBRARY liquid REQUIRED)
 
 set(lab ${PROJECT_SOURCE_DIR}/tools/phy_lab)
 meshnet_add_library(lab
-  SOURCES ${lab}/interval.cpp ${lab}/monte_carlo.cpp ${lab}/threshold_search.cpp
+  SOURCES ${lab}/detection.cpp ${lab}/ideal_csi.cpp ${lab}/interval.cpp ${lab}/liquid_anchor.cpp ${lab}/monte_carlo.cpp
+          ${lab}/signal_stats.cpp ${lab}/threshold_search.cpp
   LINK meshnet::core meshnet::phy meshnet::sim Threads::Threads
   PRIVATE_LINK ${LIQUID_LIBRARY})
-add_executable(meshnet-lab ${lab}/lab_main.cpp ${lab}/lab_io.cpp ${lab}/cmd_sweep.cpp)
+add_executable(meshnet-lab ${lab}/lab_main.cpp ${lab}/lab_io.cpp ${lab}/cmd_regress.cpp ${lab}/cmd_signal.cpp
+               ${lab}/cmd_sweep.cpp ${lab}/cmd_threshold.cpp)
 target_link_libraries(meshnet-lab PRIVATE meshnet::lab CLI11::CLI11 nlohmann_json::nlohmann_json)
 meshnet_warnings(meshnet-lab)

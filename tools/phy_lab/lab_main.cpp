@@ -12,6 +12,10 @@ using namespace meshnet::lab;
 
 struct Everything {
     SweepOptions sweep;
+    ThresholdOptions threshold;
+    RegressOptions regress;
+    SignalOptions signal;
+    DetectionOptions detection;
     int result = 0;
 };
 
@@ -49,6 +53,75 @@ void add_sweep(CLI::App& app, Everything& e) {
     command->callback([&e] { e.result = run_sweep(e.sweep); });
 }
 
+void add_target(CLI::App* command, ThresholdOptions& o) {
+    command->add_option("--per", o.per, "The frame error rate asked for")->capture_default_str();
+    command->add_option("--step-db", o.step_db, "Between the points measured around it")->capture_default_str();
+}
+
+void add_thresholds(CLI::App& app, Everything& e) {
+    auto* threshold = app.add_subcommand("threshold", "The SNR at which a frame error rate is reached (JSON)");
+    add_scenario(threshold, e.threshold.scenario, true);
+    add_frames(threshold, e.threshold.scenario);
+    add_target(threshold, e.threshold);
+    threshold->callback([&e] { e.result = run_threshold(e.threshold); });
+
+    auto* fading = app.add_subcommand("fading", "The same in a fading channel, beside ideal channel knowledge (JSON)");
+    add_scenario(fading, e.threshold.scenario, true);
+    add_frames(fading, e.threshold.scenario);
+    add_target(fading, e.threshold);
+    fading->add_option("--awgn", e.threshold.awgn, "a and b of this mode's fit in AWGN (else it is measured first)")
+        ->expected(2);
+    fading->callback([&e] { e.result = run_fading(e.threshold); });
+
+    auto* liquid = app.add_subcommand("liquid", "The same for liquid-dsp's ofdmflexframe (JSON)");
+    add_scenario(liquid, e.threshold.scenario, false);
+    add_frames(liquid, e.threshold.scenario);
+    add_target(liquid, e.threshold);
+    liquid->add_option("--scheme", e.threshold.scheme, "Modulation and code, as qpsk-golay-1/2")->capture_default_str();
+    liquid->add_option("--payload", e.threshold.scenario.payload, "Bytes in a frame")->capture_default_str();
+    liquid->callback([&e] { e.result = run_liquid(e.threshold); });
+}
+
+void add_regress(CLI::App& app, Everything& e) {
+    auto* command = app.add_subcommand("regress", "Every mode's SNR at PER 1e-1 against the committed table");
+    command->add_option("--golden", e.regress.golden, "The table (tests/golden/phy_snr.txt)")->required();
+    command->add_option("--mode", e.regress.modes, "These modes only (may be repeated)");
+    command->add_flag("--write", e.regress.write, "Replace the table by what is measured");
+    command->add_option("--threads", e.regress.threads, "Threads; never changes a result")
+        ->check(CLI::Range(1, 256))
+        ->capture_default_str();
+    command->callback([&e] { e.result = run_regress(e.regress); });
+}
+
+void add_signal(CLI::App& app, Everything& e) {
+    auto* papr = app.add_subcommand("papr", "Peak to mean power of the symbols of a mode (JSON)");
+    add_scenario(papr, e.signal.scenario, true);
+    papr->add_option("--symbols", e.signal.symbols, "Symbols, at least")->capture_default_str();
+    papr->callback([&e] { e.result = run_papr(e.signal); });
+
+    auto* spectrum = app.add_subcommand("spectrum", "Power density of a mode (JSON)");
+    add_scenario(spectrum, e.signal.scenario, true);
+    spectrum->add_option("--samples", e.signal.samples, "Samples, at least")->capture_default_str();
+    spectrum->callback([&e] { e.result = run_spectrum(e.signal); });
+
+    app.add_subcommand("efficiency", "bit/s/Hz of every mode and profile (JSON)")->callback([&e] {
+        e.result = run_efficiency();
+    });
+
+    auto* detection = app.add_subcommand("detection", "How often a preamble is found (JSON)");
+    add_scenario(detection, e.detection.scenario, false);
+    detection->add_option("--preamble", e.detection.preamble, "short, medium or long")->capture_default_str();
+    detection->add_option("--snr-db", e.detection.snr_db, "A:STEP:B, one value, or values joined by commas")
+        ->required();
+    detection->add_option("--frames", e.detection.scenario.frames, "Trials per point")->capture_default_str();
+    detection->callback([&e] { e.result = run_detection(e.detection); });
+
+    auto* noise = app.add_subcommand("noise", "False alarms of the whole receiver on white noise (JSON)");
+    add_scenario(noise, e.detection.scenario, false);
+    noise->add_option("--samples", e.detection.samples, "Samples of noise")->capture_default_str();
+    noise->callback([&e] { e.result = run_noise(e.detection); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -56,6 +129,9 @@ int main(int argc, char** argv) {
     CLI::App app("Measures the modem: error rates, thresholds, spectra, detection", "meshnet-lab");
     app.require_subcommand(1);
     add_sweep(app, e);
+    add_thresholds(app, e);
+    add_regress(app, e);
+    add_signal(app, e);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <complex>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <numbers>
 #include <thread>
@@ -21,14 +22,6 @@ namespace {
 
 constexpr std::size_t kBatchSamples = 400'000;
 constexpr std::size_t kMaxBatchFrames = 32;
-
-/// Seeds of what is random about a frame: independent streams for independent things.
-enum class Stream : std::uint64_t { kPayload = 1, kTime = 2, kChannel = 3 };
-
-std::uint64_t seed_of(std::uint64_t seed, std::uint64_t frame, Stream stream) {
-    Rng mix(seed * 0x9e3779b97f4a7c15ULL + frame * 4 + static_cast<std::uint64_t>(stream));
-    return mix.next_u64() >> 8;  // the channel multiplies it
-}
 
 sim::Channel::Config base_channel(const Scenario& s) {
     sim::Channel::Config base;
@@ -73,7 +66,10 @@ private:
         payload_.resize(s_.payload_bytes);
         payload_rng.fill(payload_);
         Rng time_rng(seed_of(s_.seed, index, Stream::kTime));
-        sent_.assign(200 + time_rng.below(2000), phy::Sample{});
+        // The rising chirp's peak comes early by up to 0.15 chirps under a positive offset: that must not be before
+        // the receiver's first sample.
+        const auto chirp = phy::class_params(*s_.profile, phy::modes()[s_.mode].preamble).chirp_samples;
+        sent_.assign(200 + chirp + time_rng.below(2000), phy::Sample{});
         const std::size_t gap = sent_.size();
         transmitter_.modulate(s_.mode, payload_, sent_);
         const double turn = 2.0 * std::numbers::pi * time_rng.uniform();
@@ -121,6 +117,11 @@ private:
 };
 
 }  // namespace
+
+std::uint64_t seed_of(std::uint64_t seed, std::uint64_t frame, Stream stream) {
+    Rng mix(seed * 0x9e3779b97f4a7c15ULL + frame * 4 + static_cast<std::uint64_t>(stream));
+    return mix.next_u64() >> 8;  // the channel multiplies it
+}
 
 Status check(const Scenario& s) {
     if (s.profile == nullptr) {
@@ -194,8 +195,15 @@ std::size_t batch_frames(const Scenario& s) noexcept {
 }
 
 Tally run_point(const Scenario& s, const Effort& effort) {
+    return run_batches(effort, batch_frames(s), [&s]() -> BatchRunner {
+        return [worker = std::make_shared<Worker>(s)](std::uint64_t first, std::size_t count) {
+            return worker->run(first, count);
+        };
+    });
+}
+
+Tally run_batches(const Effort& effort, std::size_t per_batch, const std::function<BatchRunner()>& make) {
     // Batches finish in any order and are counted in theirs, so that stopping early stops at the same frame always.
-    const std::size_t per_batch = batch_frames(s);
     std::mutex mutex;
     std::map<std::uint64_t, Tally> waiting;
     Tally total;
@@ -205,7 +213,7 @@ Tally run_point(const Scenario& s, const Effort& effort) {
     const std::uint64_t batches = (effort.frames + per_batch - 1) / per_batch;
 
     const auto work = [&] {
-        Worker worker(s);
+        const BatchRunner run = make();
         for (;;) {
             std::uint64_t batch = 0;
             {
@@ -217,7 +225,7 @@ Tally run_point(const Scenario& s, const Effort& effort) {
             }
             const std::uint64_t first = batch * per_batch;
             const Tally tally =
-                worker.run(first, static_cast<std::size_t>(std::min<std::uint64_t>(per_batch, effort.frames - first)));
+                run(first, static_cast<std::size_t>(std::min<std::uint64_t>(per_batch, effort.frames - first)));
             const std::lock_guard lock(mutex);
             waiting.emplace(batch, tally);
             for (auto it = waiting.find(next_to_count); it != waiting.end() && !enough;

@@ -76,6 +76,16 @@ struct Effort {
     std::function<void(std::uint64_t, std::uint64_t)> progress;
 };
 
+/// Runs frames [first, first + count) as one stream. One instance, one thread.
+using BatchRunner = std::function<Tally(std::uint64_t first, std::size_t count)>;
+
+/// Shares effort.frames in batches among threads, each with a runner of its own, and adds up in order.
+[[nodiscard]] Tally run_batches(const Effort& effort, std::size_t per_batch, const std::function<BatchRunner()>& make);
+
+/// Independent streams of randomness for independent things about one frame.
+enum class Stream : std::uint64_t { kPayload = 1, kTime = 2, kChannel = 3 };
+[[nodiscard]] std::uint64_t seed_of(std::uint64_t seed, std::uint64_t frame, Stream stream);
+
 /// Runs one point. The result depends on `s`, effort.frames and effort.min_errors alone.
 [[nodiscard]] Tally run_point(const Scenario& s, const Effort& effort);
 
