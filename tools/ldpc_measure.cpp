@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Measures the LDPC family and the header code over AWGN and prints the gap to the normal approximation.
 //
-// Usage: ldpc_measure [--errors N] [--iterations N] [--seed N] [--info K[,K..]] [--rate P/Q[,P/Q..]] [--bler X]
+// Usage: ldpc_measure [--errors N] [--iterations N] [--seed N] [--info K[,K..]] [--rate P/Q[,P/Q..]] [--bler X] [--snr X]
 // [--floor] [--header]
 //
-// QPSK, LLRs exact, random information bits; a block counts as wrong if any information bit is. The SNR at the wanted
-// block error rate is interpolated (straight in log BLER) between points 0.1 dB apart with N errors each.
+// QPSK, LLRs exact, random information bits with a CRC-24 that the decoder may ask (it counts as information); a block
+// counts as wrong if any information bit is. The SNR at the wanted block error rate is interpolated (straight in log
+// BLER) between points 0.1 dB apart with N errors each.
 // --floor: also BLER at 0.3, 0.6 and 1.0 dB above that SNR. --snr X (may be repeated): BLER at X instead. --header: the
 // tail-biting code, 64 bits with 16 of CRC.
 #include <algorithm>
@@ -78,6 +79,21 @@ void random_bits(Rng& rng, std::vector<std::uint8_t>& bits) {
     }
 }
 
+/// CRC-24 over whole bytes: the last 24 bits, after as many bits as fill bytes.
+bool block_check(std::span<const std::uint8_t> bytes, const void*) {
+    const auto body = bytes.first(bytes.size() - 3);
+    const std::uint32_t sent = (static_cast<std::uint32_t>(bytes[bytes.size() - 3]) << 16) |
+                               (static_cast<std::uint32_t>(bytes[bytes.size() - 2]) << 8) | bytes[bytes.size() - 1];
+    return Crc24::of_bytes(body) == sent;
+}
+
+/// info.size() must be a multiple of 8.
+void append_crc(std::vector<std::uint8_t>& info) {
+    const std::size_t body = info.size() - 24;
+    const std::uint32_t crc = Crc24::of_bits(std::span(info).first(body));
+    for (std::size_t i = 0; i < 24; ++i) info[body + i] = static_cast<std::uint8_t>((crc >> (23 - i)) & 1U);
+}
+
 Point simulate(std::size_t k, std::size_t coded_bits, double snr_db, long errors, long blocks, unsigned iterations,
                Noise& noise) {
     static LdpcEncoder encoder;
@@ -95,8 +111,10 @@ Point simulate(std::size_t k, std::size_t coded_bits, double snr_db, long errors
     double total_iterations = 0.0;
     LdpcDecoder::Options options;
     options.max_iterations = iterations;
+    options.check = &block_check;
     for (; p.blocks < blocks && p.errors < errors; ++p.blocks) {
         random_bits(noise.rng(), info);
+        append_crc(info);
         encoder.encode(code, info, mother);
         select(code, mother, 0, coded);
         noise.fill(llr);
@@ -240,8 +258,9 @@ int main(int argc, char** argv) {
                 s.info.clear();
                 for (char* at = nullptr; *value != '\0'; value = *at == ',' ? at + 1 : at) {
                     const std::size_t k = std::strtoull(value, &at, 10);
-                    if (at == value || (*at != ',' && *at != '\0') || k < 16 || k > LdpcCode::kMaxInfoBits) {
-                        std::fprintf(stderr, "ldpc_measure: --info wants lengths 16..8448 with commas\n");
+                    if (at == value || (*at != ',' && *at != '\0') || k < 72 || k % 8 != 0 ||
+                        k > LdpcCode::kMaxInfoBits) {
+                        std::fprintf(stderr, "ldpc_measure: --info wants multiples of 8, 72..8448, with commas\n");
                         return 2;
                     }
                     s.info.push_back(k);

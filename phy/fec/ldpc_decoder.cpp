@@ -26,9 +26,12 @@ constexpr std::size_t kHighRateCols = LdpcCode::kInfoCols + LdpcCode::kCoreRows;
 constexpr std::size_t kExtensionRows = LdpcCode::kRows - LdpcCode::kCoreRows;
 constexpr std::size_t kStride = (LdpcCode::kMaxZ + 63) / 64 * 64 + kPad;  // every buffer starts on a cache line
 constexpr std::size_t kWords = (LdpcCode::kMaxZ + 63) / 64;
-constexpr std::int8_t kKnown = 127;       // posterior of a filler bit
-constexpr float kLargestInput = 1e4F;     // an LLR beyond this says no more than this
-constexpr float kLargestChannel = 63.0F;  // room for the graph to overrule the channel
+constexpr std::int8_t kKnown = 127;    // posterior of a filler bit
+constexpr float kLargestInput = 1e4F;  // an LLR beyond this says no more than this
+/// Less than the largest message, 48 - 51 / 8 = 42, so that the graph can overrule any one received value. Both well
+/// below 127: a posterior at the limit forgets what it was made of, and columns with many checks then lose their sign
+/// when messages vary.
+constexpr float kLargestChannel = 40.0F;
 
 /// Rows per first entry: kRowStart[r]..kRowStart[r + 1] are the entries of row r.
 constexpr auto kRowStart = [] {
@@ -95,6 +98,7 @@ struct LdpcDecoder::Impl {
     std::array<std::array<std::uint64_t, kWords>, kHighRateCols> bits{};
     std::array<bool, kHighRateCols> packed{};
     std::array<std::uint8_t, LdpcCode::kMaxInfoBits / 8> info{};
+    std::array<std::uint8_t, LdpcCode::kMaxInfoBits / 8> previous_info{};
     std::size_t info_bits = 0;
     CheckRule rule;
 
@@ -261,12 +265,18 @@ LdpcDecoder::Outcome LdpcDecoder::Impl::run(const LdpcCode& c, const Options& op
         const bool agrees = iterate(c, it == 1);
         outcome.iterations = it;
         outcome.parity_ok = core_parity(c);
-        if (!outcome.parity_ok) continue;
         if (options.check == nullptr) {
-            outcome.accepted = agrees;
+            outcome.accepted = outcome.parity_ok && agrees;
         } else {
+            // A few parity bits may stay wrong long after the information is right, so information that has come to
+            // rest is asked about, too.
             write_info(c);
-            outcome.accepted = options.check({info.data(), (info_bits + 7) / 8}, options.check_context);
+            const std::size_t bytes = (info_bits + 7) / 8;
+            const bool at_rest = it > 1 && std::equal(info.begin(), info.begin() + static_cast<std::ptrdiff_t>(bytes),
+                                                      previous_info.begin());
+            outcome.accepted =
+                (outcome.parity_ok || at_rest) && options.check({info.data(), bytes}, options.check_context);
+            previous_info = info;
         }
         if (outcome.accepted) break;
     }

@@ -32,7 +32,7 @@ public:
 
     struct Options {
         unsigned max_iterations = 25;  ///< >= 1
-        BlockCheck check = nullptr;    ///< e.g. a CRC; asked whenever the core parity holds
+        BlockCheck check = nullptr;    ///< e.g. a CRC; asked when the core parity holds or the information is at rest
         const void* check_context = nullptr;
     };
     struct Outcome {

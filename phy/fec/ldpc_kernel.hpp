@@ -29,7 +29,7 @@ struct CheckRule {
     /// What is taken off a magnitude m on its way out: m - ((m + bias) >> shift), m limited to `cap` first. Shift 1..7.
     unsigned shift = 3;
     unsigned bias = 3;
-    unsigned cap = 63;
+    unsigned cap = 48;
 };
 
 /// One row of the base graph: z checks.

@@ -9,11 +9,9 @@
 // A check tells its least sure input one magnitude and all others another (A-min*): the sum of all but the least sure,
 // and the sum of all; a [+] b = min - c(|a - b|) + c(a + b), c(x) = ln(1 + exp(-x)).
 //
-// Source: M. P. C. Fossorier, M. Mihaljevic, H. Imai, "Reduced complexity iterative decoding of low-density parity
-// check
-//         codes based on belief propagation", IEEE Trans. Commun. 47 (1999); D. E. Hocevar, "A reduced complexity
-//         decoder architecture via layered decoding of LDPC codes", SIPS 2004; C. Jones, E. Valles, M. Smith,
-//         J. Villasenor, "Approximate-MIN* constraint node updating for LDPC code decoding", MILCOM 2003.
+// Source: D. E. Hocevar, "A reduced complexity decoder architecture via layered decoding of LDPC codes", SIPS 2004;
+//         C. Jones, E. Valles, M. Smith, J. Villasenor, "Approximate-MIN* constraint node updating for LDPC code
+//         decoding", MILCOM 2003.
 #pragma once
 
 #include <cstddef>
