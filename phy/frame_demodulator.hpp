@@ -74,6 +74,9 @@ public:
     /// One past the last sample of the frame, once the header is known.
     [[nodiscard]] std::optional<std::uint64_t> end_index() const noexcept;
     [[nodiscard]] const FrameStart& frame_start() const noexcept { return start_; }
+    /// Carrier offset after the training, cycles per sample, and by how much the transform windows were moved, samples.
+    [[nodiscard]] double acquired_cfo() const noexcept { return cfo_; }
+    [[nodiscard]] int timing_shift() const noexcept { return timing_shift_; }
 
 private:
     // Symbols handed on at a time, and seen beyond them: whole groups of the channel tracker.
