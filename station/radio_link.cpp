@@ -13,6 +13,8 @@ namespace {
 
 // A shorter gap is filled with zeros, so that a frame around it loses blocks and not its place.
 constexpr Duration kFillGap = 20ms;
+// In one call, so that nothing else waits for ever behind a radio that always has more.
+constexpr int kMostStretches = 64;
 
 phy::Receiver::Config receiver_config(const RadioLink::Config& c) {
     phy::Receiver::Config out;
@@ -33,11 +35,23 @@ RadioLink::RadioLink(const Config& config, std::unique_ptr<Radio> radio)
       transmitter_(*config.profile) {}
 
 Status RadioLink::receive(RadioEvents& events) {
-    auto got = radio_->receive();
-    if (!got) {
-        return got.error();
+    // A radio that was not read for a while hands out one stretch without a gap after the other.
+    for (int stretches = 0; stretches < kMostStretches && !ended_; ++stretches) {
+        auto got = radio_->receive();
+        if (!got) {
+            return got.error();
+        }
+        if (got->samples.empty() && got->reports.empty() && !got->end) {
+            break;
+        }
+        take(*got, events);
+        ended_ = got->end;
     }
-    for (const auto& report : got->reports) {
+    return Ok{};
+}
+
+void RadioLink::take(const Radio::Reception& got, RadioEvents& events) {
+    for (const auto& report : got.reports) {
         for (auto& out : outstanding_) {
             if (out.id == report.id && !out.reported) {
                 out.reported = true;
@@ -46,18 +60,16 @@ Status RadioLink::receive(RadioEvents& events) {
             }
         }
     }
-    if (!got->samples.empty()) {
-        find_gap(got->first_index, events);
-        const std::span<const phy::Sample> all(got->samples);
-        const auto step = static_cast<std::size_t>(std::max(1.0, clock_.rate().hz() * 1e-3));
-        for (std::size_t at = 0; at < all.size(); at += step) {
-            process(all.subspan(at, std::min(step, all.size() - at)), events);
-        }
-    } else {
+    if (got.samples.empty()) {
         deliver_reports(events);
+        return;
     }
-    ended_ = ended_ || got->end;
-    return Ok{};
+    find_gap(got.first_index, events);
+    const std::span<const phy::Sample> all(got.samples);
+    const auto step = static_cast<std::size_t>(std::max(1.0, clock_.rate().hz() * 1e-3));
+    for (std::size_t at = 0; at < all.size(); at += step) {
+        process(all.subspan(at, std::min(step, all.size() - at)), events);
+    }
 }
 
 void RadioLink::find_gap(std::uint64_t first_index, RadioEvents& events) {

@@ -76,6 +76,7 @@ private:
         std::uint64_t end_index = 0;      // 0: late
         std::uint64_t give_up_index = 0;  // a second after its end a burst without a report counts as late
     };
+    void take(const Radio::Reception& got, RadioEvents& events);
     void process(std::span<const phy::Sample> samples, RadioEvents& events);
     void deliver_reports(RadioEvents& events);
     void give_up_bursts();
