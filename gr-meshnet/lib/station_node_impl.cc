@@ -11,6 +11,7 @@
 #include "net/node_id.hpp"
 #include "parameters.h"
 #include "phy/transmitter.hpp"
+#include "station/key_file.hpp"
 
 namespace gr::meshnet {
 
@@ -21,7 +22,8 @@ namespace net = ::meshnet::net;
 namespace phy = ::meshnet::phy;
 using ::meshnet::Duration;
 using ::meshnet::Instant;
-using ::meshnet::station::Node;
+namespace station = ::meshnet::station;
+using station::Node;
 
 constexpr const char* kName = "Station Node";
 constexpr phy::ModeIndex kNoMode = 255;
@@ -47,13 +49,27 @@ void check(double value, double lowest, double highest, const char* field) {
     }
 }
 
+void require(const ::meshnet::Status& status) {
+    if (!status) {
+        throw std::runtime_error(std::string(kName) + ": " + status.error().message);
+    }
+}
+
+template <class T>
+T required(::meshnet::Result<T>&& result) {
+    if (!result) {
+        throw std::runtime_error(std::string(kName) + ": " + result.error().message);
+    }
+    return std::move(result).value();
+}
+
 const station_settings& checked(const station_settings& s) {
     check(s.lead_s, 0.002, 0.06, "lead_s");
     check(s.turnaround_s, 0.001, 0.05, "turnaround_s");
     check(s.lead_s + s.turnaround_s, 0.003, 0.063, "lead_s + turnaround_s");
     check(s.max_propagation_s, 0.0, 0.02, "max_propagation_s");
     check(s.hello_interval_s, 0.05, 4.0, "hello_interval_s");
-    const auto first = ::meshnet::station::first_mode(preamble_named(kName, s.longest_preamble));
+    const auto first = station::first_mode(preamble_named(kName, s.longest_preamble));
     if (!s.mode.empty() && mode_named(kName, s.mode) < first) {
         throw std::invalid_argument(std::string(kName) + ": mode " + s.mode +
                                     " has a longer preamble than longest_preamble");
@@ -71,11 +87,11 @@ station_node_impl::station_node_impl(const station_settings& settings)
     : gr::block("meshnet_station_node", gr::io_signature::make(0, 0, 0), gr::io_signature::make(0, 0, 0)),
       profile_(profile_named(kName, settings.profile)),
       settings_(checked(settings)),
-      clock_(::meshnet::station::SampleRate::from_hz(profile_.sample_rate_hz)),
-      first_mode_(::meshnet::station::first_mode(preamble_named(kName, settings.longest_preamble))),
+      clock_(station::SampleRate::from_hz(profile_.sample_rate_hz)),
+      first_mode_(station::first_mode(preamble_named(kName, settings.longest_preamble))),
       model_(profile_, clock_.rate(), first_mode_),
       lead_(::meshnet::from_seconds(settings.lead_s)),
-      random_(settings.seed) {
+      random_(nullptr) {
     build();
     message_port_register_in(ports().radio_in);
     message_port_register_in(ports().reports);
@@ -88,8 +104,22 @@ station_node_impl::station_node_impl(const station_settings& settings)
 }
 
 void station_node_impl::build() {
-    random_ = ::meshnet::Rng(settings_.seed);
+    node_.reset();
+    ledger_.reset();
+    ledger_failed_ = false;
     Node::Config config;
+    net::LedgerState books;
+    if (settings_.state_dir.empty()) {
+        random_ = std::make_unique<::meshnet::Rng>(settings_.seed);
+        config.router.identity = net::Identity::generate(*random_);
+    } else {
+        require(station::init_random());
+        random_ = std::make_unique<station::SystemRandom>();
+        config.router.identity =
+            required(station::load_or_create_key(settings_.state_dir + "/station.key", *random_)).identity;
+        ledger_ = required(station::SqliteLedger::open(settings_.state_dir + "/station.ledger"));
+        books = ledger_->state();
+    }
     config.mac.turnaround = ::meshnet::from_seconds(settings_.turnaround_s);
     config.mac.transmit_lead = lead_;
     config.mac.max_propagation = ::meshnet::from_seconds(settings_.max_propagation_s);
@@ -99,10 +129,9 @@ void station_node_impl::build() {
     if (!settings_.mode.empty()) {
         config.mac.fixed_mode = static_cast<mac::ModeIndex>(mode_named(kName, settings_.mode) - first_mode_);
     }
-    config.router.identity = net::Identity::generate(random_);
     config.router.price_msat_per_mib = settings_.price_msat_per_mib;
     address_ = net::to_string(config.router.identity.address());
-    node_ = std::make_unique<Node>(std::move(config), model_, random_, net::LedgerState{});
+    node_ = std::make_unique<Node>(std::move(config), model_, *random_, books);
     now_ = Instant{};
     busy_ = false;
     outstanding_.clear();
@@ -119,6 +148,14 @@ bool station_node_impl::start() {
         publish_clock();  // the first samples can flow
     }
     return gr::block::start();
+}
+
+bool station_node_impl::stop() {
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        persist();
+    }
+    return gr::block::stop();
 }
 
 /// Whatever a message holds, the block goes on: pmt throws for values of a kind nobody expects.
@@ -236,11 +273,30 @@ void station_node_impl::finish_bursts() {
     }
 }
 
+/// Hands the ledger what is new and the node what is written. Never waits: the file has a thread of its own.
+void station_node_impl::persist() {
+    while (auto batch = node_->poll_persist(now_)) {
+        if (ledger_) {
+            ledger_->submit(std::move(*batch));
+        } else {
+            node_->on_persisted(now_, batch->number);  // in memory: written is kept
+        }
+    }
+    if (!ledger_) {
+        return;
+    }
+    if (const std::uint64_t written = ledger_->take_persisted(); written != 0) {
+        node_->on_persisted(now_, written);
+    }
+    if (const auto why = ledger_->failure(); why && !ledger_failed_) {
+        ledger_failed_ = true;
+        d_logger->error("the ledger cannot be written, nothing more is carried on credit: " + *why);
+    }
+}
+
 /// Carries out what the node wants done.
 void station_node_impl::pump() {
-    while (auto batch = node_->poll_persist(now_)) {
-        node_->on_persisted(now_, batch->number);  // the ledger is in memory: written is kept
-    }
+    persist();
     while (auto request = node_->poll_transmit(now_)) {
         const auto mode = static_cast<phy::ModeIndex>(first_mode_ + request->mode);
         const std::size_t samples = phy::frame_samples(profile_, mode, request->payload.size());
@@ -315,7 +371,8 @@ std::map<std::string, std::uint64_t> station_node_impl::counters() const {
             {"packets_forwarded", r.packets_forwarded},
             {"packets_dropped", r.dropped_no_route + r.dropped_queue_full + r.dropped_hop_limit + r.dropped_malformed +
                                     r.dropped_auth + r.dropped_replay + r.dropped_window},
-            {"messages_refused", refused_}};
+            {"messages_refused", refused_},
+            {"ledger_failed", ledger_failed_ ? 1 : 0}};
 }
 
 }  // namespace gr::meshnet

@@ -12,6 +12,7 @@
 #include "core/time.hpp"
 #include "pdu.h"
 #include "phy/profile.hpp"
+#include "station/ledger_sqlite.hpp"
 #include "station/node.hpp"
 #include "station/phy_model.hpp"
 #include "station/sample_clock.hpp"
@@ -23,6 +24,7 @@ public:
     explicit station_node_impl(const station_settings& settings);
 
     bool start() override;
+    bool stop() override;
 
     std::string address() const override;
     double time() const override;
@@ -44,6 +46,7 @@ private:
     void on_ip(const pmt::pmt_t& message);
     bool on_frame(const pdu& in);
     void finish_bursts();
+    void persist();
     void pump();
     void publish_clock();
     void build();
@@ -56,7 +59,8 @@ private:
     const ::meshnet::Duration lead_;
 
     mutable std::mutex mutex_;  // guards all below: handlers run in the block's thread, displays in others
-    ::meshnet::Rng random_;
+    std::unique_ptr<::meshnet::RandomSource> random_;
+    std::unique_ptr<::meshnet::station::SqliteLedger> ledger_;  // null: in memory
     std::unique_ptr<::meshnet::station::Node> node_;
     std::string address_;
     ::meshnet::Instant now_{};
@@ -64,6 +68,7 @@ private:
     bool started_ = false;
     std::vector<Outstanding> outstanding_;
     std::uint64_t refused_ = 0;
+    bool ledger_failed_ = false;
 };
 
 }  // namespace gr::meshnet

@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Station Node: two whole stations, modem and channel included, on one pair of simulated paths."""
 
+import gc
 import ipaddress
+import os
 import struct
+import tempfile
 import unittest
 
 import numpy
@@ -35,10 +38,12 @@ def udp_packet(source, destination, payload):
 class Pair:
     """Stations A and B, one channel each way."""
 
-    def __init__(self, **settings):
+    def __init__(self, directories=("", "")):
         self.tb = gr.top_block()
         self.ears = []
-        self.nodes = [meshnet.station_node(PROFILE, seed=s, hello_interval_s=0.3, **settings) for s in (11, 12)]
+        self.nodes = [
+            meshnet.station_node(PROFILE, seed=s, state_dir=d, hello_interval_s=0.3) for s, d in zip((11, 12), directories)
+        ]
         self.tx = [meshnet.ofdm_transmitter(PROFILE, idle="clocked") for _ in range(2)]
         self.paths = [meshnet.channel(PROFILE, "awgn", snr_db=22.0, cfo_hz=c, delay_s=2e-4, seed=s) for c, s in ((900.0, 1), (-900.0, 2))]
         self.rx = [meshnet.ofdm_receiver(PROFILE, longest_preamble="medium") for _ in range(2)]
@@ -90,6 +95,25 @@ class TwoStations(gr_unittest.TestCase):
             self.assertTrue(neighbor.session_up)
             self.assertEqual(neighbor.address, addresses[1 - i])
             self.assertAlmostEqual(neighbor.snr_db, 22.0, delta=3.0)
+
+    def test_a_packet_crosses_with_ledgers_on_disk(self):
+        with tempfile.TemporaryDirectory() as a, tempfile.TemporaryDirectory() as b:
+            pair = Pair(directories=(a, b))
+            addresses = [n.address() for n in pair.nodes]
+            packet = udp_packet(addresses[0], addresses[1], b"ahoy" * 50)
+            host = Ears.count(1)
+            pair.tb.msg_connect(pair.nodes[1], "ip_out", host, "in")
+
+            def ask(message):
+                """Again with every event until it is there: a packet without a route is dropped."""
+                if addresses[1] in pair.nodes[0].destinations() and not host.enough.is_set():
+                    post(pair.nodes[0], "ip_in", make_pdu(packet))
+                return False
+
+            pair.events(0, ask)
+            self.assertTrue(run_until(pair.tb, host))
+            self.assertEqual(host.pdus()[0][1], packet)
+            self.assertEqual([n.counters()["ledger_failed"] for n in pair.nodes], [0, 0])
 
     def test_same_seed_same_frames_whatever_the_machine_does(self):
         def heard():
@@ -181,6 +205,22 @@ class OneStation(gr_unittest.TestCase):
         self.assertEqual(meshnet.station_node(seed=5).address(), meshnet.station_node(seed=5).address())
         self.assertNotEqual(meshnet.station_node(seed=5).address(), meshnet.station_node(seed=6).address())
         self.assertTrue(ipaddress.IPv6Address(meshnet.station_node(seed=5).address()).is_private)
+
+    def test_a_station_that_lasts_keeps_its_keys_and_its_ledger(self):
+        with tempfile.TemporaryDirectory() as directory:
+            first = meshnet.station_node(state_dir=directory)
+            address = first.address()
+            self.assertEqual(sorted(p for p in os.listdir(directory) if "station.ledger" not in p), ["station.key"])
+            self.assertEqual(os.stat(os.path.join(directory, "station.key")).st_mode & 0o777, 0o600)
+            with self.assertRaises(RuntimeError) as caught:
+                meshnet.station_node(state_dir=directory)  # two on one ledger
+            self.assertIn("station.ledger", str(caught.exception))
+            del first
+            gc.collect()
+            self.assertEqual(meshnet.station_node(state_dir=directory).address(), address)
+        with self.assertRaises(RuntimeError) as caught:
+            meshnet.station_node(state_dir="/nowhere/at/all")
+        self.assertIn("/nowhere/at/all/station.key", str(caught.exception))
 
     def test_what_is_wrong_and_what_would_be_right(self):
         for word, options in (

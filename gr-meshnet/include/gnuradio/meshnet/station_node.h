@@ -21,8 +21,13 @@ namespace gr::meshnet {
 /// How a Station Node is to behave. Durations in seconds.
 struct MESHNET_API station_settings {
     std::string profile = "1M";  ///< as the transmitter's and the receiver's
-    std::uint64_t seed = 1;      ///< the keys are made from it: whoever knows the seed has them, so for simulation only
-    double lead_s = 0.005;       ///< a burst is requested at least so long before it is to leave, 0.002..0.06
+    /// For simulation, if state_dir is empty: keys and all random choices are made from it, so whoever knows the seed
+    /// has the keys; the ledger is kept in memory and ends with the block.
+    std::uint64_t seed = 1;
+    /// For a station that lasts: an existing directory with `station.key` and `station.ledger`, both made if they are
+    /// not there, locked against a second user. The seed is then not used.
+    std::string state_dir;
+    double lead_s = 0.005;        ///< a burst is requested at least so long before it is to leave, 0.002..0.06
     double turnaround_s = 0.005;  ///< from samples at the antenna to a decision, 0.001..0.05; with lead_s up to 0.063
     double max_propagation_s = 0.001;         ///< to the farthest neighbour to expect (300 km: 1 ms), 0..0.02
     double hello_interval_s = 1.0;            ///< beacons, 0.05..4
@@ -42,8 +47,7 @@ struct MESHNET_API station_neighbor {
 };
 
 /// Wires `station::Node`, which keeps all protocol state, to message ports. No stream: its time is that of the
-/// receiver's events, so it stands still when no samples come and runs as fast as they do. The ledger is kept in memory
-/// and ends with the block; an operator's station is meshnetd.
+/// receiver's events, so it stands still when no samples come and runs as fast as they do.
 ///
 /// With an OFDM Transmitter of idle "clocked" two nodes over two Channels stay in step by themselves: each transmitter
 /// may run ahead of its own node by `lead_s`, no further, so no burst is late, whatever the speed of the machine.
@@ -51,7 +55,8 @@ class MESHNET_API station_node : virtual public gr::block {
 public:
     using sptr = std::shared_ptr<station_node>;
 
-    /// Throws std::invalid_argument that names the field and what would be right.
+    /// Throws std::invalid_argument that names the field and what would be right; std::runtime_error if key or ledger
+    /// cannot be used, with the reason.
     static sptr make(const station_settings& settings);
 
     /// The station's IPv6 address.
@@ -62,7 +67,8 @@ public:
     /// Addresses to which there is a route.
     [[nodiscard]] virtual std::vector<std::string> destinations() const = 0;
     /// Since start: frames_sent, frames_received, frames_unreadable, frames_late, packets_from_host, packets_to_host,
-    /// packets_forwarded, packets_dropped, messages_refused.
+    /// packets_forwarded, packets_dropped, messages_refused, ledger_failed (1: nothing can be written any more, so
+    /// nothing more is carried on credit).
     [[nodiscard]] virtual std::map<std::string, std::uint64_t> counters() const = 0;
 };
 

@@ -20,24 +20,26 @@ void bind_station_node(py::module& m) {
         });
     const settings defaults;
     py::class_<block, gr::block, gr::basic_block, std::shared_ptr<block>>(m, "station_node", R"doc(
-A whole station but for its modem: medium access, routing, encryption, payment; ledger in memory.
+A whole station but for its modem: medium access, routing, encryption, payment.
 
 radio_in: `events` of an OFDM Receiver, by whose samples the node's time goes. radio_out: PDUs and clock for an OFDM
 Transmitter, whose `reports` come back. ip_in, ip_out: IPv6 packets of the host, as GNU Radio's TUN/TAP PDU has them.)doc")
-        .def(py::init([](const std::string& profile, std::uint64_t seed, double lead_s, double turnaround_s,
-                         double max_propagation_s, double hello_interval_s, std::uint64_t price_msat_per_mib,
-                         const std::string& longest_preamble, const std::string& mode) {
-                 return block::make(settings{profile, seed, lead_s, turnaround_s, max_propagation_s, hello_interval_s,
-                                             price_msat_per_mib, longest_preamble, mode});
+        .def(py::init([](const std::string& profile, std::uint64_t seed, const std::string& state_dir, double lead_s,
+                         double turnaround_s, double max_propagation_s, double hello_interval_s,
+                         std::uint64_t price_msat_per_mib, const std::string& longest_preamble,
+                         const std::string& mode) {
+                 return block::make(settings{profile, seed, state_dir, lead_s, turnaround_s, max_propagation_s,
+                                             hello_interval_s, price_msat_per_mib, longest_preamble, mode});
              }),
              py::arg("profile") = defaults.profile, py::arg("seed") = defaults.seed,
-             py::arg("lead_s") = defaults.lead_s, py::arg("turnaround_s") = defaults.turnaround_s,
-             py::arg("max_propagation_s") = defaults.max_propagation_s,
+             py::arg("state_dir") = defaults.state_dir, py::arg("lead_s") = defaults.lead_s,
+             py::arg("turnaround_s") = defaults.turnaround_s, py::arg("max_propagation_s") = defaults.max_propagation_s,
              py::arg("hello_interval_s") = defaults.hello_interval_s,
              py::arg("price_msat_per_mib") = defaults.price_msat_per_mib,
              py::arg("longest_preamble") = defaults.longest_preamble, py::arg("mode") = defaults.mode, R"doc(
 profile: as the transmitter's and the receiver's.
-seed: the keys are made from it; whoever knows the seed has them, so for simulation only.
+seed: for simulation: keys and random choices are made from it, the ledger is in memory.
+state_dir: for a station that lasts: directory of station.key and station.ledger; the seed is then not used.
 lead_s: a burst is requested at least so long before it is to leave, 0.002 to 0.06.
 turnaround_s: from samples at the antenna to a decision, 0.001 to 0.05; with lead_s up to 0.063.
 max_propagation_s: to the farthest neighbour to expect (300 km: 0.001), up to 0.02.
@@ -46,7 +48,7 @@ price_msat_per_mib: asked for carrying a MiB one hop.
 longest_preamble: "short", "medium" or "long": modes with a longer one are not used; the same on all stations.
 mode: empty: adapted to the link; else the only mode used.
 
-Raises ValueError that names the field and what would be right.)doc")
+Raises ValueError that names the field and what would be right, RuntimeError if key or ledger cannot be used.)doc")
         .def("address", &block::address, "The station's IPv6 address.")
         .def("time", &block::time, "Seconds of samples heard, or the radio's time.")
         .def("neighbors", &block::neighbors, "Neighbours known.")
@@ -54,5 +56,5 @@ Raises ValueError that names the field and what would be right.)doc")
         .def("counters", &block::counters,
              "Since start: frames_sent, frames_received, frames_unreadable, frames_late, packets_from_host, "
              "packets_to_host, "
-             "packets_forwarded, packets_dropped, messages_refused.");
+             "packets_forwarded, packets_dropped, messages_refused, ledger_failed.");
 }
