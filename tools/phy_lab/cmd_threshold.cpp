@@ -75,7 +75,7 @@ SearchPlan plan_of(const ThresholdOptions& o, double start_db) {
     plan.coarse_step_db = std::max(4.0 * o.step_db, 1.0);
     plan.frames = o.scenario.frames;
     plan.min_errors = o.scenario.min_errors;
-    plan.coarse_frames = std::min<std::uint64_t>(32, o.scenario.frames);
+    plan.coarse_frames = std::clamp<std::uint64_t>(o.scenario.frames / 20, 10, 32);
     plan.start_snr_db = std::round(start_db * 20.0) / 20.0;
     return plan;
 }
