@@ -66,6 +66,16 @@ float gate(float x) noexcept {
     return x == x ? limited : 0.0F;
 }
 
+/// |gate(x)|, on the bits: floats without sign are ordered like integers. Compilers make vectors of it.
+float gated_magnitude(float x) noexcept {
+    constexpr std::int32_t kInfinity = 0x7F800000;
+    constexpr auto kLimit = std::bit_cast<std::int32_t>(kLargestInput);
+    std::int32_t bits = std::bit_cast<std::int32_t>(x) & 0x7FFFFFFF;
+    bits = bits > kInfinity ? 0 : bits;
+    bits = bits < kLimit ? bits : kLimit;
+    return std::bit_cast<float>(bits);
+}
+
 /// Reverses the order of bits within each of the eight bytes.
 std::uint64_t reverse_in_bytes(std::uint64_t w) noexcept {
     w = ((w >> 1) & 0x5555555555555555ULL) | ((w & 0x5555555555555555ULL) << 1);
@@ -142,9 +152,10 @@ void LdpcDecoder::Impl::prepare(const LdpcCode& c) noexcept {
 void LdpcDecoder::Impl::load(const LdpcCode& c, std::span<const std::int8_t> llr) noexcept {
     const std::size_t z = c.z();
     std::size_t next = 0;  // in llr
-    const auto take = [&](std::int8_t* out, std::size_t count) {
+    const auto take = [&llr, &next](std::int8_t* out, std::size_t count) {
         const std::size_t n = std::min(count, llr.size() - next);
-        for (std::size_t i = 0; i < n; ++i) out[i] = std::max<std::int8_t>(llr[next + i], -127);
+        const std::int8_t* in = llr.data() + next;  // a local copy: stores of bytes may alias anything else
+        for (std::size_t i = 0; i < n; ++i) out[i] = std::max<std::int8_t>(in[i], -127);
         std::fill(out + n, out + count, std::int8_t{0});
         next += n;
     };
@@ -310,14 +321,14 @@ LdpcDecoder::Outcome LdpcDecoder::decode(const LdpcCode& code, std::span<const f
     const std::size_t whole = llr.size() / kLanes * kLanes;
     for (std::size_t i = 0; i < whole; i += kLanes) {
         for (std::size_t j = 0; j < kLanes; ++j) {
-            const float x = gate(llr[i + j]);
-            sums[j] += std::fabs(x);
+            const float x = gated_magnitude(llr[i + j]);
+            sums[j] += x;
             counts[j] += x != 0.0F ? 1U : 0U;
         }
     }
     for (std::size_t i = whole; i < llr.size(); ++i) {
-        const float x = gate(llr[i]);
-        sums[i - whole] += std::fabs(x);
+        const float x = gated_magnitude(llr[i]);
+        sums[i - whole] += x;
         counts[i - whole] += x != 0.0F ? 1U : 0U;
     }
     double sum = 0.0;
@@ -329,11 +340,14 @@ LdpcDecoder::Outcome LdpcDecoder::decode(const LdpcCode& code, std::span<const f
     // All zero: any gain will do.
     const double gain = sum > 0.0 ? static_cast<double>(kMeanMagnitude) * count / sum : 1.0;
     const auto factor = static_cast<float>(std::min(gain, static_cast<double>(kLargestGain)));
-    for (std::size_t i = 0; i < llr.size(); ++i) {
-        const float x = std::min(std::max(gate(llr[i]) * factor, -kLargestChannel), kLargestChannel);
-        impl_->quantised[i] = static_cast<std::int8_t>(static_cast<int>(x + (x < 0.0F ? -0.5F : 0.5F)));
+    const float* in = llr.data();
+    std::int8_t* out = impl_->quantised.data();
+    const std::size_t n = llr.size();
+    for (std::size_t i = 0; i < n; ++i) {
+        const float x = std::min(std::max(gate(in[i]) * factor, -kLargestChannel), kLargestChannel);
+        out[i] = static_cast<std::int8_t>(static_cast<int>(x + (x < 0.0F ? -0.5F : 0.5F)));
     }
-    return decode_int8(code, {impl_->quantised.data(), llr.size()}, factor, options);
+    return decode_int8(code, {out, n}, factor, options);
 }
 
 LdpcDecoder::Outcome LdpcDecoder::decode_int8(const LdpcCode& code, std::span<const std::int8_t> llr,
