@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cmath>
 #include <numeric>
 
 #include "phy/fec/crc.hpp"
@@ -77,9 +78,15 @@ FrameBlock BlockDecoder::decode(std::span<const float> llr, unsigned redundancy_
     const LdpcCode code = LdpcCode::for_info_bits(info_bits);
     const auto soft = std::span(soft_).first(code.mother_bits());
     // What was not sent need not be looked at: version 0 fills the mother word from its start.
-    const std::size_t used = mother_bits_needed(code, redundancy_version, llr.size());
+    used_ = mother_bits_needed(code, redundancy_version, llr.size());
     std::fill(soft.begin(), soft.end(), 0.0F);
     accumulate(code, redundancy_version, llr, soft);
+    return decode_mother(soft.first(used_), max_iterations, out);
+}
+
+FrameBlock BlockDecoder::decode_mother(std::span<const float> soft, unsigned max_iterations,
+                                       std::span<std::uint8_t> out) {
+    const LdpcCode code = LdpcCode::for_info_bits(8 * out.size() + kBlockCrcBits);
     // The block is proved by its CRC over the unscrambled bytes.
     const LdpcDecoder::BlockCheck check = [](std::span<const std::uint8_t> info, const void*) {
         std::array<std::uint8_t, kMaxBlockBytes + 3> bytes;
@@ -93,7 +100,7 @@ FrameBlock BlockDecoder::decode(std::span<const float> llr, unsigned redundancy_
     LdpcDecoder::Options options;
     options.max_iterations = max_iterations;
     options.check = check;
-    const auto result = decoder_.decode(code, soft.first(used), options);
+    const auto result = decoder_.decode(code, soft, options);
     const auto info = decoder_.info_bytes();
     for (std::size_t i = 0; i < out.size(); ++i) {
         out[i] = info[i] ^ scrambling_bytes()[i];
@@ -103,6 +110,28 @@ FrameBlock BlockDecoder::decode(std::span<const float> llr, unsigned redundancy_
     block.crc_ok = result.accepted && check(info, nullptr);
     block.iterations = result.iterations;
     return block;
+}
+
+SoftBlock BlockDecoder::soft_values(std::size_t index) const {
+    constexpr float kFinest = 4.0F;  // steps per unit of LLR
+    constexpr float kMean = 32.0F;   // steps: leaves room for values four times the mean
+    double sum = 0.0;
+    std::size_t received = 0;
+    for (std::size_t i = 0; i < used_; ++i) {
+        sum += static_cast<double>(std::min(std::fabs(soft_[i]), 1e6F));
+        received += soft_[i] != 0.0F ? 1 : 0;
+    }
+    const float mean = static_cast<float>(sum / static_cast<double>(std::max<std::size_t>(received, 1)));
+    SoftBlock out;
+    out.block = index;
+    out.steps_per_llr = mean * kFinest > kMean ? kMean / mean : kFinest;
+    out.steps.resize(used_);
+    for (std::size_t i = 0; i < used_; ++i) {
+        float v = soft_[i] * out.steps_per_llr;
+        v = v > 127.0F ? 127.0F : v < -127.0F ? -127.0F : v == v ? v : 0.0F;
+        out.steps[i] = static_cast<std::int8_t>(v < 0.0F ? v - 0.5F : v + 0.5F);
+    }
+    return out;
 }
 
 }  // namespace meshnet::phy

@@ -22,6 +22,14 @@ struct FrameBlock {
     unsigned iterations = 0;  ///< LDPC iterations spent
 };
 
+/// What was heard of a code block that failed: log-likelihood ratios in the order of the mother word, so that another
+/// transmission of the same payload, of any redundancy version or mode, can be added (HarqCombiner).
+struct SoftBlock {
+    std::size_t block = 0;           ///< index into Frame::blocks
+    float steps_per_llr = 1.0F;      ///< > 0
+    std::vector<std::int8_t> steps;  ///< positive: bit 0; 0: not received; at most LdpcCode::kMaxMotherBits
+};
+
 /// One received frame. `payload` always has its announced length; bytes of a block with crc_ok == false are the
 /// decoder's best guess.
 struct Frame {
@@ -36,6 +44,8 @@ struct Frame {
     float power_dbfs = 0.0F;              ///< received power in the occupied band, relative to full scale
     Bytes payload;
     std::vector<FrameBlock> blocks;
+    std::vector<SoftBlock> soft;  ///< of the blocks that failed, if Receiver::Config::keep_soft_values
+    bool recovered = false;       ///< heard only after other frames had been subtracted
 
     [[nodiscard]] bool ok() const noexcept {
         for (const auto& b : blocks) {
@@ -57,6 +67,9 @@ struct ReceiverCounters {
     std::uint64_t blocks_ok = 0;
     std::uint64_t blocks_bad = 0;
     std::uint64_t detections_dropped = 0;  ///< no free demodulator: more overlapping frames than can be held
+    std::uint64_t second_searches = 0;     ///< stretches searched again after frames in them had been subtracted
+    std::uint64_t frames_cancelled = 0;    ///< subtractions made for that
+    std::uint64_t frames_recovered = 0;    ///< frames (whole or partial) that only the second search gave
 };
 
 }  // namespace meshnet::phy

@@ -81,6 +81,9 @@ void FrameDemodulator::start(const FrameStart& start) {
     header_.reset();
     layout_.reset();
     window_shift_ = 0;
+    pilot_error_ = 0.0;
+    pilot_count_ = 0;
+    strange_power_ = 0.0F;
     motion_.reset();
     previous_group_.whole = false;
     row_count_ = 0;
@@ -287,13 +290,21 @@ void FrameDemodulator::track(std::size_t row, std::size_t symbol) {
         const double g = -per_carrier * grid.subcarrier(c);
         const double angle = -(phase + g * time);
         const Sample w(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
-        const double im = static_cast<double>((y[c] * std::conj(reference_.h[c]) * w).imag() * grid.pilot(symbol, c));
+        const Sample heard = y[c] * w * grid.pilot(symbol, c);
+        const double im = static_cast<double>((heard * std::conj(reference_.h[c])).imag());
+        pilot_error_ += static_cast<double>(std::norm(heard - reference_.h[c]));
+        ++pilot_count_;
         const double power = static_cast<double>(reference_power_[c]);
         a00 += power;
         a01 += power * g;
         a11 += power * g * g;
         b0 += im;
         b1 += im * g;
+    }
+    if (symbol % ChannelTracker::kGroup == ChannelTracker::kGroup - 1) {
+        strange_power_ = std::max(strange_power_, static_cast<float>(pilot_error_ / static_cast<double>(pilot_count_)));
+        pilot_error_ = 0.0;
+        pilot_count_ = 0;
     }
     const double noise = static_cast<double>(estimate_.noise) / 2.0;
     const double determinant = a00 * a11 - a01 * a01;
@@ -501,6 +512,9 @@ void FrameDemodulator::emit_rows(std::size_t rows, unsigned max_iterations) {
                 header_->redundancy_version, max_iterations,
                 std::span<std::uint8_t>(frame_.payload).subspan(offset, layout_->block_bytes(b)));
             block.offset = offset;
+            if (shared_.keep_soft_values && !block.crc_ok) {
+                frame_.soft.push_back(shared_.decoder.soft_values(b));
+            }
             frame_.blocks.push_back(block);
             if (++assembly_.block < layout_->blocks()) {
                 assembly_.begin_block(layout_->block_points(assembly_.block), mode.bits_per_symbol);

@@ -11,6 +11,7 @@
 // Spec: docs/spec/phy.md.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -48,6 +49,7 @@ struct DemodulatorShared {
     HeaderCodec header_codec;
     BlockDecoder decoder;
     std::vector<Sample>* constellation_out = nullptr;  // points for displays, if wanted
+    bool keep_soft_values = false;                     // of blocks that failed
 };
 
 /// One frame in the making. Reusable: start() again after it has finished.
@@ -77,6 +79,10 @@ public:
     /// Carrier offset after the training, cycles per sample, and by how much the transform windows were moved, samples.
     [[nodiscard]] double acquired_cfo() const noexcept { return cfo_; }
     [[nodiscard]] int timing_shift() const noexcept { return timing_shift_; }
+    /// Power per carrier, in transform output units: of the frame, and of what its pilots and training cannot explain
+    /// (noise and others), in the worst stretch of 13 symbols.
+    [[nodiscard]] float signal_power() const noexcept { return estimate_.signal; }
+    [[nodiscard]] float strange_power() const noexcept { return std::max(strange_power_, estimate_.noise); }
 
 private:
     // Symbols handed on at a time, and seen beyond them: whole groups of the channel tracker.
@@ -129,6 +135,9 @@ private:
     DriftFilter phase_;
     DriftFilter time_;
     int window_shift_ = 0;
+    double pilot_error_ = 0.0;  // of the group of symbols under way
+    std::size_t pilot_count_ = 0;
+    float strange_power_ = 0.0F;
 
     // Symbols waiting to be handed on: rows of a slab.
     std::vector<Sample> rows_;         // [kSlab + kLookahead][K]

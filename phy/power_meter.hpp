@@ -42,6 +42,8 @@ public:
         busy_ = power > kBusyRatio * floor();
     }
     [[nodiscard]] bool busy() const noexcept { return busy_; }
+    /// Mean power of a sample of noise; very large before the first average.
+    [[nodiscard]] double floor_power() const noexcept { return floor(); }
     [[nodiscard]] float floor_dbfs() const noexcept {
         return static_cast<float>(10.0 * std::log10(std::max(floor(), 1e-20)));
     }

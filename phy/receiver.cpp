@@ -3,33 +3,23 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <cmath>
 #include <deque>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
-#include "phy/frame_demodulator.hpp"
-#include "phy/frame_synchronizer.hpp"
+#include "phy/collision_resolver.hpp"
 #include "phy/power_meter.hpp"
+#include "phy/receiver_chain.hpp"
 #include "phy/sample_gate.hpp"
-#include "phy/sample_ring.hpp"
 
 namespace meshnet::phy {
 namespace {
 
-constexpr std::size_t kStep = 128;        // samples between looks: everything happens at multiples of it
-constexpr std::size_t kDemodulators = 4;  // overlapping frames held at once
-
-std::size_t ring_capacity(const Profile& profile) {
-    // A long preamble is reported at most latency() after it began, and a demodulator looks one symbol further back.
-    std::size_t needed = 16 * 4096 + 8 * profile.symbol_samples() + 2 * kStep;
-    std::size_t capacity = 1;
-    while (capacity < needed) {
-        capacity *= 2;
-    }
-    return capacity;
-}
+constexpr std::size_t kStep = ReceiverChain::kStep;
+constexpr std::size_t kDemodulators = 4;                // overlapping frames held at once
+constexpr std::size_t kHistory = std::size_t{1} << 18;  // samples: the longest frame that can be subtracted
 
 const Profile& checked(const Receiver::Config& config) {
     if (config.profile == nullptr) {
@@ -48,91 +38,89 @@ const Profile& checked(const Receiver::Config& config) {
 }  // namespace
 
 struct Receiver::Impl {
-    explicit Impl(const Config& c) : config(c), shared(checked(c)), ring(ring_capacity(*c.profile)) {
-        const Profile& p = *c.profile;
-        if (c.search_short) synchronizers.emplace_back(p, PreambleClass::kShort);
-        if (c.search_medium) synchronizers.emplace_back(p, PreambleClass::kMedium);
-        if (c.search_long) synchronizers.emplace_back(p, PreambleClass::kLong);
-        for (std::size_t i = 0; i < kDemodulators; ++i) {
-            demodulators.emplace_back(shared);
-        }
-        found.reserve(16);
+    explicit Impl(const Config& c)
+        : config(c),
+          shared(checked(c)),
+          live(shared, chain_config(c, c.cancel_interference ? kHistory : 0)),
+          resolver(shared, {chain_config(c, 0), live.ring().capacity(), c.cancel_interference}),
+          oscillator(c.profile->sample_rate_hz) {
         gated.resize(kStep);
+        ended.reserve(kDemodulators);
+        finished.reserve(kDemodulators);
+        shared.keep_soft_values = c.keep_soft_values;
         if (c.keep_constellation) {
             points.reserve(4096);
             shared.constellation_out = &points;
         }
+        hints[0].shift = {};
     }
 
-    void look() {
-        found.clear();
-        for (auto& s : synchronizers) {
-            s.advance(ring, found);
-        }
-        for (const auto& start : found) {
-            begin(start);
-        }
-        for (auto& d : demodulators) {
-            advance(d);
-        }
+    static ReceiverChain::Config chain_config(const Config& c, std::size_t history) {
+        ReceiverChain::Config out;
+        out.search_short = c.search_short;
+        out.search_medium = c.search_medium;
+        out.search_long = c.search_long;
+        out.demodulators = kDemodulators;
+        out.max_iterations = c.max_iterations;
+        out.ring_capacity = std::max(history, ReceiverChain::shortest_ring(*c.profile));
+        return out;
     }
 
-    void begin(const FrameStart& start) {
-        ++counters.preambles;
-        for (auto& d : demodulators) {
-            // The same arrival found again (another class, an echo): the stronger one is already at work.
-            if (d.state() != FrameDemodulator::State::kIdle) {
-                const auto other = d.frame_start().sample_index;
-                const auto distance =
-                    other > start.sample_index ? other - start.sample_index : start.sample_index - other;
-                if (distance < 32) {
-                    return;
-                }
-            }
+    // One step, gated: everything the receiver does.
+    void work() {
+        meter.add(gated);
+        if (next_hint) {
+            oscillator.set(*next_hint);
+            next_hint.reset();
+            newest_hint = (newest_hint + 1) % hints.size();
+            hints[newest_hint] = {live.ring().end(), oscillator.now()};
         }
-        for (auto& d : demodulators) {
-            if (d.state() == FrameDemodulator::State::kIdle) {
-                d.start(start);
-                return;
-            }
+        if (!oscillator.idle()) {
+            oscillator.turn(gated, -1.0);
         }
-        ++counters.detections_dropped;
-    }
-
-    void advance(FrameDemodulator& d) {
-        using State = FrameDemodulator::State;
-        if (d.state() == State::kIdle) {
-            return;
-        }
-        const bool had_header = d.header_ok();
-        d.advance(ring, config.max_iterations);
-        if (d.header_ok() && !had_header) {
-            ++counters.headers_ok;
-        }
-        if (d.state() == State::kDone) {
-            Frame frame = d.take();
-            std::size_t ok = 0;
-            for (const auto& b : frame.blocks) {
-                ok += b.crc_ok ? 1 : 0;
-            }
-            counters.blocks_ok += ok;
-            counters.blocks_bad += frame.blocks.size() - ok;
-            counters.frames_ok += ok == frame.blocks.size() ? 1 : 0;
-            counters.frames_partial += ok > 0 && ok < frame.blocks.size() ? 1 : 0;
+        live.push(gated);
+        ended.clear();
+        live.look(ReceiverChain::kForever, ended, &counters);
+        finished.clear();
+        resolver.step(live, ended, meter.floor_power(), finished, counters);
+        for (auto& frame : finished) {
+            frame.cfo_hz += static_cast<float>(hint_at(frame.sample_index + frame.length_samples));
             frames.push_back(std::move(frame));
-        } else if (d.state() == State::kLost) {
-            d.release();
         }
     }
+
+    // The hint in force at sample `index`, Hz.
+    [[nodiscard]] double hint_at(std::uint64_t index) const noexcept {
+        const Hint* best = nullptr;
+        for (std::size_t i = 0; i < hints.size(); ++i) {
+            const Hint& h = hints[(newest_hint + hints.size() - i) % hints.size()];
+            best = &h;
+            if (h.from <= index) {
+                break;
+            }
+        }
+        const double seconds =
+            index > best->from ? static_cast<double>(index - best->from) / config.profile->sample_rate_hz : 0.0;
+        return best->shift.hz + best->shift.hz_per_s * seconds;
+    }
+
+    struct Hint {
+        std::uint64_t from = 0;
+        DopplerShift shift;
+    };
 
     Config config;
     DemodulatorShared shared;
-    SampleRing ring;
+    ReceiverChain live;
+    CollisionResolver resolver;
     SampleGate gate;
     PowerMeter meter;
-    std::vector<FrameSynchronizer> synchronizers;
-    std::vector<FrameDemodulator> demodulators;
-    std::vector<FrameStart> found;
+    DopplerOscillator oscillator;
+    std::optional<DopplerShift> next_hint;
+    std::array<Hint, 16> hints;  // the latest ones, in a ring
+    std::size_t newest_hint = 0;
+    std::vector<EndedReception> ended;
+    std::vector<Frame> finished;
     std::vector<Sample> gated;
     std::size_t gated_count = 0;
     std::vector<Sample> points;
@@ -154,10 +142,8 @@ void Receiver::push(std::span<const Sample> samples) {
         r.gated_count += n;
         samples = samples.subspan(n);
         if (r.gated_count == kStep) {
-            r.ring.push(r.gated);
-            r.meter.add(r.gated);
             r.gated_count = 0;
-            r.look();
+            r.work();
         }
     }
     r.counters.samples_not_finite = r.gate.not_finite();
@@ -187,26 +173,23 @@ void Receiver::flush() {
     r.counters.samples = counted;
 }
 
-bool Receiver::carrier_busy() const noexcept {
-    for (const auto& d : impl_->demodulators) {
-        if (d.header_ok() && d.state() == FrameDemodulator::State::kData) {
-            return true;
-        }
+void Receiver::set_doppler_hint(DopplerShift shift) {
+    const double limit = 0.5 * impl_->config.profile->sample_rate_hz;
+    if (!(std::abs(shift.hz) <= limit) || !std::isfinite(shift.hz_per_s)) {
+        throw std::invalid_argument("Receiver: Doppler hint must be within half the sample rate, and finite");
     }
-    return impl_->meter.busy();
+    impl_->next_hint = shift;
+}
+
+bool Receiver::carrier_busy() const noexcept {
+    return impl_->meter.busy() || impl_->live.reception_ends().has_value() ||
+           impl_->resolver.reception_ends().has_value();
 }
 
 std::optional<std::uint64_t> Receiver::reception_ends() const noexcept {
-    std::optional<std::uint64_t> latest;
-    for (const auto& d : impl_->demodulators) {
-        if (d.state() == FrameDemodulator::State::kData) {
-            const auto end = d.end_index();
-            if (end && (!latest || *end > *latest)) {
-                latest = end;
-            }
-        }
-    }
-    return latest;
+    const auto live = impl_->live.reception_ends();
+    const auto beneath = impl_->resolver.reception_ends();
+    return live && beneath ? std::max(*live, *beneath) : live ? live : beneath;
 }
 
 float Receiver::noise_floor_dbfs() const noexcept {

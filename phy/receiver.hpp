@@ -2,6 +2,7 @@
 // Samples -> frames: the whole receiver behind one call.
 //
 //     samples -> gate -> search (all preamble classes) -> demodulators (several at once) -> Frame
+//                                      \-> frames that overlap: subtract, search again -> Frame
 //
 // Spec: docs/spec/phy.md. Source of the structure: docs/architecture.md, "Receiver".
 #pragma once
@@ -13,6 +14,7 @@
 #include <span>
 #include <vector>
 
+#include "phy/dsp/doppler_oscillator.hpp"
 #include "phy/frame.hpp"
 #include "phy/profile.hpp"
 #include "phy/sample.hpp"
@@ -31,6 +33,8 @@ public:
         bool search_long = true;          ///< ... the long one
         unsigned max_iterations = 25;     ///< LDPC iterations per block, 1..100
         bool keep_constellation = false;  ///< fill constellation() for displays
+        bool cancel_interference = true;  ///< subtract whole frames to hear others beneath them: 12 to 30 MB of memory
+        bool keep_soft_values = false;    ///< fill Frame::soft, at most 42 kB for each block that failed
     };
 
     /// Throws std::invalid_argument, naming the field, if `config` is out of range.
@@ -42,12 +46,20 @@ public:
     /// Takes all of `samples`. Frames that end within them can then be polled.
     void push(std::span<const Sample> samples);
 
-    /// The next finished frame in order of completion, headers that passed only (payload blocks may have failed).
+    /// The next finished frame in order of completion, headers that passed only (payload blocks may have failed). A
+    /// frame handed up with blocks that failed may come once more, `recovered` and with more good blocks, when
+    /// interference was subtracted; a whole one never does.
     [[nodiscard]] std::optional<Frame> poll_frame();
 
     /// End of input: frames whose samples are all there are finished, frames cut off by the end are lost. Push nothing
     /// afterwards.
     void flush();
+
+    /// Carrier offset that is known beforehand (a satellite's Doppler) and its growth, removed from the next step of
+    /// 128 samples on; frames report their offset with it added, as at their end. Offsets are then acquired within
+    /// Profile::max_cfo_hz of the hint. May be set anew at any time, e.g. every second of a pass; frames under way are
+    /// best served by small corrections. Throws std::invalid_argument beyond half the sample rate.
+    void set_doppler_hint(DopplerShift shift);
 
     /// True while the in-band power of the last samples is above the noise floor by 6 dB, or a frame is being received.
     [[nodiscard]] bool carrier_busy() const noexcept;

@@ -28,6 +28,7 @@ public:
         std::copy(samples.begin() + static_cast<std::ptrdiff_t>(first), samples.end(), buffer_.begin());
         end_ += samples.size();
     }
+    [[nodiscard]] std::size_t capacity() const noexcept { return buffer_.size(); }
     /// One past the newest sample.
     [[nodiscard]] std::uint64_t end() const noexcept { return end_; }
     /// The oldest sample still held.
