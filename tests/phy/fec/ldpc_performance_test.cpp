@@ -27,8 +27,8 @@ void PrintTo(const Case& c, std::ostream* out) {
 
 class LdpcPerformance : public testing::TestWithParam<Case> {};
 
-// docs/notes/ldpc.md has BLER 1e-2 at gaps of 0.05 to 0.2 dB less than these, so the expected rate is 0.5e-2 or
-// less: 1.5 failures in 300 blocks. More than 8 would have a probability below 1e-4.
+// docs/notes/ldpc.md has BLER 1e-2 at gaps at least 0.1 dB smaller than these, where the rate is half of that or
+// less: 1.5 failures are expected in 300 blocks, and more than 8 would have a probability below 1e-4.
 TEST_P(LdpcPerformance, StaysWithinItsGapToTheNormalApproximation) {
     const Case c = GetParam();
     const LdpcCode code = LdpcCode::for_info_bits(c.info);
@@ -59,7 +59,7 @@ TEST_P(LdpcPerformance, StaysWithinItsGapToTheNormalApproximation) {
 
 INSTANTIATE_TEST_SUITE_P(Rates, LdpcPerformance,
                          testing::Values(Case{1040, 1.0 / 5.0, 0.9}, Case{1040, 1.0 / 3.0, 0.9},
-                                         Case{1040, 1.0 / 2.0, 0.9}, Case{1040, 3.0 / 4.0, 0.9},
+                                         Case{1040, 1.0 / 2.0, 1.1}, Case{1040, 3.0 / 4.0, 0.9},
                                          Case{1040, 8.0 / 9.0, 0.9}, Case{256, 1.0 / 2.0, 1.5},
                                          Case{4224, 1.0 / 2.0, 0.8}, Case{4224, 8.0 / 9.0, 0.75}));
 
