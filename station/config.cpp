@@ -1,6 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "station/config.hpp"
 
+#include <stdexcept>
+
+namespace meshnet::station::detail {
+[[noreturn]] static void not_toml() {
+    throw std::logic_error("a bracket, a quote or an equals sign is out of place");
+}
+}  // namespace meshnet::station::detail
+
+// toml++ 3.3 has asserts that the bytes of a file can reach ("[`" is enough): they become errors like any other.
+#define TOML_ASSERT(expression)                                    \
+    do {                                                           \
+        if (!(expression)) ::meshnet::station::detail::not_toml(); \
+    } while (false)
+#define TOML_HEADER_ONLY 1
+#include <toml++/toml.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -8,8 +24,6 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
-
-#include <toml++/toml.h>
 
 #include "phy/profile.hpp"
 #include "phy/transmitter.hpp"
@@ -136,6 +150,32 @@ Status apply_section(Config& config, std::string_view section, const toml::table
     return Ok{};
 }
 
+/// Hides from the parser what is not ASCII: toml++ 3.3 classifies some other characters by undefined behaviour. Lines
+/// that are all comment may hold any bytes. Error: the line of the first that stands elsewhere.
+Result<std::string> ascii_only(std::string_view text, const std::string& source) {
+    std::string out(text);
+    std::size_t line = 1;
+    bool comment = false;
+    bool blank = true;
+    for (char& c : out) {
+        if (c == '\n') {
+            ++line;
+            comment = false;
+            blank = true;
+        } else if (static_cast<unsigned char>(c) >= 0x80) {
+            if (!comment) {
+                return Error{source + ":" + std::to_string(line) +
+                             ": only ASCII characters may stand here; others belong in lines that begin with #"};
+            }
+            c = '?';
+        } else if (c != ' ' && c != '\t') {
+            comment = comment || (blank && c == '#');
+            blank = false;
+        }
+    }
+    return out;
+}
+
 Status check_together(const Config& c, const std::string& source) {
     if (c.max_window_bytes < c.initial_window_bytes) {
         return Error{source + ": net.max_window_kib is below net.initial_window_kib; raise it to at least " +
@@ -199,9 +239,13 @@ Result<Config> parse_config(std::string_view text, const std::string& source) {
     if (text.size() > kMaxConfigBytes) {
         return Error{source + ": larger than 1 MiB; this is no configuration file"};
     }
+    const auto ascii = ascii_only(text, source);
+    if (!ascii) {
+        return ascii.error();
+    }
     toml::table root;
     try {
-        root = toml::parse(text, source);
+        root = toml::parse(*ascii, source);
     } catch (const toml::parse_error& e) {
         return Error{at(source, e.source()) + "not TOML: " + std::string(e.description())};
     } catch (const std::exception& e) {

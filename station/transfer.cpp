@@ -148,7 +148,9 @@ std::optional<TransferMessage> TransferSender::poll_transmit(Instant now) {
         }
         in_flight_ = 0;
         if (accepted_) {
-            threshold_ = std::max(window_ / 2, 2.0);
+            // Once for an outage, not once for every time-out in it (RFC 5681, 3.1): or it would be slow for long
+            // after.
+            threshold_ = window_ > 1.0 ? std::max(window_ / 2, 2.0) : threshold_;
             window_ = 1.0;
             recovery_until_ = sent_;
         }

@@ -84,6 +84,16 @@ TEST(Config, BrokenTomlNamesTheLine) {
 TEST(Config, RefusesWhatIsTooLargeOrNested) {
     EXPECT_FALSE(parse_config(std::string((1 << 20) + 1, ' '), "x").ok());
     EXPECT_FALSE(parse_config("a = " + std::string(100'000, '['), "x").ok());
+    EXPECT_FALSE(parse_config("[`a]\n", "x").ok()) << "an assert of toml++ 3.3";
+    EXPECT_FALSE(parse_config("[[|", "x").ok()) << "another";
+}
+
+TEST(Config, OtherThanAsciiOnlyInComments) {
+    EXPECT_TRUE(parse_config("# 5 \xc2\xb5s\n[log]\n", "x").ok());
+    const auto config = parse_config("[station]\nname = \"k\xc3\xbcste\"\n", "x.toml");
+    ASSERT_FALSE(config.ok());
+    EXPECT_EQ(config.error().message,
+              "x.toml:2: only ASCII characters may stand here; others belong in lines that begin with #");
 }
 
 TEST(Config, TheExampleParsesAndIsTheDefaults) {
