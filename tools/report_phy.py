@@ -26,6 +26,7 @@ LIQUID = ["qpsk-golay-1/2", "qpsk-hamming-2/3", "qpsk-uncoded", "16qam-golay-1/2
 CHANNELS = ["two-ray", "tdl-a-1us", "tdl-b-1us", "tdl-c-1us", "tdl-c-5us", "rician-100hz", "rayleigh-10hz", "rayleigh-100hz", "leo",
             "hackrf", "sfo-50ppm", "phase-noise"]
 QUICK_CHANNELS = ["two-ray", "tdl-c-1us", "rician-100hz", "leo", "hackrf"]
+STILL = ("leo", "hackrf", "sfo-50ppm", "phase-noise")
 FADING_MODES = ["qpsk-1/2", "16qam-1/2", "64qam-3/4"]
 DETECTION = {"short": "-9:1:1", "medium": "-15:1:-6", "long": "-24:1:-14"}
 ACQUISITION = {"short": ("qpsk-1/2", 8), "medium": ("qpsk-1/5x2", 0), "long": ("qpsk-1/5x8", -6)}
@@ -98,9 +99,10 @@ def plan(lab, modes, quick):
 
     for mode in FADING_MODES[:2] if quick else FADING_MODES:
         for channel in QUICK_CHANNELS if quick else CHANNELS:
-            still = channel in ("leo", "hackrf", "sfo-50ppm", "phase-noise")
+            # Fine steps where the curve is as steep as in AWGN, coarse ones where fading flattens it.
+            step = 0.2 if channel in STILL else 0.5 if channel.startswith(("two-ray", "rician")) else 1.5
             lab.add(f"fading {mode} {channel}", 7, "fading", "--mode", mode, *common, "--payload", PAYLOAD, "--channel", channel,
-                    "--per", 0.1, "--step-db", 0.25 if still else 1.5, "--frames", lab.frames(300, 60),
+                    "--per", 0.1, "--step-db", step, "--frames", lab.frames(300, 60),
                     "--awgn", fit(mode, "a"), fit(mode, "b"))
 
     def above(mode):
@@ -120,10 +122,10 @@ def plan(lab, modes, quick):
     lab.add("noise", 25 if not quick else 2, "noise", *common, "--samples", int(1e9 * lab.effort) if not quick else 40_000_000)
     for name, (mode, snr) in ACQUISITION.items():
         frames = lab.frames(200, 50)
-        for cfo in (-180, -150, -130, -120, -90, -60, -30, 0, 30, 60, 90, 120, 130, 150, 180):
+        for cfo in (-160, -140, -130, -125, -120, -90, -45, 0, 45, 90, 120, 125, 130, 140, 160):
             lab.add(f"cfo {name} {cfo}", 0.5, "sweep", "--mode", mode, *common, "--payload", 100, "--snr-db", snr, "--frames", frames,
                     "--cfo-hz", cfo * 1000, "--json", lines=True)
-        for sfo in (-150, -100, -75, -50, -25, 0, 25, 50, 75, 100, 150):
+        for sfo in (-400, -300, -200, -100, -50, 0, 50, 100, 200, 300, 400):
             lab.add(f"sfo {name} {sfo}", 1, "sweep", "--mode", mode, *common, "--payload", 500, "--snr-db", snr, "--frames",
                     lab.frames(100, 40), "--sfo-ppm", sfo, "--json", lines=True)
 

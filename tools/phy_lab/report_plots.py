@@ -44,33 +44,32 @@ def visible_points(points):
 
 
 def plot_per(modes, liquid, folder):
-    figure, axis = plt.subplots(figsize=(11, 5.2))
+    figure, axis = plt.subplots(figsize=(11, 6))
     for row in modes:
         colour = FAMILY_COLOURS[family(row["mode"])]
         curve = row.get("na_curve", [])
-        axis.plot([c[0] for c in curve], [max(c[1], 1e-9) for c in curve], ":", color=colour, lw=1.2)
+        axis.plot([c[0] for c in curve], [c[1] if c[1] > 1e-4 else math.nan for c in curve], ":", color=colour, lw=1.2)
         data = visible_points(row["points"])
         if not data:
             continue
         axis.errorbar([d[0] for d in data], [d[1] for d in data],
                       yerr=[[d[1] - d[2] for d in data], [d[3] - d[1] for d in data]],
                       color=colour, marker="o", ms=2.5, lw=1.3, elinewidth=0.7)
-        foot = min(data, key=lambda d: d[1])
-        axis.annotate(row["mode"], (foot[0], 6.2e-4), rotation=90, fontsize=7, color=colour, ha="center", va="bottom",
-                      xytext=(6, 0), textcoords="offset points")
+        axis.annotate(row["mode"], (data[0][0], 6.5e-5), rotation=90, fontsize=7, color=colour, ha="center", va="bottom")
     for row in liquid:
         data = visible_points(row["points"])
         if data:
             axis.plot([d[0] for d in data], [d[1] for d in data], "--", color=GREY, marker="x", ms=3.5, lw=1)
-            foot = min(data, key=lambda d: d[1])
-            axis.annotate("liquid " + row["scheme"], (foot[0], foot[1]), rotation=90, fontsize=7, color=GREY, ha="center",
-                          va="top", xytext=(6, -3), textcoords="offset points")
+            axis.annotate(row["scheme"], (data[0][0], 1.3), rotation=90, fontsize=7, color=GREY, ha="center", va="bottom")
     axis.axhline(1e-2, color="k", lw=0.6)
-    per_axis(axis, 2e-4)
+    per_axis(axis, 5e-5)
+    axis.set_ylim(5e-5, 60)
+    axis.set_yticks([1, 1e-1, 1e-2, 1e-3], ["1", "0.1", "0.01", "0.001"])
+    axis.minorticks_off()
     axis.plot([], [], "-o", ms=2.5, color="k", label="measured, 95 % interval")
     axis.plot([], [], ":", color="k", label="normal approximation for the same points")
     axis.plot([], [], "--x", ms=3.5, color=GREY, label="liquid ofdmflexframe")
-    axis.legend(loc="upper left", fontsize=8, ncol=3, bbox_to_anchor=(0, 1.09))
+    axis.legend(loc="upper left", fontsize=8)
     return save(figure, folder, "per.png")
 
 
@@ -85,7 +84,8 @@ def plot_gap(modes, liquid, folder):
         colour = FAMILY_COLOURS[family(row["mode"])] if "mode" in row else GREY
         axis.barh(i, gap, color=colour, height=0.7)
         axis.plot([row["low_db"] - row["na_db"], row["high_db"] - row["na_db"]], [i, i], color="k", lw=1)
-        axis.text(max(gap, row["high_db"] - row["na_db"]) + 0.08, i, f"{gap:.2f}", va="center", fontsize=8)
+        axis.text(max(gap, row["high_db"] - row["na_db"]) + 0.08, i, f"{gap:.2f}", va="center", fontsize=8,
+                  bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6})
     axis.set_yticks(range(len(names)), names, fontsize=8)
     axis.invert_yaxis()
     axis.axvline(1.5, color="k", lw=0.8, ls="--")
@@ -101,7 +101,7 @@ def plot_channels(rows, mode, folder):
     for i, row in enumerate(rows):
         data = [(p["snr_db"], p["per"], p["ideal_per"]) for p in row["points"]]
         colour = colours[(2 * i) % 20 + (2 * i) // 20]
-        axis.plot([d[0] for d in data], [d[1] if d[1] > 0 else math.nan for d in data], "-o", ms=2.5, lw=1.3,
+        axis.plot([d[0] for d in data], [max(d[1], 1e-4) for d in data], "-o", ms=2.5, lw=1.3,
                   color=colour, label=row["channel"])
         axis.plot([d[0] for d in data], [d[2] for d in data], ":", lw=1.2, color=colour)
     axis.axhline(1e-1, color="k", lw=0.6)
@@ -123,9 +123,10 @@ def plot_efficiency(modes, efficiency, profile, folder):
                      color=[FAMILY_COLOURS[family(p[2])] for p in points])
         if key == "efficiency_1000":
             for p in points:
-                axis.annotate(p[2], (p[0], p[1]), fontsize=6, xytext=(4, -7), textcoords="offset points", color=GREY)
+                axis.annotate(p[2], (p[0], p[1]), fontsize=6, xytext=(4, -3), textcoords="offset points", color=GREY,
+                              rotation=-40, va="top", rotation_mode="anchor")
     axis.set_yscale("log")
-    axis.set_ylim(0.012, 11)
+    axis.set_ylim(0.007, 11)
     axis.set_xlabel("SNR at PER 1e-2 (1000 bytes, AWGN), dB")
     axis.set_ylabel("payload bit/s per Hz of occupied band")
     axis.legend(fontsize=8, loc="upper left")
@@ -216,8 +217,8 @@ def plot_acquisition(cfo, sfo, folder):
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.3))
     for axis, rows, key, scale, label in ((left, cfo, "cfo_hz", 1e-3, "carrier offset, kHz"),
                                           (right, sfo, "sfo_ppm", 1.0, "sampling clock error, ppm")):
-        for row in rows:
-            axis.plot([p[key] * scale for p in row["points"]], [p["per"] for p in row["points"]], "-o", ms=3, lw=1.2,
+        for i, row in enumerate(rows):
+            axis.plot([p[key] * scale for p in row["points"]], [p["per"] for p in row["points"]], "-o", ms=7 - 2 * i, lw=1.2,
                       color=CLASS_COLOURS[row["preamble"]], label=f"{row['mode']} ({row['preamble']})")
         axis.set_ylim(-0.03, 1.03)
         axis.set_xlabel(label)

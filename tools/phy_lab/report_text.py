@@ -40,7 +40,17 @@ def db(value, digits=2):
 
 def commands_of(data, *prefixes):
     """The commands behind a section, folded away."""
-    lines = [c for key, c in data["commands"].items() if key.startswith(prefixes)]
+    lines = {}
+    for key, command in data["commands"].items():
+        if key.startswith(prefixes):
+            # Commands that differ in one offset only are one line with all of its values.
+            words = command.split()
+            at = next((i + 1 for i, w in enumerate(words) if w in ("--cfo-hz", "--sfo-ppm")), None)
+            value = words[at] if at else ""
+            if at:
+                words[at] = "{}"
+            lines.setdefault(" ".join(words), []).append(value)
+    lines = [text.replace("{}", "{" + ",".join(values) + "}") for text, values in lines.items()]
     return ["<details><summary>Commands</summary>", "", "```", *lines, "```", "", "</details>", ""]
 
 
@@ -206,8 +216,8 @@ def write(data, folder, profile, payload):
     m = data["machine"]
     lines = ["# The modem, measured", "",
              f"Written by `{data['command']}` on {data['date']} in {data['minutes']} minutes; do not edit, run it again. Sources: {data['revision']}.",
-             f"Machine: {m['cpu']}, {m['cores']} cores (load {m['load']} at the end). No figure of this page depends on the machine or its load: all",
-             "are counts from fixed seeds.", "",
+             f"Machine: {m['cpu']}, {m['cores']} cores (load {m['load']} at the end). No figure of this page depends on the speed or the load of the",
+             "machine: all are counts from fixed seeds.", "",
              f"Profile {profile} and payload {payload} bytes unless said otherwise. **SNR**: mean signal power over noise power inside the occupied",
              "band (Es/N0 per subcarrier; the energy of the cyclic prefix is not counted). Commands are in `build/release/bin`;",
              "`./meshnet sweep` measures any other point.", ""]
