@@ -17,7 +17,7 @@ std::uint64_t search_delay(const FrameSynchronizer& s) noexcept {
 }  // namespace
 
 ReceiverChain::ReceiverChain(DemodulatorShared& shared, const Config& config)
-    : shared_(shared), max_iterations_(config.max_iterations), ring_(config.ring_capacity) {
+    : max_iterations_(config.max_iterations), ring_(config.ring_capacity) {
     const Profile& p = shared.grid.profile();
     if (config.search_short) synchronizers_.emplace_back(p, PreambleClass::kShort);
     if (config.search_medium) synchronizers_.emplace_back(p, PreambleClass::kMedium);

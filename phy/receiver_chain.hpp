@@ -74,7 +74,6 @@ private:
     void begin(const FrameStart& start, ReceiverCounters* counters);
     void advance(FrameDemodulator& d, std::vector<EndedReception>& ended, ReceiverCounters* counters);
 
-    DemodulatorShared& shared_;
     unsigned max_iterations_;
     SampleRing ring_;
     std::vector<FrameSynchronizer> synchronizers_;
