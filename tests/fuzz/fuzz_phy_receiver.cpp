@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Any samples at all into the receiver. The input is a little program: real frames, raw samples, noise, in any order
-// and cut.
+// Any samples at all into the receiver. The input is a little program: real frames, raw samples, noise, in any order,
+// cut, and on top of each other.
 #include <cstdint>
 #include <cstring>
 #include <vector>
 
 #include "core/bytes.hpp"
 #include "core/random.hpp"
+#include "phy/harq_combiner.hpp"
 #include "phy/receiver.hpp"
 #include "phy/transmitter.hpp"
 
@@ -16,11 +17,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static Transmitter transmitter(*find_profile("250k"));
     Receiver::Config config;
     config.profile = find_profile("250k");
-    Receiver receiver(config);
     ByteReader in({data, size});
+    const std::uint8_t options = in.u8();
+    config.keep_soft_values = options % 2 != 0;
+    config.search_long = options % 8 < 4;
+    Receiver receiver(config);
+    if (options % 4 >= 2) {
+        receiver.set_doppler_hint({static_cast<double>(options) * 50.0, static_cast<double>(options) * 10.0});
+    }
+    HarqCombiner combiner(5);
     std::vector<Sample> samples;
     while (in.left() > 0 && samples.size() < 60'000) {
-        switch (in.u8() % 5) {
+        switch (in.u8() % 6) {
             case 0: {  // a frame, perhaps cut short
                 const ModeIndex mode = static_cast<ModeIndex>(2 + in.u8() % (modes().size() - 2));
                 const Bytes payload(1 + in.u8() % 64, in.u8());
@@ -59,6 +67,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 }
                 break;
             }
+            case 5: {  // a frame over what is there, louder or fainter, turned
+                const ModeIndex mode = static_cast<ModeIndex>(2 + in.u8() % (modes().size() - 2));
+                const Bytes payload(1 + in.u8(), in.u8());
+                std::vector<Sample> frame;
+                transmitter.modulate(mode, payload, frame, in.u8() % 4,
+                                     {static_cast<double>(static_cast<std::int8_t>(in.u8())) * 100.0, 0.0});
+                const float level = static_cast<float>(in.u8()) / 64.0F;
+                const std::size_t at = std::min<std::size_t>(in.u16(), samples.size());
+                samples.resize(std::max(samples.size(), at + frame.size()));
+                for (std::size_t i = 0; i < frame.size(); ++i) {
+                    samples[at + i] += level * frame[i];
+                }
+                break;
+            }
             default:
                 samples.resize(samples.size() + in.u16() % 2000);
                 break;
@@ -73,6 +95,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 __builtin_trap();
             }
             covered += block.length;
+        }
+        if (config.keep_soft_values) {
+            combiner.add(*frame);
         }
         if (covered != frame->payload.size() || !(frame->snr_db > -100.0F && frame->snr_db < 300.0F)) {
             __builtin_trap();
