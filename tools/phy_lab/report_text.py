@@ -124,8 +124,8 @@ def efficiency(data, modes, profile, folder):
     lines += table(["mode"] + profiles + ["Mbit/s"], rows, ["---"] + ["---:"] * (len(profiles) + 1))
     top = max(listing, key=lambda r: r["efficiency_24000"])
     met = "met" if top["efficiency_24000"] >= EFFICIENCY_BAR else "not met"
-    lines += [f"The highest is {top['efficiency_24000']:.2f} bit/s/Hz (`{top['mode']}`, {top['profile']}); the bar is {EFFICIENCY_BAR}: {met}. For",
-              "single frames of 1000 bytes:", ""]
+    lines += [f"The highest is {top['efficiency_24000']:.2f} bit/s/Hz (`{top['mode']}`, {top['profile']}); the bar is {EFFICIENCY_BAR}:"
+              f" {met}. For single frames of 1000 bytes:", ""]
     rows = [[f"`{r['mode']}`"] + [f"{value[(p, r['mode'])]['efficiency_1000']:.3f}" for p in profiles] for r in modes]
     lines += table(["mode"] + profiles, rows, ["---"] + ["---:"] * len(profiles))
     return lines + ["![Efficiency against SNR](img/efficiency.png)", ""] + commands_of(data, "efficiency")
@@ -158,7 +158,8 @@ def detection(data, folder):
     rows = [v for k, v in data["results"].items() if k.startswith("detection")]
     noise = data["results"]["noise"]
     plots.plot_detection(rows, folder)
-    lines = ["## Detection and false alarms", "", "Preambles missed by the detector of their class, random time, phase and carrier offset in the whole range:", ""]
+    lines = ["## Detection and false alarms", "",
+             "Preambles missed by the detector of their class, random time, phase and carrier offset in the whole range:", ""]
     out = []
     for r in rows:
         for p in r["points"]:
@@ -171,8 +172,9 @@ def detection(data, folder):
     upper = (noise["preambles"] + 1.92 + 1.96 * (noise["preambles"] + 0.96) ** 0.5) / hours
     lines += ["![Detection](img/detection.png)", "",
               f"White noise alone, whole receiver, all classes armed: {noise['preambles']} preambles and {noise['headers']} headers in"
-              f" {noise['samples'] / 1e6:.0f} million samples, {hours * 60:.1f} minutes at 2 Msample/s; at most {upper:.0f} preambles an hour (95 %). The bar"
-              f" is {FALSE_ALARM_BAR_PER_HOUR} an hour{'' if upper <= FALSE_ALARM_BAR_PER_HOUR else ', which takes a longer run to prove'}.", ""]
+              f" {noise['samples'] / 1e6:.0f} million samples, {hours * 60:.1f} minutes at 2 Msample/s; at most {upper:.0f} preambles an"
+              f" hour (95 %). The bar is {FALSE_ALARM_BAR_PER_HOUR} an hour"
+              f"{'' if upper <= FALSE_ALARM_BAR_PER_HOUR else ', which takes a longer run to prove'}.", ""]
     return lines + commands_of(data, "detection", "noise")
 
 
@@ -197,8 +199,9 @@ def acquisition(data, folder):
 
     rows = [[c["preamble"], f"`{c['mode']}`", f"{widest(c, 'cfo_hz') / 1e3:.0f} kHz", f"{widest(s, 'sfo_ppm'):.0f} ppm",
              db(c["points"][0]["snr_db"], 0), c["points"][0]["frames"], s["points"][0]["frames"]] for c, s in zip(cfo, sfo)]
-    lines = ["## Acquisition range", "", "Largest offset tried (either sign) up to which no more than 1 % of frames was lost; carrier offset with 100-byte frames, sampling",
-             "clock with 500-byte frames and random carrier offset, both signs. Bars: 120 kHz and 50 ppm.", ""]
+    lines = ["## Acquisition range", "",
+             "Largest offset tried (either sign) up to which no more than 1 % of frames was lost: carrier offset with 100-byte frames,",
+             "sampling clock error with 500-byte frames and a random carrier offset. Bars: 120 kHz and 50 ppm.", ""]
     lines += table(["class", "mode", "carrier offset", "clock error", "SNR dB", "frames per offset", "frames per clock error"], rows)
     return lines + ["![Acquisition range](img/acquisition.png)", ""] + commands_of(data, "cfo", "sfo")
 
@@ -222,7 +225,8 @@ def write(data, folder, profile, payload):
              "band (Es/N0 per subcarrier; the energy of the cyclic prefix is not counted). Commands are in `build/release/bin`;",
              "`./meshnet sweep` measures any other point.", ""]
     lines += sensitivity(data, modes, liquid) + floors(data, modes) + channels(data, fading, images)
-    lines += efficiency(data, modes, profile, images) + signal(data, modes, images) + detection(data, images) + acquisition(data, images)
+    lines += efficiency(data, modes, profile, images) + signal(data, modes, images)
+    lines += detection(data, images) + acquisition(data, images)
     path = os.path.join(folder, "phy.md")
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(lines).rstrip() + "\n")
