@@ -1,29 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "sim/air_config.hpp"
 
-#include <stdexcept>
-
-namespace meshnet::sim::detail {
-[[noreturn]] inline void not_toml() {
-    throw std::logic_error("not valid TOML");
-}
-}  // namespace meshnet::sim::detail
-
-// toml++ 3.3 has asserts that the bytes of a file can reach ("[[|" is enough): they become errors like any other.
-#define TOML_ASSERT(expression)                                \
-    do {                                                       \
-        if (!(expression)) ::meshnet::sim::detail::not_toml(); \
-    } while (false)
-#define TOML_HEADER_ONLY 1
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <cmath>
 #include <exception>
 #include <fstream>
 #include <iterator>
 #include <numeric>
+#include <stdexcept>
 #include <vector>
+
+#include "sim/toml.hpp"
 
 namespace meshnet::sim {
 namespace {

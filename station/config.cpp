@@ -1,22 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "station/config.hpp"
 
-#include <stdexcept>
-
-namespace meshnet::station::detail {
-[[noreturn]] static void not_toml() {
-    throw std::logic_error("a bracket, a quote or an equals sign is out of place");
-}
-}  // namespace meshnet::station::detail
-
-// toml++ 3.3 has asserts that the bytes of a file can reach ("[`" is enough): they become errors like any other.
-#define TOML_ASSERT(expression)                                    \
-    do {                                                           \
-        if (!(expression)) ::meshnet::station::detail::not_toml(); \
-    } while (false)
-#define TOML_HEADER_ONLY 1
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -24,9 +8,11 @@ namespace meshnet::station::detail {
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <stdexcept>
 
 #include "phy/profile.hpp"
 #include "phy/transmitter.hpp"
+#include "sim/toml.hpp"
 #include "station/phy_model.hpp"
 
 namespace meshnet::station {
