@@ -10,10 +10,11 @@ namespace {
 
 constexpr std::uint64_t kSameArrival = 32;  // samples
 constexpr std::uint64_t kMargin = 2048;     // samples before a frame that its detection may look at
-// Power beneath a frame that asks for a second search: 6 dB above the noise floor, and not so far below the frame that
+// Power beneath a frame that asks for a second search: 3 dB above the noise floor, and not so far below the frame that
 // a channel in motion may have left it.
-constexpr double kOverNoise = 4.0;
+constexpr double kOverNoise = 2.0;
 constexpr double kOverSignal = 0.003;
+constexpr unsigned kLeastCurious = 8;
 
 std::uint64_t distance(std::uint64_t a, std::uint64_t b) noexcept {
     return a > b ? a - b : b - a;
@@ -101,13 +102,22 @@ void CollisionResolver::run(Pass& pass, std::span<const Sample> step) {
         take(e, &pass);
     }
     if (pass.chain->idle() && pass.chain->searched(pass.before - pass.first)) {
-        pass.active = false;
-        pending_ = config_.cancel;  // others may have waited for it
+        end_pass(pass);
+    }
+}
+
+void CollisionResolver::end_pass(Pass& pass) noexcept {
+    pass.active = false;
+    pending_ = true;  // others may have waited for it
+    if (pass.fruitful) {
+        patience_ = 1;
+    } else if (pass.on_suspicion) {
+        patience_ = std::min(2 * patience_, kLeastCurious);
     }
 }
 
 // A reception ended: hand it up if it is new, remember what it means for others.
-void CollisionResolver::take(EndedReception& ended, const Pass* pass) {
+void CollisionResolver::take(EndedReception& ended, Pass* pass) {
     const std::uint64_t first = pass != nullptr ? pass->first : 0;
     const std::uint64_t start = first + ended.start.sample_index;
     const std::uint64_t end = first + ended.end;
@@ -153,6 +163,7 @@ void CollisionResolver::take(EndedReception& ended, const Pass* pass) {
         ++c.headers_ok;
         ++c.frames_recovered;
         frame.recovered = true;
+        pass->fruitful = true;
     }
     out_->push_back(std::move(frame));
 }
@@ -236,11 +247,16 @@ bool CollisionResolver::search_again() {
     }
     std::uint64_t from = ReceiverChain::kForever;
     unsigned level = 0;
+    bool on_suspicion = true;
     for (auto& w : whole_) {
         if (!at_hand(w) || w.level >= kDeepest) {
             continue;
         }
+        if (w.strange && ++passed_over_ < patience_) {
+            w.strange = false;
+        }
         if (w.strange) {
+            passed_over_ = 0;
             from = std::min(from, w.heard.start - std::min<std::uint64_t>(w.heard.start, reach_));
             level = std::max(level, w.level + 1);
             w.strange = false;
@@ -250,6 +266,7 @@ bool CollisionResolver::search_again() {
                 overlap(w.heard.start, w.end, f.start, f.end)) {
                 from = std::min(from, f.start - std::min<std::uint64_t>(f.start, kMargin));
                 level = std::max(level, w.level + 1);
+                on_suspicion = false;
             }
         }
     }
@@ -263,6 +280,7 @@ bool CollisionResolver::search_again() {
             f.serial = serial_;
         }
     }
+    pass->on_suspicion = on_suspicion;
     start_pass(*pass, from, level);
     return true;
 }
@@ -303,6 +321,7 @@ void CollisionResolver::start_pass(Pass& pass, std::uint64_t from, unsigned leve
     ++counters_->second_searches;
     pass.chain->restart();
     pass.active = true;
+    pass.fruitful = false;
     pass.first = from;
     pass.before = before;
     pass.serial = serial_;

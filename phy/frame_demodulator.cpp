@@ -53,6 +53,7 @@ FrameDemodulator::FrameDemodulator(DemodulatorShared& shared) : shared_(shared) 
     const std::size_t groups = (kSlab + kLookahead) / ChannelTracker::kGroup + 2;
     groups_.resize(groups);
     group_end_.resize(groups);
+    group_noise_.resize(groups);
     for (auto* g : {&newest_group_, &previous_group_}) {
         g->measured.resize(k);
         g->filtered.resize(k);
@@ -286,14 +287,14 @@ void FrameDemodulator::track(std::size_t row, std::size_t symbol) {
     double a11 = 0.0;
     double b0 = 0.0;
     double b1 = 0.0;
+    double error = 0.0;
     for (const std::uint16_t c : grid.pilots(symbol, dense_)) {
         const double g = -per_carrier * grid.subcarrier(c);
         const double angle = -(phase + g * time);
         const Sample w(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
         const Sample heard = y[c] * w * grid.pilot(symbol, c);
         const double im = static_cast<double>((heard * std::conj(reference_.h[c])).imag());
-        pilot_error_ += static_cast<double>(std::norm(heard - reference_.h[c]));
-        ++pilot_count_;
+        error += static_cast<double>(std::norm(heard - reference_.h[c]));
         const double power = static_cast<double>(reference_power_[c]);
         a00 += power;
         a01 += power * g;
@@ -301,8 +302,12 @@ void FrameDemodulator::track(std::size_t row, std::size_t symbol) {
         b0 += im;
         b1 += im * g;
     }
+    const std::size_t pilots = grid.pilots(symbol, dense_).size();
+    pilot_error_ += error;
+    pilot_count_ += pilots;
     if (symbol % ChannelTracker::kGroup == ChannelTracker::kGroup - 1) {
-        strange_power_ = std::max(strange_power_, static_cast<float>(pilot_error_ / static_cast<double>(pilot_count_)));
+        const double unexplained = pilot_error_ / static_cast<double>(pilot_count_) - 2.0 * missed();
+        strange_power_ = std::max(strange_power_, static_cast<float>(unexplained));
         pilot_error_ = 0.0;
         pilot_count_ = 0;
     }
@@ -315,7 +320,8 @@ void FrameDemodulator::track(std::size_t row, std::size_t symbol) {
         phase_.update(d_phase, noise * a11 / determinant);
         time_.update(d_time, noise * a00 / determinant);
     }
-    tracks_[row] = {phase_.state(), time_.state(), window_shift_};
+    tracks_[row] = {phase_.state(), time_.state(), window_shift_,
+                    static_cast<float>(error / static_cast<double>(pilots))};
 
     // Half a sample late or early: move the window, the filter keeps counting from where it started.
     const double left = time_.state().value - window_shift_;
@@ -376,12 +382,43 @@ void FrameDemodulator::prepare_rows(std::size_t handed_on) {
         }
         tracker.end(static_cast<double>(estimate_.noise), state, group);
         ChannelTracker::update(state, group, motion);
+        group_noise_[group_count_] = group_noise(group_count_ > 0 ? group_end_[group_count_ - 1] : 0, end);
         group_end_[group_count_++] = end;
         if (end <= handed_on) {
             next_slab_ = state;
         }
     }
     ChannelTracker::look_back(std::span(groups_).first(group_count_), motion);
+}
+
+// Power by which the forward reference misses a carrier, as far as the channel's motion and its own error explain it.
+double FrameDemodulator::missed() const noexcept {
+    return reference_.error + motion_.per_symbol() * static_cast<double>(ChannelTracker::kGroup);
+}
+
+// Noise while rows [first_row, last_row) lasted: as in the training, unless their pilots say that somebody came or
+// left. What the forward reference may miss by itself, on a channel that moves, is no sign of that. Never less than
+// makes the mode work 10 dB beyond its need: surer values would only drown those of the rows that were disturbed.
+float FrameDemodulator::group_noise(std::size_t first_row, std::size_t last_row) const noexcept {
+    constexpr float kClear = 1.6F;  // four deviations for the fewest pilots of a whole group
+    const float needed_db = header_ ? modes()[header_->mode].required_snr_db : 5.0F;
+    const float least = estimate_.signal * std::pow(10.0F, -0.1F * (needed_db + 10.0F));
+    float error = 0.0F;
+    for (std::size_t r = first_row; r < last_row; ++r) {
+        error += tracks_[r].error;
+    }
+    error /= static_cast<float>(last_row - first_row);
+    const auto explained = static_cast<float>(missed());
+    float noise = estimate_.noise;
+    if (last_row - first_row < ChannelTracker::kGroup / 2) {
+        return std::max(noise, least);
+    }
+    if (error > kClear * (noise + explained)) {
+        noise = error - explained;
+    } else if (kClear * error < noise) {
+        noise = error;
+    }
+    return std::max(noise, least);
 }
 
 // The channel at one row: between the centres of the groups around it.
@@ -435,7 +472,11 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
     };
     const Sample step(static_cast<float>(std::cos(per_carrier * time)),
                       static_cast<float>(std::sin(per_carrier * time)));
-    const float inverse_noise = 1.0F / estimate_.noise;
+    std::size_t group = 0;
+    while (group_end_[group] <= row) {
+        ++group;
+    }
+    const float inverse_noise = 1.0F / group_noise_[group];
     const std::span<Sample> channel(shared_.channel);
     interpolate_channel(row, channel);
     const unsigned bits = constellation.bits_per_symbol();

@@ -91,7 +91,8 @@ private:
     struct SymbolTrack {
         DriftFilter::State phase;
         DriftFilter::State time;
-        int shift = 0;  // samples the window was moved against the first symbol's
+        int shift = 0;       // samples the window was moved against the first symbol's
+        float error = 0.0F;  // mean power by which its pilots missed what was expected of them
     };
 
     bool receive_training(const SampleRing& ring);
@@ -102,6 +103,8 @@ private:
     void prepare_rows(std::size_t handed_on);
     void interpolate_channel(std::size_t row, std::span<Sample> channel) const;
     void drop_rows(std::size_t rows);
+    [[nodiscard]] double missed() const noexcept;
+    [[nodiscard]] float group_noise(std::size_t first_row, std::size_t last_row) const noexcept;
     void equalise_row(std::size_t row, std::size_t symbol, const Constellation& constellation, float* llr, bool show);
     void decode_header(std::size_t rows);
     void emit_rows(std::size_t rows, unsigned max_iterations);
@@ -131,6 +134,7 @@ private:
     ChannelGroup previous_group_;
     std::vector<ChannelGroup> groups_;    // of the rows, measured with smoothed phases
     std::vector<std::size_t> group_end_;  // one past the last row of each
+    std::vector<float> group_noise_;      // per carrier, while they lasted
     std::size_t group_count_ = 0;
     DriftFilter phase_;
     DriftFilter time_;
