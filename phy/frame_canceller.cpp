@@ -9,6 +9,7 @@
 #include <numbers>
 
 #include "phy/preamble.hpp"
+#include "phy/sample_gate.hpp"
 
 namespace meshnet::phy {
 namespace {
@@ -105,8 +106,10 @@ bool FrameCanceller::cancel(const HeardFrame& heard, std::uint64_t first_index, 
     start_ = static_cast<std::int64_t>(heard.start - first_index);
     origin_ = start_ + heard.timing_shift;
     cfo_ = heard.cfo_cycles_per_sample;
-    snr_ = std::pow(10.0, 0.1 * static_cast<double>(std::clamp(frame.snr_db, -20.0F, 50.0F)));
-    const double ppm = std::clamp(static_cast<double>(frame.sfo_ppm), -kClockLimitPpm, kClockLimitPpm);
+    snr_ = std::pow(
+        10.0, 0.1 * static_cast<double>(std::isfinite(frame.snr_db) ? std::clamp(frame.snr_db, -20.0F, 50.0F) : 0.0F));
+    const double ppm = std::clamp(static_cast<double>(std::isfinite(frame.sfo_ppm) ? frame.sfo_ppm : 0.0F),
+                                  -kClockLimitPpm, kClockLimitPpm);
     drift_ = -ppm * 1e-6 * static_cast<double>(p.symbol_samples());
 
     for (std::size_t s = 0; s < symbols_; ++s) {
@@ -415,7 +418,12 @@ void FrameCanceller::subtract_chunk(std::int64_t first, std::span<Sample> sample
     const std::int64_t begin = std::clamp<std::int64_t>(first, 0, held);
     const std::int64_t end = std::clamp<std::int64_t>(first + static_cast<std::int64_t>(chunk_.size()), begin, held);
     for (std::int64_t i = begin; i < end; ++i) {
-        samples[static_cast<std::size_t>(i)] -= chunk_[static_cast<std::size_t>(i - first)];
+        Sample& s = samples[static_cast<std::size_t>(i)];
+        const Sample left = s - chunk_[static_cast<std::size_t>(i - first)];
+        // An estimate gone astray must not put what is no number, or no signal, behind the gate.
+        if (std::abs(left.real()) <= SampleGate::kLimit && std::abs(left.imag()) <= SampleGate::kLimit) {
+            s = left;
+        }
     }
 }
 

@@ -144,6 +144,30 @@ TEST(Collision, TwoFramesThatBeginTogether) {
     EXPECT_EQ(score.repeated, 0);
 }
 
+// The narrowest profile, one in the middle, the widest.
+TEST(Collision, EveryKindOfProfile) {
+    for (const std::string_view name : {"125k", "5M", "20M"}) {
+        const Profile& profile = *find_profile(name);
+        Rng rng(48);
+        std::vector<Bytes> payloads;
+        std::vector<Sample> air;
+        for (int i = 0; i < 2; ++i) {
+            Sender s;
+            s.mode = mode_of("qpsk-1/2");
+            s.bytes = 1000;
+            s.snr_db = i == 0 ? 16.0 : 8.0;
+            s.cfo_hz = (i - 0.5) * profile.max_cfo_hz;
+            s.sfo_ppm = 10.0 * i;
+            s.start = kLead + static_cast<std::size_t>(i) * 4 * profile.symbol_samples();
+            payloads.push_back(random_bytes(rng, s.bytes));
+            test::send(profile, s, payloads.back(), air);
+        }
+        test::add_noise(rng, air);
+        EXPECT_EQ(test::receive(profile, air, payloads, true).whole, (std::vector<int>{1, 1})) << name;
+        EXPECT_EQ(test::receive(profile, air, payloads, false).whole, (std::vector<int>{1, 0})) << name;
+    }
+}
+
 std::vector<Sample> three_frames(std::vector<Bytes>& payloads) {
     Rng rng(45);
     std::vector<Sample> air;
