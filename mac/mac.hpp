@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Frames <-> packets on one shared channel: the public face of the medium access layer.
 //
-//     net packets -> [Mac] -> TxRequest{payload, mode, at} -> phy          phy frames -> [Mac] -> net packets, link quality
+//     net packets -> [Mac] -> TxRequest{payload, mode, at} -> phy          phy frames -> [Mac] -> net packets, link
+//     quality
 //
 // No socket, no clock, no thread: `now` is an argument, randomness is injected, actions are polled out.
 // Spec: docs/spec/mac.md.
@@ -38,7 +39,8 @@ public:
     PhyModel& operator=(const PhyModel&) = default;
     virtual ~PhyModel() = default;
     [[nodiscard]] virtual std::size_t mode_count() const = 0;
-    /// Air time of a whole frame with `bytes` of payload, preamble and header included.
+    /// Air time of a whole frame with `bytes` of payload, preamble and header included. Any `bytes`: fewer than 1 count
+    /// as 1, more than max_bytes() as that.
     [[nodiscard]] virtual Duration airtime(ModeIndex mode, std::size_t bytes) const = 0;
     /// Payload bytes a frame can carry at most.
     [[nodiscard]] virtual std::size_t max_bytes() const = 0;
@@ -89,13 +91,13 @@ inline constexpr std::size_t kMaxSduBytes = 8'192;
 /// How well a neighbour is reached, for routing.
 struct LinkQuality {
     StationId peer = 0;
-    float snr_db = 0.0F;            ///< of what we hear from it
-    float peer_snr_db = 0.0F;       ///< of what it hears from us, as it reported
-    double rate_bps = 0.0;          ///< payload rate of the mode now used towards it
-    double loss = 0.0;              ///< 0..1, of transmissions to it after the mode was chosen, smoothed
+    float snr_db = 0.0F;              ///< of what we hear from it
+    float peer_snr_db = 0.0F;         ///< of what it hears from us, as it reported
+    double rate_bps = 0.0;            ///< payload rate of the mode now used towards it
+    double loss = 0.0;                ///< 0..1, of transmissions to it after the mode was chosen, smoothed
     double airtime_us_per_kib = 0.0;  ///< expected, retransmissions and overhead included
-    Duration propagation{};         ///< one way, as far as known (0: unknown)
-    ModeIndex mode = 0;             ///< used towards it
+    Duration propagation{};           ///< one way, as far as known (0: unknown)
+    ModeIndex mode = 0;               ///< used towards it
 };
 struct LinkUp {
     LinkQuality quality;
@@ -137,18 +139,19 @@ class Mac {
 public:
     struct Config {
         StationId self = 0;
-        Duration turnaround = 5ms;        ///< L: antenna samples in to a decision on the air
-        Duration transmit_lead = 2ms;     ///< `at` of a TxRequest is at least this after it is polled
-        Duration max_propagation = 1ms;   ///< tau of the farthest neighbour to expect (300 km: 1 ms)
-        Duration hello_interval = 1s;     ///< beacons; jittered
-        Duration max_burst = 200ms;       ///< longest transmission
-        std::size_t queue_bytes = 65'536; ///< per neighbour and in all x 4; enqueue() refuses beyond
-        double snr_margin_db = 1.5;       ///< starting margin of rate adaptation, learnt from losses afterwards
-        double duty_cycle = 1.0;          ///< (0, 1]: share of any 10 minutes we may transmit
+        Duration turnaround = 5ms;            ///< L: antenna samples in to a decision on the air
+        Duration transmit_lead = 2ms;         ///< `at` of a TxRequest is at least this after it is polled
+        Duration max_propagation = 1ms;       ///< tau of the farthest neighbour to expect (300 km: 1 ms)
+        Duration hello_interval = 1s;         ///< beacons; jittered
+        Duration max_burst = 200ms;           ///< longest transmission
+        std::size_t queue_bytes = 65'536;     ///< per neighbour and in all x 4; enqueue() refuses beyond
+        double snr_margin_db = 1.5;           ///< starting margin of rate adaptation, learnt from losses afterwards
+        double duty_cycle = 1.0;              ///< (0, 1]: share of any 10 minutes we may transmit
         std::optional<ModeIndex> fixed_mode;  ///< for tests: no rate adaptation
     };
 
-    /// Throws std::invalid_argument, naming the field, if `config` is out of range. `phy` and `random` must outlive the Mac.
+    /// Throws std::invalid_argument, naming the field, if `config` is out of range. `phy` and `random` must outlive the
+    /// Mac.
     Mac(const Config& config, const PhyModel& phy, RandomSource& random);
     ~Mac();
     Mac(const Mac&) = delete;
@@ -156,9 +159,10 @@ public:
 
     // What happened, and when.
     void on_frame(Instant now, const RxFrame& frame);
-    void on_carrier(Instant now, bool busy);                      ///< carrier sense changed
-    void on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome);  ///< when its last sample left (or it was late)
-    void on_timeout(Instant now);                                 ///< harmless if early or repeated
+    void on_carrier(Instant now, bool busy);  ///< carrier sense changed
+    void on_transmitted(Instant now, std::uint64_t id,
+                        TxOutcome outcome);  ///< when its last sample left (or it was late)
+    void on_timeout(Instant now);            ///< harmless if early or repeated
 
     /// Takes a packet to send; false (and counted) if its queue is full or there is no such neighbour.
     bool enqueue(Instant now, Sdu sdu);

@@ -31,7 +31,8 @@ std::size_t TablePhy::mode_count() const {
 }
 
 Duration TablePhy::airtime(mac::ModeIndex mode, std::size_t bytes) const {
-    return from_seconds(static_cast<double>(phy::frame_samples(profile_, mode, bytes)) / profile_.sample_rate_hz);
+    const std::size_t carried = std::clamp<std::size_t>(bytes, 1, phy::kMaxPayloadBytes);
+    return from_seconds(static_cast<double>(phy::frame_samples(profile_, mode, carried)) / profile_.sample_rate_hz);
 }
 
 std::size_t TablePhy::max_bytes() const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "station/phy_model.hpp"
 
+#include <algorithm>
 #include "phy/frame.hpp"
 #include "phy/modes.hpp"
 #include "phy/transmitter.hpp"
@@ -35,7 +36,8 @@ std::size_t PhyModel::mode_count() const {
 }
 
 Duration PhyModel::airtime(mac::ModeIndex mode, std::size_t bytes) const {
-    return clock_.duration_of(phy::frame_samples(profile_, static_cast<phy::ModeIndex>(first_ + mode), bytes));
+    const std::size_t carried = std::clamp<std::size_t>(bytes, 1, phy::kMaxPayloadBytes);
+    return clock_.duration_of(phy::frame_samples(profile_, static_cast<phy::ModeIndex>(first_ + mode), carried));
 }
 
 std::size_t PhyModel::max_bytes() const {
