@@ -10,25 +10,25 @@ constexpr auto kS = PreambleClass::kShort;
 constexpr auto kM = PreambleClass::kMedium;
 constexpr auto kL = PreambleClass::kLong;
 
-// The last column is measured (docs/results.md); the order is the index that travels in the header.
+// The last column is measured (docs/results/phy.md); the order is the index that travels in the header.
 constexpr std::array<Mode, 17> kModes{{
-    {"qpsk-1/5x16", 2, 1, 5, 16, kL, -14.0F},
-    {"qpsk-1/5x8", 2, 1, 5, 8, kL, -11.5F},
-    {"qpsk-1/5x4", 2, 1, 5, 4, kM, -8.5F},
-    {"qpsk-1/5x2", 2, 1, 5, 2, kM, -5.5F},
-    {"qpsk-1/5", 2, 1, 5, 1, kM, -2.7F},
-    {"qpsk-1/3", 2, 1, 3, 1, kS, -0.1F},
-    {"qpsk-1/2", 2, 1, 2, 1, kS, 2.2F},
-    {"qpsk-2/3", 2, 2, 3, 1, kS, 4.3F},
-    {"qpsk-3/4", 2, 3, 4, 1, kS, 5.4F},
-    {"16qam-1/2", 4, 1, 2, 1, kS, 7.1F},
-    {"16qam-2/3", 4, 2, 3, 1, kS, 9.7F},
-    {"16qam-3/4", 4, 3, 4, 1, kS, 11.1F},
-    {"64qam-2/3", 6, 2, 3, 1, kS, 14.6F},
-    {"64qam-3/4", 6, 3, 4, 1, kS, 16.4F},
-    {"64qam-5/6", 6, 5, 6, 1, kS, 18.3F},
-    {"256qam-3/4", 8, 3, 4, 1, kS, 21.4F},
-    {"256qam-5/6", 8, 5, 6, 1, kS, 23.7F},
+    {"qpsk-1/5x16", 2, 1, 5, 16, kL, -14.6F},
+    {"qpsk-1/5x8", 2, 1, 5, 8, kL, -11.8F},
+    {"qpsk-1/5x4", 2, 1, 5, 4, kM, -8.8F},
+    {"qpsk-1/5x2", 2, 1, 5, 2, kM, -5.8F},
+    {"qpsk-1/5", 2, 1, 5, 1, kM, -3.6F},
+    {"qpsk-1/3", 2, 1, 3, 1, kS, -1.1F},
+    {"qpsk-1/2", 2, 1, 2, 1, kS, 1.3F},
+    {"qpsk-2/3", 2, 2, 3, 1, kS, 3.3F},
+    {"qpsk-3/4", 2, 3, 4, 1, kS, 4.4F},
+    {"16qam-1/2", 4, 1, 2, 1, kS, 6.5F},
+    {"16qam-2/3", 4, 2, 3, 1, kS, 8.7F},
+    {"16qam-3/4", 4, 3, 4, 1, kS, 10.3F},
+    {"64qam-2/3", 6, 2, 3, 1, kS, 14.0F},
+    {"64qam-3/4", 6, 3, 4, 1, kS, 15.4F},
+    {"64qam-5/6", 6, 5, 6, 1, kS, 17.0F},
+    {"256qam-3/4", 8, 3, 4, 1, kS, 21.2F},
+    {"256qam-5/6", 8, 5, 6, 1, kS, 22.7F},
 }};
 
 }  // namespace

@@ -26,7 +26,7 @@ struct Mode {
     unsigned rate_den;         ///< code rate before spreading, denominator
     unsigned spread;           ///< how many times the coded block is sent, 1..16
     PreambleClass preamble;    ///< the preamble it is announced with
-    float required_snr_db;     ///< SNR for PER 1e-2 with 1000 bytes in AWGN, as measured (docs/results.md)
+    float required_snr_db;     ///< SNR for PER 1e-2 with 1000 bytes in AWGN, as measured (docs/results/phy.md)
 
     /// Information bits per constellation point, spreading included.
     [[nodiscard]] constexpr double efficiency() const noexcept {
