@@ -23,7 +23,7 @@ double ChannelMotion::per_symbol() const noexcept {
     if (!(symbols_ > 0.0)) {
         return 0.0;
     }
-    return std::max(0.0, excess_ - std::sqrt(variance_)) / symbols_;
+    return std::max(0.0, excess_ - 2.0 * std::sqrt(variance_)) / symbols_;
 }
 
 ChannelTracker::ChannelTracker(const Grid& grid) : grid_(grid), smoother_(grid) {

@@ -233,7 +233,7 @@ bool FrameDemodulator::receive_training(const SampleRing& ring) {
     slab_ = reference_;
     const double distance =
         (static_cast<double>(m) + 1.0) / 2.0 - 1.0;  // symbols from the middle to just before symbol 0
-    phase_ = DriftFilter(phase_noise(p));
+    phase_ = DriftFilter(phase_noise(p), true);
     DriftFilter::State state;
     state.dd = estimate_.drift_variance + 1e-8;
     state.vv = estimate_.phase_variance + distance * distance * state.dd;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "phy/phase_tracker.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 namespace meshnet::phy {
 
 DriftFilter::State DriftFilter::predicted(const State& s) const noexcept {
@@ -19,6 +22,9 @@ void DriftFilter::predict() noexcept {
 
 void DriftFilter::update(double innovation, double variance) noexcept {
     const double total = state_.vv + variance;
+    if (learn_) {
+        learn_from(innovation, total);
+    }
     const double gain_value = state_.vv / total;
     const double gain_drift = state_.vd / total;
     state_.value += gain_value * innovation;
@@ -26,6 +32,16 @@ void DriftFilter::update(double innovation, double variance) noexcept {
     state_.dd -= gain_drift * state_.vd;
     state_.vd -= gain_drift * state_.vv;
     state_.vv -= gain_value * state_.vv;
+}
+
+void DriftFilter::learn_from(double innovation, double total) noexcept {
+    constexpr double kMemory = 64.0;
+    steps_ = std::min(steps_ + 1.0, kMemory);
+    const double weight = 1.0 / steps_;
+    surplus_ += weight * (innovation * innovation - total + noise_.value - surplus_);
+    expected_ += weight * (total - expected_);
+    const double chance = 2.0 * std::sqrt(2.0 / steps_) * expected_;
+    noise_.value = std::max(least_value_noise_, surplus_ - chance);
 }
 
 void DriftFilter::smooth(std::span<State> states) const noexcept {

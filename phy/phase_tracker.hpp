@@ -5,7 +5,9 @@
 // Two independent filters, each of a value and its drift per symbol: common phase and frequency, time offset and
 // sampling clock. The innovation is linear in the pilots (imaginary part after derotation by the prediction), so there
 // is no threshold at low SNR. The sampling clock is tracked by itself and never derived from the carrier offset.
-// Source: H. Rauch, F. Tung, C. Striebel, "Maximum likelihood estimates of linear dynamic systems", AIAA J. 3 (1965).
+// How much phase noise there is, is learnt from the innovations (K. Myers, B. Tapley, IEEE Trans. Autom. Control 21,
+// 1976). Source: H. Rauch, F. Tung, C. Striebel, "Maximum likelihood estimates of linear dynamic systems", AIAA J. 3
+// (1965).
 #pragma once
 
 #include <cstddef>
@@ -27,7 +29,10 @@ public:
     };
 
     DriftFilter() = default;
-    explicit DriftFilter(Noise noise) noexcept : noise_(noise) {}
+    /// `learn`: the step noise of the value grows above `noise.value` when innovations are larger than they should be,
+    /// by more than two standard deviations of their mean (oscillators with much phase noise).
+    explicit DriftFilter(Noise noise, bool learn = false) noexcept
+        : noise_(noise), least_value_noise_(noise.value), learn_(learn) {}
 
     void start(const State& state) noexcept { state_ = state; }
     /// One symbol later.
@@ -41,8 +46,15 @@ public:
 
 private:
     [[nodiscard]] State predicted(const State& s) const noexcept;
+    void learn_from(double innovation, double total) noexcept;
+
     Noise noise_{};
     State state_{};
+    double least_value_noise_ = 0.0;
+    bool learn_ = false;
+    double steps_ = 0.0;     // innovations averaged, at most kMemory
+    double surplus_ = 0.0;   // mean of the step noise each innovation asks for
+    double expected_ = 0.0;  // mean of what their squares should be
 };
 
 }  // namespace meshnet::phy
