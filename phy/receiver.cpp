@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "phy/receiver.hpp"
+#include "phy/dc_blocker.hpp"
 
 #include <algorithm>
 #include <array>
@@ -68,6 +69,7 @@ struct Receiver::Impl {
 
     // One step, gated: everything the receiver does.
     void work() {
+        dc.apply(gated);
         meter.add(gated);
         if (next_hint) {
             oscillator.set(*next_hint);
@@ -114,6 +116,7 @@ struct Receiver::Impl {
     ReceiverChain live;
     CollisionResolver resolver;
     SampleGate gate;
+    DcBlocker dc;
     PowerMeter meter;
     DopplerOscillator oscillator;
     std::optional<DopplerShift> next_hint;
