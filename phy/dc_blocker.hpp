@@ -18,10 +18,18 @@ namespace meshnet::phy {
 class DcBlocker {
 public:
     void apply(std::span<Sample> block) noexcept {
-        Sample sum{};
-        for (const Sample s : block) {
-            sum += s;
+        // Eight sums side by side, in a fixed order: quick, and the same whatever the compiler makes of it.
+        Sample sums[8] = {};
+        std::size_t i = 0;
+        for (; i + 8 <= block.size(); i += 8) {
+            for (std::size_t j = 0; j < 8; ++j) {
+                sums[j] += block[i + j];
+            }
         }
+        for (; i < block.size(); ++i) {
+            sums[0] += block[i];
+        }
+        const Sample sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
         mean_ += kRate * (sum / static_cast<float>(block.size()) - mean_);
         for (Sample& s : block) {
             s -= mean_;
