@@ -51,8 +51,8 @@ public:
     /// interference was subtracted; a whole one never does.
     [[nodiscard]] std::optional<Frame> poll_frame();
 
-    /// End of input: frames whose samples are all there are finished, frames cut off by the end are lost. Push nothing
-    /// afterwards.
+    /// End of input: frames whose samples are all there are finished, frames cut off by the end are lost or come out
+    /// with the blocks that are missing marked bad. Push nothing afterwards.
     void flush();
 
     /// Carrier offset that is known beforehand (a satellite's Doppler) and its growth, removed from the next step of

@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "phy/dc_blocker.hpp"
 #include "phy/power_meter.hpp"
 
 namespace meshnet::phy {
@@ -21,6 +22,28 @@ TEST(SampleGate, LetsNothingThroughThatIsNotANumber) {
     EXPECT_EQ(out, (std::vector<Sample>{{0, 0}, {0, 0}, {0, 0}, {0, 0}, {0.5F, -0.25F}, {4, -4}, {4, 0}}));
     EXPECT_EQ(gate.not_finite(), 4U);
     EXPECT_EQ(gate.clipped(), 2U);
+}
+
+TEST(DcBlocker, RemovesDcAndNothingElse) {
+    DcBlocker blocker;
+    float dc = 0.0F;
+    float tone = 0.0F;
+    for (int b = 0; b < 1000; ++b) {
+        std::vector<Sample> block(128);
+        for (std::size_t i = 0; i < block.size(); ++i) {
+            block[i] = Sample(0.3F, -0.1F) + (i % 4 < 2 ? 0.5F : -0.5F);
+        }
+        blocker.apply(block);
+        dc = 0.0F;
+        tone = 0.0F;
+        for (std::size_t i = 0; i < block.size(); ++i) {
+            dc += block[i].real() / 128.0F;
+            tone += (i % 4 < 2 ? 1.0F : -1.0F) * block[i].real() / 128.0F;
+        }
+    }
+    EXPECT_NEAR(dc, 0.0F, 1e-4F);
+    EXPECT_NEAR(tone, 0.5F, 1e-4F);
+    EXPECT_NEAR(std::abs(blocker.mean() - Sample(0.3F, -0.1F)), 0.0F, 1e-4F);
 }
 
 TEST(PowerMeter, HearsSixDecibelsAboveItsFloor) {
