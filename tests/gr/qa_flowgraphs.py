@@ -58,6 +58,11 @@ class Flowgraphs(unittest.TestCase):
             self.assertTrue(options["title"])
             self.assertTrue(options["description"])
 
+    def test_no_thread_of_python_outlives_a_window(self):
+        """A Function Probe compiles to one: it goes on setting labels that the end of the program has deleted."""
+        for name in self.results:
+            self.assertNotIn("Thread(", (self.out / f"{name}.py").read_text(), name)
+
     def test_a_broken_flowgraph_is_noticed(self):
         broken = self.out / "broken.grc"
         text = (SOURCE / "grc" / "flowgraphs" / "loopback.grc").read_text()
