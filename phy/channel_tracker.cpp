@@ -70,7 +70,10 @@ void ChannelTracker::end(double noise, const ChannelState& prior, ChannelGroup& 
     }
     signal /= static_cast<double>(k);
     const double ls_noise = noise * spread / static_cast<double>(std::max<std::size_t>(sounded, 1));
-    const double snr_db = 10.0 * std::log10(std::max(signal, 1e-30) / std::max(ls_noise, 1e-30));
+    // A smoother told of little SNR shrinks its estimate; the filter along time, which weighs noisy measurements
+    // itself, would take that for the channel.
+    constexpr double kLeastSnrDb = 10.0;
+    const double snr_db = std::max(kLeastSnrDb, 10.0 * std::log10(std::max(signal, 1e-30) / std::max(ls_noise, 1e-30)));
     out.measured.assign(sum_.begin(), sum_.end());
     smoother_.apply(out.measured, static_cast<float>(snr_db));
     // Carriers taken over from the prior add no information: the measurement is worth less by their share.

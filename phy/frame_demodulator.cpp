@@ -476,9 +476,13 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
     while (group_end_[group] <= row) {
         ++group;
     }
-    const float inverse_noise = 1.0F / group_noise_[group];
+    float inverse_noise = 1.0F / group_noise_[group];
     const std::span<Sample> channel(shared_.channel);
     interpolate_channel(row, channel);
+    if (shared_.truth != nullptr) {
+        inverse_noise = shared_.truth->tell_noise ? 1.0F / shared_.truth->noise : inverse_noise;
+        tell_truth(row, symbol, phase, time, channel);
+    }
     const unsigned bits = constellation.bits_per_symbol();
     const std::size_t half = k / 2;
     Sample w = rotation(grid.subcarrier(0));
@@ -502,6 +506,55 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
     }
 }
 
+// Puts what is told of the true response into `channel`, the response that is left when phase and time are taken out.
+void FrameDemodulator::tell_truth(std::size_t row, std::size_t symbol, double phase, double time,
+                                  std::span<Sample> channel) {
+    const ReceiverTruth& truth = *shared_.truth;
+    const std::size_t k = channel.size();
+    if ((!truth.tell_phase && !truth.tell_channel) || (symbol + 1) * k > truth.sent.size()) {
+        return;
+    }
+    const auto& grid = shared_.grid;
+    const double per_carrier = kTwoPi / static_cast<double>(grid.profile().fft_size);
+    std::vector<Sample> response(k);
+    const auto shift = static_cast<std::uint64_t>(static_cast<std::int64_t>(tracks_[row].shift) - window_shift_);
+    transform(*truth.clean, window_start(symbol) + shift, response);
+    const auto line = [](double angle) { return Sample(std::polar(1.0F, static_cast<float>(angle))); };
+    for (std::size_t c = 0; c < k; ++c) {
+        const Sample x = truth.sent[symbol * k + c];
+        response[c] *=
+            std::conj(x) / (std::norm(x) + 1e-12F) * line(-(phase - per_carrier * grid.subcarrier(c) * time));
+    }
+    // The line of phase by which the estimate misses the truth: twice, since the slope is found for small angles.
+    std::vector<Sample> turned(channel.begin(), channel.end());
+    for (int pass = 0; pass < 3; ++pass) {
+        std::complex<double> common{};
+        std::complex<double> lag{};
+        const std::size_t apart = k / 8;
+        for (std::size_t c = 0; c < k; ++c) {
+            common += std::complex<double>(response[c] * std::conj(turned[c]));
+            if (c >= apart) {
+                lag += std::complex<double>(response[c] * std::conj(turned[c]) *
+                                            std::conj(response[c - apart] * std::conj(turned[c - apart])));
+            }
+        }
+        const double slope = pass == 0 ? std::arg(lag) / static_cast<double>(apart) : 0.0;
+        for (std::size_t c = 0; c < k; ++c) {
+            turned[c] *= line((pass == 0 ? 0.0 : std::arg(common)) + slope * grid.subcarrier(c));
+        }
+    }
+    if (truth.tell_phase && truth.tell_channel) {
+        std::copy(response.begin(), response.end(), channel.begin());
+    } else if (truth.tell_phase) {
+        std::copy(turned.begin(), turned.end(), channel.begin());
+    } else {
+        for (std::size_t c = 0; c < k; ++c) {
+            const Sample off = turned[c] * std::conj(channel[c]);
+            channel[c] = response[c] * std::conj(off) / (std::abs(off) + 1e-30F);
+        }
+    }
+}
+
 void FrameDemodulator::decode_header(std::size_t rows) {
     prepare_rows(rows);
     const std::size_t per_symbol = shared_.grid.data_per_symbol(dense_);
@@ -517,6 +570,9 @@ void FrameDemodulator::decode_header(std::size_t rows) {
         return;
     }
     header_ = shared_.header_codec.decode(header_llr_, start_.preamble);
+    if (!header_ && shared_.truth != nullptr) {
+        header_ = shared_.truth->header;
+    }
     if (!header_) {
         state_ = State::kLost;
         return;

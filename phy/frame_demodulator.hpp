@@ -28,6 +28,7 @@
 #include "phy/grid.hpp"
 #include "phy/header_codec.hpp"
 #include "phy/phase_tracker.hpp"
+#include "phy/receiver_truth.hpp"
 #include "phy/sample_ring.hpp"
 #include "phy/training_estimator.hpp"
 
@@ -50,6 +51,7 @@ struct DemodulatorShared {
     BlockDecoder decoder;
     std::vector<Sample>* constellation_out = nullptr;  // points for displays, if wanted
     bool keep_soft_values = false;                     // of blocks that failed
+    const ReceiverTruth* truth = nullptr;              // only an instrument has it
 };
 
 /// One frame in the making. Reusable: start() again after it has finished.
@@ -98,6 +100,7 @@ private:
     bool receive_training(const SampleRing& ring);
     bool receive_symbol(const SampleRing& ring);
     void transform(const SampleRing& ring, std::uint64_t first, std::span<Sample> carriers);
+    void tell_truth(std::size_t row, std::size_t symbol, double phase, double time, std::span<Sample> channel);
     void track(std::size_t row, std::size_t symbol);
     void follow_channel(std::size_t row, std::size_t symbol);
     void prepare_rows(std::size_t handed_on);

@@ -7,7 +7,7 @@ find_library(LIQUID_LIBRARY liquid REQUIRED)
 
 set(lab ${PROJECT_SOURCE_DIR}/tools/phy_lab)
 meshnet_add_library(lab
-  SOURCES ${lab}/detection.cpp ${lab}/ideal_csi.cpp ${lab}/interval.cpp ${lab}/liquid_anchor.cpp ${lab}/monte_carlo.cpp
+  SOURCES ${lab}/detection.cpp ${lab}/genie.cpp ${lab}/ideal_csi.cpp ${lab}/interval.cpp ${lab}/liquid_anchor.cpp ${lab}/monte_carlo.cpp
           ${lab}/signal_stats.cpp ${lab}/threshold_search.cpp
   LINK meshnet::core meshnet::phy meshnet::sim Threads::Threads
   PRIVATE_LINK ${LIQUID_LIBRARY})

@@ -119,6 +119,13 @@ Result<Scenario> scenario_of(const ScenarioOptions& o) {
     s.seed = o.seed;
     if (o.has_cfo) s.cfo_hz = o.cfo_hz;
     if (o.has_sfo) s.sfo_ppm = o.sfo_ppm;
+    if (!o.truth.empty()) {
+        const auto told = truths_named(o.truth);
+        if (!told) {
+            return told.error();
+        }
+        s.told = *told;
+    }
     if (const auto status = check(s); !status) {
         return status.error();
     }

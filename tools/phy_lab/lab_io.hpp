@@ -32,6 +32,7 @@ struct ScenarioOptions {
     bool has_cfo = false;
     double sfo_ppm = 0.0;
     bool has_sfo = false;
+    std::string truth;  ///< what the receiver is told; empty: it is the receiver as it is
     std::uint64_t frames = 1000;
     std::uint64_t min_errors = 0;
     unsigned threads = 0;  ///< 0: one per core

@@ -43,6 +43,9 @@ void add_frames(CLI::App* command, ScenarioOptions& o) {
         "Carrier offset of every frame (else: uniform in the profile's range, or the channel's)");
     command->add_option_function<double>(
         "--sfo-ppm", [&o](double v) { o.sfo_ppm = v, o.has_sfo = true; }, "Sampling clock error of every frame");
+    command->add_option("--truth", o.truth,
+                        "Tell the receiver the truth of these parts: start header phase channel noise, csi for the "
+                        "last three, peaks: no limiting, all, none; joined by '+'");
 }
 
 void add_sweep(CLI::App& app, Everything& e) {

@@ -16,6 +16,7 @@
 #include "phy/grid.hpp"
 #include "phy/receiver.hpp"
 #include "phy/transmitter.hpp"
+#include "tools/phy_lab/genie.hpp"
 
 namespace meshnet::lab {
 namespace {
@@ -31,29 +32,17 @@ sim::Channel::Config base_channel(const Scenario& s) {
     return base;
 }
 
-/// Samples after a frame until whatever the receiver says about it has been said.
-std::size_t tail_samples(const Scenario& s, const sim::Channel& channel) {
-    double delay = channel.config().delay_samples;
-    double spread = 0.0;
-    for (const auto& path : channel.config().paths) {
-        spread = std::max(spread, path.delay_samples);
-    }
-    delay += spread + static_cast<double>(channel.latency());
-    const auto params = phy::class_params(*s.profile, phy::modes()[s.mode].preamble);
-    return static_cast<std::size_t>(std::ceil(delay)) + 8 * params.chirp_samples + 512;
-}
-
-/// One transmitter and the buffers of one thread.
+/// The whole receiver behind the channel, and the buffers of one thread.
 class Worker {
 public:
-    explicit Worker(const Scenario& s) : s_(s), transmitter_(*s.profile) {}
+    explicit Worker(const Scenario& s) : s_(s), source_(s, true) {}
 
     Tally run(std::uint64_t first_frame, std::size_t frames) {
         phy::Receiver::Config config;
         config.profile = s_.profile;
         phy::Receiver receiver(config);
         Tally tally;
-        tally.frame_samples = transmitter_.frame_samples(s_.mode, s_.payload_bytes);
+        tally.frame_samples = phy::frame_samples(*s_.profile, s_.mode, s_.payload_bytes);
         for (std::size_t i = 0; i < frames; ++i) {
             one_frame(first_frame + i, receiver, tally);
         }
@@ -62,25 +51,11 @@ public:
 
 private:
     void one_frame(std::uint64_t index, phy::Receiver& receiver, Tally& tally) {
-        Rng payload_rng(seed_of(s_.seed, index, Stream::kPayload));
-        payload_.resize(s_.payload_bytes);
-        payload_rng.fill(payload_);
-        Rng time_rng(seed_of(s_.seed, index, Stream::kTime));
-        // The rising chirp's peak comes early by up to 0.15 chirps under a positive offset: that must not be before
-        // the receiver's first sample.
-        const auto chirp = phy::class_params(*s_.profile, phy::modes()[s_.mode].preamble).chirp_samples;
-        sent_.assign(200 + chirp + time_rng.below(2000), phy::Sample{});
-        const std::size_t gap = sent_.size();
-        transmitter_.modulate(s_.mode, payload_, sent_);
-        const double turn = 2.0 * std::numbers::pi * time_rng.uniform();
-        const phy::Sample phase(static_cast<float>(std::cos(turn)), static_cast<float>(std::sin(turn)));
-        for (std::size_t i = gap; i < sent_.size(); ++i) {
-            sent_[i] *= phase;
-        }
+        auto& sent = source_.make(index);
         sim::Channel channel(channel_of_frame(s_, index));
-        sent_.resize(sent_.size() + tail_samples(s_, channel));
+        sent.resize(sent.size() + source_.tail(channel));
         heard_.clear();
-        channel.process(sent_, heard_);
+        channel.process(sent, heard_);
 
         const std::uint64_t begin = receiver.counters().samples;
         const std::uint64_t preambles_before = receiver.counters().preambles;
@@ -89,8 +64,8 @@ private:
         bool header = false;
         bool right = false;
         while (const auto frame = receiver.poll_frame()) {
-            const bool of_ours = frame->mode == s_.mode && frame->payload.size() == s_.payload_bytes &&
-                                 frame->sample_index >= begin;
+            const bool of_ours =
+                frame->mode == s_.mode && frame->payload.size() == s_.payload_bytes && frame->sample_index >= begin;
             // The same frame may come once more with more of its blocks.
             if (!of_ours || (header && !frame->recovered)) {
                 ++tally.false_headers;
@@ -101,7 +76,7 @@ private:
                 tally.iterations += block.iterations;
             }
             header = true;
-            const bool same = frame->payload == payload_;
+            const bool same = frame->payload == source_.payload();
             right = right || (frame->ok() && same);
             tally.undetected += frame->ok() && !same ? 1 : 0;
         }
@@ -113,13 +88,41 @@ private:
     }
 
     const Scenario& s_;
-    phy::Transmitter transmitter_;
-    Bytes payload_;
-    std::vector<phy::Sample> sent_;
+    FrameSource source_;
     std::vector<phy::Sample> heard_;
 };
 
 }  // namespace
+
+std::vector<phy::Sample>& FrameSource::make(std::uint64_t index) {
+    Rng payload_rng(seed_of(s_.seed, index, Stream::kPayload));
+    payload_.resize(s_.payload_bytes);
+    payload_rng.fill(payload_);
+    Rng time_rng(seed_of(s_.seed, index, Stream::kTime));
+    // The rising chirp's peak comes early by up to 0.15 chirps under a positive offset: that must not be before the
+    // receiver's first sample.
+    const auto chirp = phy::class_params(*s_.profile, phy::modes()[s_.mode].preamble).chirp_samples;
+    sent_.assign(200 + chirp + time_rng.below(2000), phy::Sample{});
+    gap_ = sent_.size();
+    transmitter_.modulate(s_.mode, payload_, sent_);
+    const double turn = 2.0 * std::numbers::pi * time_rng.uniform();
+    phase_ = phy::Sample(static_cast<float>(std::cos(turn)), static_cast<float>(std::sin(turn)));
+    for (std::size_t i = gap_; i < sent_.size(); ++i) {
+        sent_[i] *= phase_;
+    }
+    return sent_;
+}
+
+std::size_t FrameSource::tail(const sim::Channel& channel) const {
+    double delay = channel.config().delay_samples;
+    double spread = 0.0;
+    for (const auto& path : channel.config().paths) {
+        spread = std::max(spread, path.delay_samples);
+    }
+    delay += spread + static_cast<double>(channel.latency());
+    const auto params = phy::class_params(*s_.profile, phy::modes()[s_.mode].preamble);
+    return static_cast<std::size_t>(std::ceil(delay)) + 8 * params.chirp_samples + 512;
+}
 
 std::uint64_t seed_of(std::uint64_t seed, std::uint64_t frame, Stream stream) {
     Rng mix(seed * 0x9e3779b97f4a7c15ULL + frame * 4 + static_cast<std::uint64_t>(stream));
@@ -198,6 +201,9 @@ std::size_t batch_frames(const Scenario& s) noexcept {
 }
 
 Tally run_point(const Scenario& s, const Effort& effort) {
+    if (s.told) {
+        return run_genie_point(s, effort);
+    }
     return run_batches(effort, batch_frames(s), [&s]() -> BatchRunner {
         return [worker = std::make_shared<Worker>(s)](std::uint64_t first, std::size_t count) {
             return worker->run(first, count);

@@ -16,11 +16,15 @@
 #include <string>
 #include <vector>
 
+#include "core/bytes.hpp"
 #include "core/result.hpp"
 #include "phy/modes.hpp"
 #include "phy/profile.hpp"
+#include "phy/sample.hpp"
+#include "phy/transmitter.hpp"
 #include "sim/channel/channel.hpp"
 #include "tools/phy_lab/interval.hpp"
+#include "tools/phy_lab/truths.hpp"
 
 namespace meshnet::lab {
 
@@ -35,6 +39,7 @@ struct Scenario {
     std::optional<double> sfo_ppm;  ///< sampling clock error of every frame; nothing: what the channel says
     double snr_db = 0.0;            ///< in the occupied band
     std::uint64_t seed = 1;
+    std::optional<Truths> told;  ///< nothing: the receiver as it is; else see genie.hpp
 };
 
 /// The error says what is wrong with `s` in one line.
@@ -42,6 +47,29 @@ struct Scenario {
 
 /// The channel of frame `index`: random time within a sample, offset, seed. `s` has passed check().
 [[nodiscard]] sim::Channel::Config channel_of_frame(const Scenario& s, std::uint64_t index);
+
+/// Makes the frames of a scenario. One instance, one thread; `s` must outlive it.
+class FrameSource {
+public:
+    FrameSource(const Scenario& s, bool limit_peaks) : s_(s), transmitter_(*s.profile, limit_peaks) {}
+
+    /// Frame `index` as it is sent: silence, then the frame with a random phase. Valid until the next call.
+    [[nodiscard]] std::vector<phy::Sample>& make(std::uint64_t index);
+    [[nodiscard]] const Bytes& payload() const noexcept { return payload_; }
+    /// Samples of silence before it, and what its samples were multiplied with.
+    [[nodiscard]] std::size_t gap() const noexcept { return gap_; }
+    [[nodiscard]] phy::Sample phase() const noexcept { return phase_; }
+    /// Samples to send after it, until whatever a receiver says about it has been said.
+    [[nodiscard]] std::size_t tail(const sim::Channel& channel) const;
+
+private:
+    const Scenario& s_;
+    phy::Transmitter transmitter_;
+    Bytes payload_;
+    std::vector<phy::Sample> sent_;
+    std::size_t gap_ = 0;
+    phy::Sample phase_;
+};
 
 /// What happened to the frames of one point. Every frame is right or one of the errors.
 struct Tally {

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// What a measuring instrument may tell a demodulator, so that the loss of each of its parts can be measured alone: it
+// then uses the truth in place of its own estimate. No receiver of a station ever has one of these.
+//
+// The truth of the channel is taken from a second stream: the same signal through the same channel without noise,
+// sample for sample, transformed in the same windows and divided by what was sent.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "phy/header_codec.hpp"
+#include "phy/sample.hpp"
+#include "phy/sample_ring.hpp"
+
+namespace meshnet::phy {
+
+struct ReceiverTruth {
+    const SampleRing* clean = nullptr;  ///< holds every sample of the frame; same indices as the noisy ring
+    std::span<const Sample> sent;       ///< [symbols][K]: header and payload carriers, as sent
+    float noise = 0.0F;                 ///< power per carrier, transform output units
+    std::optional<Header> header;       ///< taken where decoding it failed
+
+    bool tell_phase = false;    ///< common phase and slope over frequency of every symbol
+    bool tell_channel = false;  ///< everything else of the response
+    bool tell_noise = false;
+};
+
+}  // namespace meshnet::phy

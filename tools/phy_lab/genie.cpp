@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+#include "tools/phy_lab/genie.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "phy/frame_demodulator.hpp"
+#include "phy/frame_mapper.hpp"
+#include "phy/frame_synchronizer.hpp"
+#include "phy/receiver_truth.hpp"
+#include "phy/sample_ring.hpp"
+
+namespace meshnet::lab {
+namespace {
+
+constexpr unsigned kIterations = 25;
+constexpr std::uint64_t kSameArrival = 32;  // samples
+
+class Genie {
+public:
+    explicit Genie(const Scenario& s)
+        : s_(s),
+          told_(*s.told),
+          source_(s, !told_.peaks),
+          shared_(*s.profile),
+          mapper_(shared_.grid),
+          synchronizer_(*s.profile, phy::modes()[s.mode].preamble),
+          demodulator_(shared_) {}
+
+    Tally run(std::uint64_t first, std::size_t count) {
+        Tally tally;
+        tally.frame_samples = phy::frame_samples(*s_.profile, s_.mode, s_.payload_bytes);
+        for (std::size_t i = 0; i < count; ++i) {
+            one_frame(first + i, tally);
+        }
+        return tally;
+    }
+
+private:
+    [[nodiscard]] static std::size_t power_of_two(std::size_t least) {
+        std::size_t n = 1;
+        while (n < least) {
+            n *= 2;
+        }
+        return n;
+    }
+
+    std::vector<phy::FrameStart> search(const phy::SampleRing& ring) {
+        synchronizer_.reset();
+        std::vector<phy::FrameStart> found;
+        synchronizer_.advance(ring, found);
+        return found;
+    }
+
+    // The strongest start; or nothing.
+    static std::optional<phy::FrameStart> strongest(const std::vector<phy::FrameStart>& found) {
+        const auto it = std::max_element(found.begin(), found.end(),
+                                         [](const auto& a, const auto& b) { return a.metric < b.metric; });
+        return it == found.end() ? std::nullopt : std::optional(*it);
+    }
+
+    void one_frame(std::uint64_t index, Tally& tally) {
+        auto& sent = source_.make(index);
+        auto config = channel_of_frame(s_, index);
+        sim::Channel channel(config);
+        const double noise_power = channel.noise_power();
+        config.snr_db = std::numeric_limits<double>::infinity();
+        sim::Channel quiet(config);
+        sent.resize(sent.size() + source_.tail(channel));
+        heard_.clear();
+        clean_.clear();
+        channel.process(sent, heard_);
+        quiet.process(sent, clean_);
+        const std::size_t capacity = power_of_two(std::max(heard_.size(), clean_.size()));
+        phy::SampleRing heard(capacity);
+        phy::SampleRing clean(capacity);
+        heard.push(heard_);
+        clean.push(clean_);
+
+        carriers_.clear();
+        mapper_.begin(s_.mode, source_.payload(), 0, !told_.peaks);
+        for (std::size_t i = 0; i < mapper_.symbols(); ++i) {
+            const auto next = mapper_.next();
+            if (i >= mapper_.training_symbols()) {
+                carriers_.insert(carriers_.end(), next.begin(), next.end());
+            }
+        }
+        phy::ReceiverTruth truth;
+        truth.clean = &clean;
+        truth.sent = carriers_;
+        truth.noise = static_cast<float>(noise_power * static_cast<double>(s_.profile->fft_size));
+        if (told_.header) {
+            truth.header.emplace();
+            truth.header->mode = s_.mode;
+            truth.header->payload_bytes = static_cast<std::uint16_t>(s_.payload_bytes);
+        }
+        truth.tell_phase = told_.phase;
+        truth.tell_channel = told_.channel;
+        truth.tell_noise = told_.noise;
+        shared_.truth = &truth;
+
+        auto starts = search(told_.start ? clean : heard);
+        if (told_.start) {
+            const auto best = strongest(starts);
+            starts.clear();
+            if (best) {
+                starts.push_back(*best);
+                // How sure a start is decides how far it is trusted: this one is exact.
+                starts.front().metric = 0.999F;
+            }
+        }
+        bool header = false;
+        bool right = false;
+        bool any = false;
+        std::uint64_t taken_from = 0;
+        for (const auto& start : starts) {
+            if (any && start.sample_index - taken_from < kSameArrival) {
+                continue;
+            }
+            any = true;
+            taken_from = start.sample_index;
+            demodulator_.start(start);
+            demodulator_.advance(heard, kIterations);
+            header = header || demodulator_.header_ok();
+            if (demodulator_.state() != phy::FrameDemodulator::State::kDone) {
+                demodulator_.release();
+                continue;
+            }
+            const phy::Frame frame = demodulator_.take();
+            const bool same = frame.payload == source_.payload();
+            right = right || (frame.ok() && same);
+            tally.undetected += frame.ok() && !same ? 1 : 0;
+            for (const auto& block : frame.blocks) {
+                ++tally.blocks;
+                tally.iterations += block.iterations;
+            }
+        }
+        shared_.truth = nullptr;
+        ++tally.frames;
+        tally.errors += right ? 0 : 1;
+        tally.detect_miss += any || right ? 0 : 1;
+        tally.header_miss += any && !header ? 1 : 0;
+    }
+
+    const Scenario& s_;
+    Truths told_;
+    FrameSource source_;
+    phy::DemodulatorShared shared_;
+    phy::FrameMapper mapper_;
+    phy::FrameSynchronizer synchronizer_;
+    phy::FrameDemodulator demodulator_;
+    std::vector<phy::Sample> heard_;
+    std::vector<phy::Sample> clean_;
+    std::vector<phy::Sample> carriers_;
+};
+
+}  // namespace
+
+Result<Truths> truths_named(std::string_view names) {
+    Truths out;
+    for (std::string_view left = names;;) {
+        const std::size_t plus = left.find('+');
+        const std::string_view name = left.substr(0, plus);
+        const bool all = name == "all";
+        const bool csi = all || name == "csi";
+        out.start = out.start || all || name == "start";
+        out.header = out.header || all || name == "header";
+        out.peaks = out.peaks || all || name == "peaks";
+        out.phase = out.phase || csi || name == "phase";
+        out.channel = out.channel || csi || name == "channel";
+        out.noise = out.noise || csi || name == "noise";
+        const bool known = csi || name == "start" || name == "header" || name == "peaks" || name == "phase" ||
+                           name == "channel" || name == "noise" || name == "none";
+        if (!known) {
+            return Error{"unknown truth '" + std::string(name) +
+                         "'; known are start header phase channel noise peaks csi all none, joined by '+'"};
+        }
+        if (plus == std::string_view::npos) {
+            return out;
+        }
+        left = left.substr(plus + 1);
+    }
+}
+
+Tally run_genie_point(const Scenario& s, const Effort& effort) {
+    return run_batches(effort, batch_frames(s), [&s]() -> BatchRunner {
+        return [genie = std::make_shared<Genie>(s)](std::uint64_t first, std::size_t count) {
+            return genie->run(first, count);
+        };
+    });
+}
+
+}  // namespace meshnet::lab
