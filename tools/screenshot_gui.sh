@@ -17,12 +17,39 @@ picture=$1
 seconds=$2
 shift 2
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT INT TERM
+child='' server=''
 
-cat >"$work/session" <<'EOF'
-picture=$1 seconds=$2 work=$3
-shift 3
-"$@" >"$work/log" 2>&1 &
+give_up() {
+    echo "screenshot_gui.sh: $*; no picture taken" >&2
+    exit 1
+}
+
+clean_up() {
+    status=$?
+    trap '' INT TERM HUP
+    for process in $child $server; do # the display goes last
+        kill "$process" 2>/dev/null || true
+        wait "$process" 2>/dev/null || true
+    done
+    cat "$work"/*.log >&2 || true
+    rm -rf "$work"
+    exit $status
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM HUP
+
+# The server itself takes a display number that is free and tells it when it is ready: nothing is guessed, nothing can be missed.
+mkfifo "$work/number"
+cookie=$(mcookie)
+xauth -q -f "$work/authority" add :0 . "$cookie" 2>/dev/null # of an entry in its own file the server minds only the cookie
+Xvfb -displayfd 3 -screen 0 "${SCREENSHOT_SIZE:-1280x860}x24" -nolisten tcp -noreset -auth "$work/authority" \
+    3>"$work/number" >"$work/1-server.log" 2>&1 &
+server=$!
+read -r number <"$work/number" || give_up "Xvfb did not start"
+xauth -q -f "$work/authority" add ":$number" . "$cookie"
+
+export DISPLAY=":$number" XAUTHORITY="$work/authority" XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$work}"
+QT_QPA_PLATFORM=xcb LIBGL_ALWAYS_SOFTWARE=1 "$@" >"$work/2-command.log" 2>&1 &
 child=$!
 sleep "$seconds"
 left=120
@@ -30,30 +57,18 @@ while [ "$left" -gt 0 ]; do
     if ! kill -0 "$child" 2>/dev/null; then
         status=0
         wait "$child" || status=$?
-        echo "the command ended by itself with exit code $status" >>"$work/log"
-        exit 1
+        child=''
+        give_up "the command ended by itself with exit code $status"
     fi
-    import -window root "$work/picture.png"
-    if [ "$(identify -format '%k' "$work/picture.png")" -ge 16 ]; then
+    colours=0
+    if import -window root "$work/picture.png" 2>"$work/3-import.log"; then
+        colours=$(identify -format '%k' "$work/picture.png")
+    fi
+    if [ "$colours" -ge 16 ]; then
         mv "$work/picture.png" "$picture"
-        kill "$child" 2>/dev/null
-        wait "$child" 2>/dev/null
         exit 0
     fi
     sleep 1
     left=$((left - 1))
 done
-echo "nothing was shown" >>"$work/log"
-kill "$child" 2>/dev/null
-exit 1
-EOF
-
-status=0
-QT_QPA_PLATFORM=xcb LIBGL_ALWAYS_SOFTWARE=1 XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$work}" \
-    xvfb-run -a -s "-screen 0 ${SCREENSHOT_SIZE:-1280x860}x24" \
-    sh "$work/session" "$picture" "$seconds" "$work" "$@" >"$work/session_log" 2>&1 || status=$?
-cat "$work/session_log" "$work/log" >&2 || true
-if [ "$status" -ne 0 ]; then
-    echo "screenshot_gui.sh: no picture taken" >&2
-    exit 1
-fi
+give_up "nothing was shown"
