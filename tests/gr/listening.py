@@ -11,7 +11,7 @@ import numpy
 import pmt
 from gnuradio import gr
 
-LONGEST = 120  # seconds: a hang, not a measure
+LONGEST = 300  # seconds: a hang, not a measure
 
 
 def make_pdu(payload, **meta):
