@@ -17,9 +17,12 @@
 #include <vector>
 
 #include "sim/air_socket.hpp"
+#include "tests/station/temporary_folder.hpp"
 
 namespace meshnet::sim {
 namespace {
+
+constexpr int kTurns = 18'000;  // of 10 ms: ends a hang; no measure of the machine
 
 /// Starts a program with its output in a file; the pid.
 pid_t start(const std::vector<std::string>& arguments, const std::string& output) {
@@ -50,9 +53,9 @@ std::string contents(const std::string& path) {
     return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// Connects, trying for up to 10 s.
+/// Connects, trying until the server is there.
 Result<AirClient> connect(const std::string& path, const std::string& station) {
-    for (int turn = 0; turn < 1'000; ++turn) {
+    for (int turn = 0; turn < kTurns; ++turn) {
         auto client = AirClient::connect(path, station);
         if (client.ok()) {
             return client;
@@ -67,7 +70,7 @@ std::size_t receive(AirClient& client, std::size_t count) {
     std::size_t got = 0;
     while (got < count) {
         pollfd wait{client.fd(), POLLIN, 0};
-        auto block = ::poll(&wait, 1, 10'000) == 1 ? client.receive() : Error{"nothing came"};
+        auto block = ::poll(&wait, 1, kTurns * 10) == 1 ? client.receive() : Error{"nothing came"};
         if (!block.ok()) {
             ADD_FAILURE() << block.error().message;
             return 0;
@@ -78,11 +81,10 @@ std::size_t receive(AirClient& client, std::size_t count) {
 }
 
 TEST(MeshnetAir, ServesStationsSurvivesTheDeathOfOneAndStopsCleanly) {
-    const auto folder = std::filesystem::temp_directory_path() / ("meshnet-air-test-" + std::to_string(::getpid()));
-    std::filesystem::create_directories(folder);
-    const std::string socket = (folder / "air.sock").string();
-    const std::string stats = (folder / "stats.json").string();
-    const std::string output = (folder / "output").string();
+    const station::TemporaryFolder folder;
+    const std::string socket = folder.path("air.sock");
+    const std::string stats = folder.path("stats.json");
+    const std::string output = folder.path("output");
     const pid_t air =
         start({MESHNET_AIR_PROGRAM, "--config", MESHNET_SOURCE_DIR "/tools/examples/air-coast-beacon-ship.toml",
                "--socket", socket, "--stats", stats},
@@ -97,7 +99,7 @@ TEST(MeshnetAir, ServesStationsSurvivesTheDeathOfOneAndStopsCleanly) {
             ::pause();
         }
     }
-    for (int turn = 0; turn < 1'000 && contents(output).find("'ship' connected") == std::string::npos; ++turn) {
+    for (int turn = 0; turn < kTurns && contents(output).find("'ship' connected") == std::string::npos; ++turn) {
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     ::kill(victim, SIGKILL);
@@ -115,20 +117,16 @@ TEST(MeshnetAir, ServesStationsSurvivesTheDeathOfOneAndStopsCleanly) {
     const std::string json = contents(stats);
     EXPECT_NE(json.find("\"name\": \"ship\", \"connected\": true, \"connections\": 2"), std::string::npos) << json;
     EXPECT_NE(contents(output).find("'ship' disconnected"), std::string::npos) << contents(output);
-    std::filesystem::remove_all(folder);
 }
 
 TEST(MeshnetAir, AWrongConfigurationEndsItWithALine) {
-    const auto folder = std::filesystem::temp_directory_path() / ("meshnet-air-bad-" + std::to_string(::getpid()));
-    std::filesystem::create_directories(folder);
-    const std::string config = (folder / "air.toml").string();
+    const station::TemporaryFolder folder;
+    const std::string config = folder.path("air.toml");
     std::ofstream(config) << "[[station]]\nname = \"a\"\nlength = 3\n";
-    const std::string output = (folder / "output").string();
-    const int status =
-        wait_for(start({MESHNET_AIR_PROGRAM, "--config", config, "--socket", (folder / "s").string()}, output));
+    const std::string output = folder.path("output");
+    const int status = wait_for(start({MESHNET_AIR_PROGRAM, "--config", config, "--socket", folder.path("s")}, output));
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 2);
     EXPECT_NE(contents(output).find("air.toml:3: unknown key 'length'"), std::string::npos) << contents(output);
-    std::filesystem::remove_all(folder);
 }
 
 }  // namespace

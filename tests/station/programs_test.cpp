@@ -65,10 +65,10 @@ protected:
         write_file(folder_.path("air.cf32"), "");
         std::filesystem::resize_file(folder_.path("air.cf32"), static_cast<std::uintmax_t>(seconds * 1e6) * 8);
     }
-    /// Waits for a file another process makes; false if it never comes.
-    bool appears(const std::string& name) {
-        for (int i = 0; i < 600; ++i) {
-            if (std::filesystem::exists(folder_.path(name))) {
+    /// Waits until the daemon at this socket answers (the file is there a little before); false if it never does.
+    bool answers(const std::string& socket) {
+        for (int i = 0; i < 1'800; ++i) {  // minutes: the end of a hang
+            if (run("$C status --socket " + socket).code == 0) {
                 return true;
             }
             std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -171,7 +171,7 @@ TEST_F(Programs, ARunningDaemonAnswersAndStopsAndSharesNothing) {
     write_config("a");
     write_config("b");
     ASSERT_EQ(run("$D --config a.toml 2> a.log & echo $! > a.pid").code, 0);
-    ASSERT_TRUE(appears("a.sock")) << read_file(folder_.path("a.log"));
+    ASSERT_TRUE(answers("a.sock")) << read_file(folder_.path("a.log"));
 
     const auto status = run("$C status --config a.toml --json");
     ASSERT_EQ(status.code, 0) << status.err;
@@ -198,7 +198,7 @@ TEST_F(Programs, ARunningDaemonAnswersAndStopsAndSharesNothing) {
     EXPECT_NE(same_ledger.err.find("in use"), std::string::npos) << same_ledger.err;
 
     EXPECT_EQ(
-        run("kill -TERM $(cat a.pid); for i in $(seq 300); do test -e a.sock || exit 0; sleep 0.1; done; exit 1").code,
+        run("kill -TERM $(cat a.pid); for i in $(seq 1800); do test -e a.sock || exit 0; sleep 0.1; done; exit 1").code,
         0);
     EXPECT_NE(read_file(folder_.path("a.log")).find("stopping"), std::string::npos);
     const auto gone = run("$C status --socket a.sock");
