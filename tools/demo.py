@@ -29,6 +29,7 @@ import time
 
 STATIONS = ("coast", "beacon", "ship")
 PORT = 8080
+LONGEST = 90.0  # seconds for any one thing to happen: a hang, not a measure
 
 
 class DemoError(Exception):
@@ -115,19 +116,25 @@ class Demo:
         """Seconds until the demo must be over."""
         return self.options.time_limit - (time.monotonic() - self.begin)
 
-    def wait_for(self, what, test, seconds):
-        """Polls test() until it gives something; what it gave."""
-        until = time.monotonic() + min(seconds, max(self.left(), 1.0))
+    def wait_for(self, what, test):
+        """Polls test() until it gives something other than None or False; what it gave."""
+        begin = time.monotonic()
+        until = begin + min(LONGEST, max(self.left(), 1.0))
         while True:
             found = test()
-            if found:
+            if found is not None and found is not False:
                 return found
-            for name, process in self.processes.items():
-                if name != "curl" and process.poll() is not None:
-                    raise DemoError(f"{name} stopped by itself: {self.last_line(name)}")
+            self.check_processes()
             if time.monotonic() > until:
-                raise DemoError(f"{what} took longer than {seconds:.0f} s; logs are in {self.folder} (--keep keeps them)")
+                raise DemoError(f"{what} took longer than {time.monotonic() - begin:.0f} s; logs are in {self.folder} "
+                                "(--keep keeps them)")
             time.sleep(0.1)
+
+    def check_processes(self):
+        """Stations, air and web server run until they are ended; without TUN, who sends the file is done when it is sent."""
+        for name, process in self.processes.items():
+            if name != "curl" and process.poll() is not None and not (name == "web" and process.returncode == 0):
+                raise DemoError(f"{name} stopped by itself: {self.last_line(name)}")
 
     def last_line(self, name):
         try:
@@ -148,7 +155,7 @@ class Demo:
         self.started_at.setdefault(name, time.monotonic())
         return self.processes[name]
 
-    def end(self, name, sig=signal.SIGTERM, seconds=5.0):
+    def end(self, name, sig=signal.SIGTERM, seconds=30.0):
         process = self.processes.pop(name, None)
         if process is None:
             return
@@ -183,7 +190,7 @@ class Demo:
             if shutil.which("ip") is None:
                 raise OSError("there is no ip command")
             for station in STATIONS:
-                name = f"meshnet-demo-{os.getpid()}-{station}"
+                name = f"{self.folder.name}-{station}"
                 made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
                 if made.returncode != 0:
                     raise OSError((made.stderr.strip().splitlines() or ["ip netns add failed"])[-1])
@@ -237,13 +244,14 @@ level = "{self.options.log_level}"
         example = self.repository / "tools" / "examples" / "air-coast-beacon-ship.toml"
         self.spawn("air", [self.bin / "meshnet-air", "--config", example, "--socket", self.folder / "air.sock",
                            "--stats", self.folder / "air.json"])
-        self.wait_for("the air", lambda: (self.folder / "air.sock").exists(), 10)
+        # Its socket is there a moment before somebody listens at it.
+        self.wait_for("the air", lambda: "listening:" in (self.folder / "air.log").read_text(errors="replace"))
         self.say("the air is up: coast 60 km and ship 55 km from the beacon, coast and ship cannot hear each other")
         for station in STATIONS:
             self.write_config(station)
             self.start_station(station)
         for station in STATIONS:
-            status = self.wait_for(f"station {station}", lambda: self.control(station).try_ask({"cmd": "status"}), 10)
+            status = self.wait_for(f"station {station}", lambda: self.control(station).try_ask({"cmd": "status"}))
             self.addresses[station], self.ids[station] = status["address"], status["id"]
         self.choose_tcp()
         self.say("three stations are up, each with its own key, ledger and " +
@@ -292,9 +300,12 @@ level = "{self.options.log_level}"
     def ping(self):
         if not self.with_tun:
             return
-        done = subprocess.run(["ip", "netns", "exec", self.namespaces["coast"], "ping", "-6", "-c", "5", "-i", "0.5", "-W", "5",
-                               self.addresses["ship"]], capture_output=True, text=True, check=False,
-                              timeout=max(self.left(), 1.0))
+        try:
+            done = subprocess.run(["ip", "netns", "exec", self.namespaces["coast"], "ping", "-6", "-c", "5", "-i", "0.5", "-W", "5",
+                                   self.addresses["ship"]], capture_output=True, text=True, check=False,
+                                  timeout=max(self.left(), 1.0))
+        except subprocess.TimeoutExpired:
+            raise DemoError("ping from coast to ship did not end in time") from None
         times = [float(t) for t in re.findall(r"time=([\d.]+) ms", done.stdout)]
         self.result["ping"] = {"sent": 5, "received": len(times), "rtt_ms": times}
         if not times:
@@ -312,7 +323,7 @@ level = "{self.options.log_level}"
             probe = "import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 1).close()"
             self.wait_for("the web server", lambda: subprocess.run(
                 ["ip", "netns", "exec", self.namespaces["ship"], "/usr/bin/python3", "-c", probe, self.addresses["ship"],
-                 str(PORT)], capture_output=True, check=False).returncode == 0, 10)
+                 str(PORT)], capture_output=True, check=False).returncode == 0)
             url = f"http://[{self.addresses['ship']}]:{PORT}/{source.name}"
             self.say(f"curl on the coast fetches {url} from Python's http.server on the ship")
             self.spawn("curl", ["curl", "-g", "-sS", "--connect-timeout", "30", "-o", target, url], "coast")
@@ -344,56 +355,72 @@ level = "{self.options.log_level}"
         return not self.with_tun and any("sha256" in line for line in self.receiver_says())
 
     def transfer(self):
+        """The file, with the beacon killed half way. A file that came too quickly for that is followed by one of twice the size."""
+        for factor in (1, 2, 4):
+            if factor > 1:
+                self.say("the file was there before the beacon could be killed: again with a larger one")
+            killed = self.transfer_of(factor * self.options.bytes)
+            self.end("web")
+            if killed or self.options.no_kill:
+                return
+        raise DemoError("the transfer was over before the beacon could be killed; give --bytes a larger number")
+
+    def transfer_of(self, size):
+        """One file; true if the beacon was killed meanwhile."""
         served = self.folder / "served"
-        served.mkdir()
+        served.mkdir(exist_ok=True)
         source, target = served / "chart.bin", self.folder / "fetched.bin"
-        source.write_bytes(os.urandom(self.options.bytes))
+        target.unlink(missing_ok=True)
+        (self.folder / "curl.log").unlink(missing_ok=True)
+        source.write_bytes(os.urandom(size))
         digest = hashlib.sha256(source.read_bytes()).hexdigest()
-        self.say(f"a random file of {self.options.bytes} bytes waits on the ship")
+        self.say(f"a random file of {size} bytes waits on the ship")
         self.start_transfer(source, target)
         began = time.monotonic()
         next_word, killed = began + 2.0, None
         curl = self.processes["curl"]
         while curl.poll() is None and not self.arrived():
             if self.left() < 5:
-                raise DemoError(f"the transfer was not over in time: {self.bytes_so_far(target)} of {self.options.bytes} bytes")
-            for name, process in self.processes.items():
-                if name not in ("curl", "web") and process.poll() is not None:
-                    raise DemoError(f"{name} stopped by itself: {self.last_line(name)}")
-            now, got = time.monotonic(), self.bytes_so_far(target)
+                raise DemoError(f"the transfer was not over in time: {self.bytes_so_far(target)} of {size} bytes")
+            self.check_processes()
+            got = self.bytes_so_far(target)
+            if killed is None and not self.options.no_kill and 0.4 * size < got < 0.9 * size:
+                killed = self.kill_beacon(got, target)
+                next_word = time.monotonic() + 3.0
+            now = time.monotonic()
             if now >= next_word:
                 next_word = now + 3.0
                 earned = self.earned_msat()
-                self.say(f"{got * 100 // self.options.bytes:3d} % of the file, {got * 8e-3 / (now - began):.0f} kbit/s so far, beacon earned "
+                self.say(f"{got * 100 // size:3d} % of the file, {got * 8e-3 / (now - began):.0f} kbit/s so far, beacon earned "
                          f"{0 if earned is None else earned:g} msat; {self.describe_links()[0]}")
-            if killed is None and not self.options.no_kill and got > 0.4 * self.options.bytes:
-                killed = self.kill_beacon(got, target)
-                next_word = time.monotonic() + 3.0
             time.sleep(0.1)
         seconds = time.monotonic() - began
         del self.processes["curl"]
-        if curl.wait(max(self.left(), 1.0)) != 0:
+        try:
+            curl.wait(max(self.left(), 1.0))
+        except subprocess.TimeoutExpired:
+            curl.kill()
+            curl.wait()
+        if curl.returncode != 0:
             raise DemoError(f"{'curl' if self.with_tun else 'meshnet-cli receive'} failed ({curl.returncode}): {self.last_line('curl')}")
         arrived = hashlib.sha256(target.read_bytes()).hexdigest() if target.exists() else ""
         intact = arrived == digest
         outage = killed["outage_s"] if killed else 0.0
-        self.result.update({"file_intact": intact, "file_bytes": self.options.bytes, "sha256": arrived, "transfer_s": seconds,
-                            "goodput_kbps": self.options.bytes * 8e-3 / seconds, "kill": killed,
-                            "goodput_without_outage_kbps": self.options.bytes * 8e-3 / max(seconds - outage, 1e-3)})
+        self.result.update({"file_intact": intact, "file_bytes": size, "sha256": arrived, "transfer_s": seconds,
+                            "goodput_kbps": size * 8e-3 / seconds, "kill": killed,
+                            "goodput_without_outage_kbps": size * 8e-3 / max(seconds - outage, 1e-3)})
         self.say(f"the file is on the coast after {seconds:.1f} s, {self.result['goodput_kbps']:.0f} kbit/s, SHA-256 "
                  f"{'the same' if intact else 'DIFFERENT'}")
-        if not self.options.no_kill and killed is None:
-            raise DemoError("the transfer was over before the beacon could be killed; give --bytes a larger number")
+        return killed is not None
 
     def kill_beacon(self, got, target):
-        before = self.earned_msat()
+        before = self.wait_for("the beacon's ledger", self.earned_msat)
         self.end("beacon", signal.SIGKILL)
         dead_at = time.monotonic()
         self.say(f"SIGKILL to the beacon at {got} bytes; its ledger showed {before:g} msat earned")
         time.sleep(1.0)
         self.start_station("beacon")
-        self.wait_for("the beacon's restart", lambda: self.earned_msat() is not None, 10)
-        after = self.earned_msat()
+        after = self.wait_for("the beacon's restart", self.earned_msat)
         started = time.monotonic()
         stalled_at = self.bytes_so_far(target)
         self.say(f"the beacon is back after {started - dead_at:.1f} s; its ledger shows {after:g} msat: "
@@ -407,9 +434,9 @@ level = "{self.options.log_level}"
         def data_back():
             return self.bytes_so_far(target) > stalled_at or self.processes["curl"].poll() is not None
 
-        self.wait_for("the beacon's sessions with coast and ship", sessions_back, 30)
+        self.wait_for("the beacon's sessions with coast and ship", sessions_back)
         linked = time.monotonic()
-        self.wait_for("data after the restart", data_back, 60)
+        self.wait_for("data after the restart", data_back)
         flowing = time.monotonic()
         self.say(f"both links are up again {linked - started:.1f} s after the restart, and bytes of the file arrive after "
                  f"{flowing - started:.1f} s")
@@ -438,7 +465,9 @@ level = "{self.options.log_level}"
         try:
             quiet_since, last = time.monotonic(), None
             while True:  # the same books, in agreement, for 2 s
-                books = self.wait_for("agreement of the ledgers", agreed, 25)
+                books = self.wait_for("agreement of the ledgers", agreed)
+                if self.left() < 1:
+                    raise DemoError("the ledgers did not come to rest in time")
                 if books != last:
                     last, quiet_since = books, time.monotonic()
                 elif time.monotonic() - quiet_since >= 2.0:
@@ -474,7 +503,7 @@ level = "{self.options.log_level}"
         self.make_namespaces()
         self.result["with_tun"] = self.with_tun
         self.start_everything()
-        self.wait_for("finding neighbours and routes", self.links_up, 40)
+        self.wait_for("finding neighbours and routes", self.links_up)
         self.result["links_up_s"] = time.monotonic() - self.begin
         self.say(f"neighbours found: {self.describe_links()[0]}")
         self.ping()
