@@ -47,6 +47,9 @@ protected:
         ::setenv("D", MESHNETD, 1);
         ::setenv("C", MESHNET_CLI, 1);
     }
+    ~Programs() override {
+        run("test ! -e a.sock || kill -KILL $(cat a.pid)");  // only a test that failed has left its daemon behind
+    }
     /// A shell command in the folder; $D is meshnetd, $C is meshnet-cli.
     Ran run(const std::string& command) {
         const std::string all = "cd " + folder_.path("") + " && { " + command + "; } > out 2> err < /dev/null";
