@@ -12,6 +12,66 @@
 #include "phy/scrambler.hpp"
 
 namespace meshnet::phy {
+namespace {
+
+// The information columns with most checks. What they say is said by many, so they may be received less surely.
+constexpr std::size_t kLate[2] = {3, 6};
+
+// Where the bits of information column `column` start in the mother word.
+std::size_t column_start(const LdpcCode& code, std::size_t column) noexcept {
+    const std::size_t bits = std::min(code.info_bits(), column * code.z());
+    return bits - std::min(bits, LdpcCode::kPuncturedCols * code.z());
+}
+
+// Mother word -> sending order: the late columns behind the core's parity. And back.
+template <class T>
+class SendingOrder {
+public:
+    static void apply(const LdpcCode& code, std::span<T> word, std::vector<T>& kept) {
+        const Places p(code, word.size());
+        kept.assign(word.begin() + p.first, word.begin() + p.first_end);
+        kept.insert(kept.end(), word.begin() + p.second, word.begin() + p.second_end);
+        auto to = std::copy(word.begin() + p.first_end, word.begin() + p.second, word.begin() + p.first);
+        to = std::copy(word.begin() + p.second_end, word.begin() + p.core_end, to);
+        std::copy(kept.begin(), kept.end(), to);
+    }
+    static void undo(const LdpcCode& code, std::span<T> word, std::vector<T>& kept) {
+        const Places p(code, word.size());
+        const auto late = (p.first_end - p.first) + (p.second_end - p.second);
+        kept.assign(word.begin() + p.core_end - late, word.begin() + p.core_end);
+        const auto second = kept.begin() + (p.first_end - p.first);
+        auto from = word.begin() + p.core_end - late;
+        std::copy_backward(from - (p.core_end - p.second_end), from, word.begin() + p.core_end);
+        from -= p.core_end - p.second_end;
+        std::copy(second, kept.end(), word.begin() + p.second);
+        std::copy_backward(from - (p.second - p.first_end), from, word.begin() + p.second);
+        std::copy(kept.begin(), second, word.begin() + p.first);
+    }
+
+private:
+    struct Places {
+        std::ptrdiff_t first, first_end, second, second_end, core_end;
+        Places(const LdpcCode& code, std::size_t length) noexcept
+            : first(at(code, kLate[0])),
+              first_end(at(code, kLate[0] + 1)),
+              second(at(code, kLate[1])),
+              second_end(at(code, kLate[1] + 1)),
+              core_end(static_cast<std::ptrdiff_t>(code.min_coded_bits())) {
+            assert(length >= code.min_coded_bits());
+            static_cast<void>(length);
+        }
+        static std::ptrdiff_t at(const LdpcCode& code, std::size_t column) noexcept {
+            return static_cast<std::ptrdiff_t>(column_start(code, column));
+        }
+    };
+};
+
+// Length of mother word that has all of a transmission: the sending order mixes what comes before min_coded_bits().
+std::size_t mother_bits_of(const LdpcCode& code, unsigned redundancy_version, std::size_t coded_bits) noexcept {
+    return std::max(code.min_coded_bits(), mother_bits_needed(code, redundancy_version, coded_bits));
+}
+
+}  // namespace
 
 std::size_t point_stride(std::size_t points) noexcept {
     if (points < 3) {
@@ -42,8 +102,9 @@ void BlockEncoder::encode(ByteView bytes, unsigned redundancy_version, std::size
     }
     const LdpcCode code = LdpcCode::for_info_bits(info_bits);
     coded_.resize(out.size());
-    const std::size_t needed = mother_bits_needed(code, redundancy_version, coded_.size());
-    encoder_.encode(code, std::span<const std::uint8_t>(info_).first(info_bits), std::span(mother_).first(needed));
+    const auto needed = std::span(mother_).first(mother_bits_of(code, redundancy_version, coded_.size()));
+    encoder_.encode(code, std::span<const std::uint8_t>(info_).first(info_bits), needed);
+    SendingOrder<std::uint8_t>::apply(code, needed, late_);
     select(code, mother_, redundancy_version, coded_);
     const std::size_t stride = point_stride(points);
     std::size_t position = 0;
@@ -78,9 +139,10 @@ FrameBlock BlockDecoder::decode(std::span<const float> llr, unsigned redundancy_
     const LdpcCode code = LdpcCode::for_info_bits(info_bits);
     const auto soft = std::span(soft_).first(code.mother_bits());
     // What was not sent need not be looked at: version 0 fills the mother word from its start.
-    used_ = mother_bits_needed(code, redundancy_version, llr.size());
-    std::fill(soft.begin(), soft.end(), 0.0F);
+    used_ = mother_bits_of(code, redundancy_version, llr.size());
+    std::fill_n(soft.begin(), used_, 0.0F);
     accumulate(code, redundancy_version, llr, soft);
+    SendingOrder<float>::undo(code, soft, late_);
     return decode_mother(soft.first(used_), max_iterations, out);
 }
 

@@ -2,8 +2,9 @@
 // The payload's code blocks: LLRs of points in the order they were sent -> bytes, and the transmit side of the same.
 //
 // A block's points are sent in an order that spreads neighbouring coded bits over the whole block (a stride near the
-// golden section), and each point takes its bits from `bits_per_symbol` stretches of the coded word, the first of which
-// (information bits) get the most reliable positions.
+// golden section), and each point takes its bits from `bits_per_symbol` stretches of the coded word: the first stretch
+// goes to the surest bits of the points. Two information columns of the code that take part in most checks are
+// therefore sent late: docs/notes/ldpc.md, "Which bits travel on which".
 //
 // Spec: docs/spec/phy.md, "Payload".
 #pragma once
@@ -36,6 +37,7 @@ private:
     LdpcEncoder encoder_;
     std::vector<std::uint8_t> info_;
     std::vector<std::uint8_t> mother_;
+    std::vector<std::uint8_t> late_;
     std::vector<std::uint8_t> coded_;
 };
 
@@ -81,6 +83,7 @@ private:
     LdpcDecoder decoder_;
     std::size_t used_ = 0;  // of soft_, by the last block
     std::vector<float> soft_;
+    std::vector<float> late_;
 };
 
 }  // namespace meshnet::phy

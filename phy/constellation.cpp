@@ -36,7 +36,7 @@ Constellation::Constellation(unsigned bits_per_symbol) : bits_per_axis_(bits_per
     }
     const double range = 1.6 * static_cast<double>(largest);
     table_scale_ = static_cast<float>(static_cast<double>(kTableHalf) / range);
-    table_.resize((2 * kTableHalf + 1) * m);
+    table_.resize((2 * kTableHalf + 1) * kRow);
     for (std::size_t i = 0; i <= 2 * kTableHalf; ++i) {
         const double y = (static_cast<double>(i) - static_cast<double>(kTableHalf)) / static_cast<double>(table_scale_);
         for (unsigned b = 0; b < m; ++b) {
@@ -46,7 +46,7 @@ Constellation::Constellation(unsigned bits_per_symbol) : bits_per_axis_(bits_per
                 auto& slot = best[(v >> (m - 1 - b)) & 1U];
                 slot = std::min(slot, d * d);
             }
-            table_[i * m + b] = static_cast<float>(best[1] - best[0]);
+            table_[i * kRow + b] = static_cast<float>(best[1] - best[0]);
         }
     }
 }

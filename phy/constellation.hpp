@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
@@ -20,6 +21,10 @@ public:
 
     [[nodiscard]] unsigned bits_per_symbol() const noexcept { return 2 * bits_per_axis_; }
 
+    /// Where 256QAM works, the LLRs of its signs are a hundred times those of its last bits. The decoder's int8 steps
+    /// follow the mean magnitude: without a limit the sure bits would take all of them.
+    static constexpr float kLargestLlr = 16.0F;
+
     /// The point for `bits_per_symbol()` bits, one per byte (0 or 1).
     [[nodiscard]] Sample map(const std::uint8_t* bits) const noexcept {
         unsigned i = 0;
@@ -32,34 +37,49 @@ public:
     }
 
     /// Max-log LLRs (positive: bit 0) of one equalised point. `weight` = |H|^2 / noise power: the SNR of this point.
-    /// Writes bits_per_symbol() values.
+    /// Writes bits_per_symbol() values; of more than two bits none beyond +-kLargestLlr.
     void demap(Sample point, float weight, float* llr) const noexcept {
-        axis(point.real(), weight, llr);
-        axis(point.imag(), weight, llr + 1);
+        if (bits_per_axis_ == 1) {
+            llr[0] = 4.0F * levels_[0] * point.real() * weight;
+            llr[1] = 4.0F * levels_[0] * point.imag() * weight;
+            return;
+        }
+        const Row i = axis(point.real(), weight);
+        const Row q = axis(point.imag(), weight);
+        const Row first = __builtin_shufflevector(i, q, 0, 4, 1, 5);
+        const Row last = __builtin_shufflevector(i, q, 2, 6, 3, 7);
+        std::memcpy(llr, &first, sizeof(first));
+        if (bits_per_axis_ == 3) {
+            std::memcpy(llr + 4, &last, sizeof(last) / 2);
+        } else if (bits_per_axis_ == 4) {
+            std::memcpy(llr + 4, &last, sizeof(last));
+        }
     }
 
     /// The nearest point of the constellation.
     [[nodiscard]] Sample nearest(Sample point) const noexcept;
 
 private:
-    void axis(float y, float weight, float* llr) const noexcept {
-        if (bits_per_axis_ == 1) {
-            llr[0] = 4.0F * levels_[0] * y * weight;
-            return;
-        }
+    static constexpr unsigned kRow = 4;  // values of a row of the table, the last ones 0 below 256QAM
+    using Row = float __attribute__((vector_size(kRow * sizeof(float))));
+
+    [[nodiscard]] Row axis(float y, float weight) const noexcept {
         float x = y * table_scale_ + static_cast<float>(kTableHalf);
         x = x > 0.0F ? x : 0.0F;
         x = x < static_cast<float>(2 * kTableHalf) ? x : static_cast<float>(2 * kTableHalf);
-        const float* row = &table_[static_cast<std::size_t>(x + 0.5F) * bits_per_axis_];
-        for (unsigned b = 0; b < bits_per_axis_; ++b) {
-            llr[2 * b] = row[b] * weight;
-        }
+        Row llr;
+        std::memcpy(&llr, &table_[static_cast<std::size_t>(x + 0.5F) * kRow], sizeof(llr));
+        llr *= weight;
+        // All at once and without a branch, which would go either way as the noise wills.
+        constexpr Row kMost = {kLargestLlr, kLargestLlr, kLargestLlr, kLargestLlr};
+        llr = llr > kMost ? kMost : llr;
+        return llr < -kMost ? -kMost : llr;
     }
 
     static constexpr std::size_t kTableHalf = 1024;
     unsigned bits_per_axis_;
     std::vector<float> levels_;  // [2^bits_per_axis], indexed by the axis bits, most significant first
-    std::vector<float> table_;   // [2 * kTableHalf + 1][bits_per_axis]: max-log LLR at unit weight
+    std::vector<float> table_;   // [2 * kTableHalf + 1][kRow]: max-log LLR at unit weight
     float table_scale_ = 0.0F;
 };
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -66,13 +67,31 @@ TEST_P(EveryConstellation, LlrsAreMaxLogOfBruteForce) {
                 const auto bits = bits_of(v, n);
                 best[bits[b]] = std::min(best[bits[b]], static_cast<double>(std::norm(y - c.map(bits.data()))));
             }
-            const double exact = (best[1] - best[0]) * static_cast<double>(snr);
+            const double limit = n == 2 ? 1e9 : static_cast<double>(Constellation::kLargestLlr);
+            const double exact = std::clamp((best[1] - best[0]) * static_cast<double>(snr), -limit, limit);
             // The table has 1024 steps to 1.6 times the outermost level; the slope of an LLR is at most 4 levels.
             const bool beyond_table = std::abs(y.real()) > 1.5F || std::abs(y.imag()) > 1.5F;
             if (n == 2 || !beyond_table) {
                 EXPECT_NEAR(static_cast<double>(llr[b]), exact, 0.012 * static_cast<double>(snr)) << "bit " << b;
             } else if (std::abs(exact) > 0.05 * static_cast<double>(snr)) {
                 EXPECT_EQ(llr[b] > 0, exact > 0) << "bit " << b;
+            }
+        }
+    }
+}
+
+TEST_P(EveryConstellation, WritesNoMoreThanItsBitsAndKeepsLlrsWithinTheLimit) {
+    const unsigned n = GetParam();
+    const Constellation c(n);
+    for (const float value : {0.0F, 0.3F, -1.1F, 50.0F}) {
+        std::array<float, 10> llr{};
+        llr.fill(777.0F);
+        c.demap({value, -value}, 1e5F, llr.data());
+        for (unsigned b = 0; b < llr.size(); ++b) {
+            if (b >= n) {
+                EXPECT_EQ(llr[b], 777.0F) << "beyond bit " << b;
+            } else if (n > 2) {
+                EXPECT_LE(std::abs(llr[b]), Constellation::kLargestLlr) << "bit " << b;
             }
         }
     }

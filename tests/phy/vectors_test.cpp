@@ -6,14 +6,17 @@
 // version of the spec).
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <iomanip>
 #include <sstream>
 
+#include "core/random.hpp"
 #include "phy/block_decoder.hpp"
 #include "phy/fec/crc.hpp"
+#include "phy/fec/ldpc_encoder.hpp"
 #include "phy/header_codec.hpp"
 #include "phy/transmitter.hpp"
 
@@ -132,6 +135,102 @@ TEST(Vectors, FramesAreWhatTheSpecificationSays) {
         EXPECT_FALSE(in.fail()) << mode;
     }
     EXPECT_EQ(m, made.size());
+}
+
+// "Payload" and "Payload code" of docs/spec/phy.md, written out bit by bit.
+std::vector<std::uint8_t> sent_bits(ByteView bytes, unsigned version, std::size_t points, unsigned per_point) {
+    std::vector<std::uint8_t> info;
+    const auto put = [&info](std::uint32_t value, unsigned count) {
+        for (unsigned b = count; b > 0; --b) {
+            info.push_back(static_cast<std::uint8_t>((value >> (b - 1)) & 1U));
+        }
+    };
+    for (const std::uint8_t byte : bytes) {
+        put(byte, 8);
+    }
+    put(Crc24::of_bytes(bytes), 24);
+    std::uint32_t state = 0x4A80;
+    for (auto& bit : info) {
+        const std::uint32_t next = ((state >> 14) ^ (state >> 13)) & 1U;
+        state = ((state << 1) | next) & 0x7FFFU;
+        bit = static_cast<std::uint8_t>(bit ^ next);
+    }
+    const LdpcCode code = LdpcCode::for_info_bits(info.size());
+    std::vector<std::uint8_t> natural(code.mother_bits());
+    LdpcEncoder().encode(code, info, natural);
+    std::vector<std::vector<std::uint8_t>> columns(LdpcCode::kCols);
+    std::size_t at = 0;
+    for (std::size_t column = LdpcCode::kPuncturedCols; column < LdpcCode::kCols; ++column) {
+        for (std::size_t i = 0; i < code.z(); ++i) {
+            if (column >= LdpcCode::kInfoCols || column * code.z() + i < info.size()) {
+                columns[column].push_back(natural[at++]);
+            }
+        }
+    }
+    EXPECT_EQ(at, natural.size());
+    std::vector<std::size_t> order = {2, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 3, 6};
+    for (std::size_t column = 20; column < LdpcCode::kCols; ++column) {
+        order.push_back(column);
+    }
+    std::vector<std::uint8_t> word;
+    for (const std::size_t column : order) {
+        word.insert(word.end(), columns[column].begin(), columns[column].end());
+    }
+    std::vector<std::uint8_t> out;
+    const std::size_t coded = points * per_point;
+    for (std::size_t j = 0; j < points; ++j) {
+        for (std::size_t b = 0; b < per_point; ++b) {
+            const std::size_t e = b * points + j * point_stride(points) % points;
+            out.push_back(word[(version * coded + e) % word.size()]);
+        }
+    }
+    return out;
+}
+
+TEST(Payload, BitsGoWhereTheSpecificationSaysAndComeBack) {
+    BlockEncoder encoder;
+    BlockDecoder decoder;
+    Rng rng(5);
+    for (const std::size_t length : {1U, 2U, 13U, 29U, 30U, 61U, 200U, 1000U, 1053U}) {
+        Bytes bytes(length);
+        for (auto& byte : bytes) {
+            byte = static_cast<std::uint8_t>(rng.below(256));
+        }
+        const LdpcCode code = LdpcCode::for_info_bits(8 * length + kBlockCrcBits);
+        for (const unsigned per_point : {2U, 4U, 6U, 8U}) {
+            // From a tenth more than can be decoded to twice around the ring.
+            for (const std::size_t coded :
+                 {code.min_coded_bits() * 11 / 10 + 16, code.mother_bits() / 2, 2 * code.mother_bits() + 5}) {
+                const std::size_t points = coded / per_point + 1;
+                std::vector<std::uint8_t> bits(points * per_point);
+                for (const unsigned version : {0U, 1U, 2U, 3U}) {
+                    encoder.encode(bytes, version, points, per_point, bits);
+                    ASSERT_EQ(bits, sent_bits(bytes, version, points, per_point))
+                        << length << " bytes, " << per_point << " bits per point, version " << version;
+                }
+                encoder.encode(bytes, 0, points, per_point, bits);
+                BlockAssembly assembly;
+                assembly.begin_block(points, per_point);
+                for (std::size_t j = 0; j < points; ++j) {
+                    std::array<float, 8> llr{};
+                    for (unsigned b = 0; b < per_point; ++b) {
+                        llr[b] = bits[j * per_point + b] != 0 ? -3.0F : 3.0F;
+                    }
+                    EXPECT_EQ(assembly.add(llr.data()), j + 1 == points);
+                }
+                Bytes back(length);
+                const auto block = decoder.decode(std::span<const float>(assembly.llr).first(bits.size()), 0, 25, back);
+                EXPECT_TRUE(block.crc_ok) << length << " bytes, " << per_point << " bits per point";
+                EXPECT_EQ(back, bytes);
+                // What is kept for a later version is in the order of the mother word.
+                const SoftBlock soft = decoder.soft_values(0);
+                std::vector<float> kept(soft.steps.begin(), soft.steps.end());
+                Bytes again(length);
+                EXPECT_TRUE(decoder.decode_mother(kept, 25, again).crc_ok);
+                EXPECT_EQ(again, bytes);
+            }
+        }
+    }
 }
 
 }  // namespace
