@@ -34,7 +34,7 @@ std::size_t prefix_backoff(const Profile& p) {
 }  // namespace
 
 DemodulatorShared::DemodulatorShared(const Profile& profile)
-    : grid(profile), training(grid), tracker(grid), forward(profile.fft_size, Fft::Direction::kForward) {
+    : grid(profile), training(grid), tracker(grid), moving(grid), forward(profile.fft_size, Fft::Direction::kForward) {
     symbol.resize(profile.fft_size);
     training_rows.resize(kMaxTraining * profile.carriers);
     channel.resize(profile.carriers);
@@ -44,8 +44,9 @@ DemodulatorShared::DemodulatorShared(const Profile& profile)
     }
 }
 
-FrameDemodulator::FrameDemodulator(DemodulatorShared& shared) : shared_(shared) {
+FrameDemodulator::FrameDemodulator(DemodulatorShared& shared) : shared_(shared), record_(shared.grid) {
     const std::size_t k = shared.grid.carriers();
+    training_response_.resize(k);
     reference_.h.resize(k);
     reference_power_.resize(k);
     slab_.h.resize(k);
@@ -86,6 +87,9 @@ void FrameDemodulator::start(const FrameStart& start) {
     pilot_count_ = 0;
     strange_power_ = 0.0F;
     motion_.reset();
+    record_.clear();
+    moving_ = false;
+    known_header_.reset();
     previous_group_.whole = false;
     row_count_ = 0;
     first_row_symbol_ = 0;
@@ -127,10 +131,13 @@ std::optional<std::uint64_t> FrameDemodulator::end_index() const noexcept {
 }
 
 void FrameDemodulator::advance(const SampleRing& ring, unsigned max_iterations) {
-    if (state_ == State::kTraining && !receive_training(ring)) {
-        return;
-    }
-    while (state_ == State::kHeader || state_ == State::kData) {
+    while (state_ == State::kTraining || state_ == State::kHeader || state_ == State::kData) {
+        if (state_ == State::kTraining) {
+            if (!receive_training(ring)) {
+                return;
+            }
+            continue;
+        }
         if (!receive_symbol(ring)) {
             return;
         }
@@ -228,6 +235,7 @@ bool FrameDemodulator::receive_training(const SampleRing& ring) {
         reference_.h[c] *= turn;
         reference_power_[c] = std::norm(reference_.h[c]);
     }
+    std::copy(reference_.h.begin(), reference_.h.end(), training_response_.begin());
     reference_.error = static_cast<double>(estimate_.channel_error);
     reference_.symbol = -(static_cast<double>(m) + 1.0) / 2.0;
     slab_ = reference_;
@@ -271,180 +279,6 @@ bool FrameDemodulator::receive_symbol(const SampleRing& ring) {
     return true;
 }
 
-// Forward step of the tracking filters for the symbol in `row`.
-void FrameDemodulator::track(std::size_t row, std::size_t symbol) {
-    const auto& grid = shared_.grid;
-    const std::size_t k = grid.carriers();
-    const Sample* y = &rows_[row * k];
-    phase_.predict();
-    time_.predict();
-    const double phase = phase_.state().value;
-    const double time = time_.state().value - window_shift_;
-    const double per_carrier = kTwoPi / static_cast<double>(grid.profile().fft_size);
-
-    double a00 = 0.0;
-    double a01 = 0.0;
-    double a11 = 0.0;
-    double b0 = 0.0;
-    double b1 = 0.0;
-    double error = 0.0;
-    for (const std::uint16_t c : grid.pilots(symbol, dense_)) {
-        const double g = -per_carrier * grid.subcarrier(c);
-        const double angle = -(phase + g * time);
-        const Sample w(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
-        const Sample heard = y[c] * w * grid.pilot(symbol, c);
-        const double im = static_cast<double>((heard * std::conj(reference_.h[c])).imag());
-        error += static_cast<double>(std::norm(heard - reference_.h[c]));
-        const double power = static_cast<double>(reference_power_[c]);
-        a00 += power;
-        a01 += power * g;
-        a11 += power * g * g;
-        b0 += im;
-        b1 += im * g;
-    }
-    const std::size_t pilots = grid.pilots(symbol, dense_).size();
-    pilot_error_ += error;
-    pilot_count_ += pilots;
-    if (symbol % ChannelTracker::kGroup == ChannelTracker::kGroup - 1) {
-        const double unexplained = pilot_error_ / static_cast<double>(pilot_count_) - 2.0 * missed();
-        strange_power_ = std::max(strange_power_, static_cast<float>(unexplained));
-        pilot_error_ = 0.0;
-        pilot_count_ = 0;
-    }
-    const double noise = static_cast<double>(estimate_.noise) / 2.0;
-    const double determinant = a00 * a11 - a01 * a01;
-    if (determinant > 0.0 && a00 > 0.0) {
-        // Least squares for (phase, time) and the variance of each.
-        const double d_phase = (a11 * b0 - a01 * b1) / determinant;
-        const double d_time = (a00 * b1 - a01 * b0) / determinant;
-        phase_.update(d_phase, noise * a11 / determinant);
-        time_.update(d_time, noise * a00 / determinant);
-    }
-    tracks_[row] = {phase_.state(), time_.state(), window_shift_,
-                    static_cast<float>(error / static_cast<double>(pilots))};
-
-    // Half a sample late or early: move the window, the filter keeps counting from where it started.
-    const double left = time_.state().value - window_shift_;
-    if (left > 0.75) {
-        ++window_shift_;
-    } else if (left < -0.75) {
-        --window_shift_;
-    }
-}
-
-// After the last symbol of a group: what its pilots say of the channel becomes the reference for the next one.
-void FrameDemodulator::follow_channel(std::size_t row, std::size_t symbol) {
-    const std::size_t k = shared_.grid.carriers();
-    auto& tracker = shared_.tracker;
-    const std::size_t rows = std::min(ChannelTracker::kGroup, row + 1);
-    tracker.begin(reference_);
-    for (std::size_t i = rows; i-- > 0;) {
-        const SymbolTrack& t = tracks_[row - i];
-        tracker.add(std::span<const Sample>(rows_).subspan((row - i) * k, k), symbol - i, dense_, t.phase.value,
-                    t.time.value - t.shift);
-    }
-    tracker.end(static_cast<double>(estimate_.noise), reference_, newest_group_);
-    if (newest_group_.whole && previous_group_.whole) {
-        motion_.add(previous_group_.measured, newest_group_.measured, newest_group_.centre - previous_group_.centre,
-                    0.5 * (newest_group_.noise + previous_group_.noise), tracker.independent_values());
-    }
-    ChannelTracker::update(reference_, newest_group_, motion_.per_symbol());
-    for (std::size_t c = 0; c < k; ++c) {
-        reference_power_[c] = std::norm(reference_.h[c]);
-    }
-    std::swap(newest_group_, previous_group_);
-}
-
-// Looks back over all rows held: phases, then the channel group by group. `handed_on` rows will be dropped afterwards.
-void FrameDemodulator::prepare_rows(std::size_t handed_on) {
-    const std::size_t k = shared_.grid.carriers();
-    for (std::size_t r = 0; r < row_count_; ++r) {
-        smooth_phase_[r] = tracks_[r].phase;
-        smooth_time_[r] = tracks_[r].time;
-    }
-    phase_.smooth(std::span(smooth_phase_).first(row_count_));
-    time_.smooth(std::span(smooth_time_).first(row_count_));
-
-    auto& tracker = shared_.tracker;
-    const double motion = motion_.per_symbol();
-    next_slab_ = slab_;
-    ChannelState& state = reference_scratch_;
-    state = slab_;
-    group_count_ = 0;
-    for (std::size_t r = 0; r < row_count_;) {
-        const std::size_t symbol = first_row_symbol_ + r;
-        const std::size_t end = std::min(row_count_, r + ChannelTracker::kGroup - symbol % ChannelTracker::kGroup);
-        ChannelGroup& group = groups_[group_count_];
-        tracker.begin(state);
-        for (; r < end; ++r) {
-            tracker.add(std::span<const Sample>(rows_).subspan(r * k, k), first_row_symbol_ + r, dense_,
-                        smooth_phase_[r].value, smooth_time_[r].value - tracks_[r].shift);
-        }
-        tracker.end(static_cast<double>(estimate_.noise), state, group);
-        ChannelTracker::update(state, group, motion);
-        group_noise_[group_count_] = group_noise(group_count_ > 0 ? group_end_[group_count_ - 1] : 0, end);
-        group_end_[group_count_++] = end;
-        if (end <= handed_on) {
-            next_slab_ = state;
-        }
-    }
-    ChannelTracker::look_back(std::span(groups_).first(group_count_), motion);
-}
-
-// Power by which the forward reference misses a carrier, as far as the channel's motion and its own error explain it.
-double FrameDemodulator::missed() const noexcept {
-    return reference_.error + motion_.per_symbol() * static_cast<double>(ChannelTracker::kGroup);
-}
-
-// Noise while rows [first_row, last_row) lasted: as in the training, unless their pilots say that somebody came or
-// left. What the forward reference may miss by itself, on a channel that moves, is no sign of that. Never less than
-// makes the mode work 10 dB beyond its need: surer values would only drown those of the rows that were disturbed.
-float FrameDemodulator::group_noise(std::size_t first_row, std::size_t last_row) const noexcept {
-    constexpr float kClear = 1.6F;  // four deviations for the fewest pilots of a whole group
-    const float needed_db = header_ ? modes()[header_->mode].required_snr_db : 5.0F;
-    const float least = estimate_.signal * std::pow(10.0F, -0.1F * (needed_db + 10.0F));
-    float error = 0.0F;
-    for (std::size_t r = first_row; r < last_row; ++r) {
-        error += tracks_[r].error;
-    }
-    error /= static_cast<float>(last_row - first_row);
-    const auto explained = static_cast<float>(missed());
-    float noise = estimate_.noise;
-    if (last_row - first_row < ChannelTracker::kGroup / 2) {
-        return std::max(noise, least);
-    }
-    if (error > kClear * (noise + explained)) {
-        noise = error - explained;
-    } else if (kClear * error < noise) {
-        noise = error;
-    }
-    return std::max(noise, least);
-}
-
-// The channel at one row: between the centres of the groups around it.
-void FrameDemodulator::interpolate_channel(std::size_t row, std::span<Sample> channel) const {
-    std::size_t g = 0;
-    while (group_end_[g] <= row) {
-        ++g;
-    }
-    const double at = static_cast<double>(first_row_symbol_ + row);
-    const Sample* left = groups_[g].filtered.data();
-    const Sample* right = left;
-    double left_at = groups_[g].centre;
-    double right_at = left_at;
-    if (at < left_at) {
-        left = g > 0 ? groups_[g - 1].filtered.data() : slab_.h.data();
-        left_at = g > 0 ? groups_[g - 1].centre : slab_.symbol;
-    } else if (g + 1 < group_count_) {
-        right = groups_[g + 1].filtered.data();
-        right_at = groups_[g + 1].centre;
-    }
-    const float weight = right_at > left_at ? static_cast<float>((at - left_at) / (right_at - left_at)) : 0.0F;
-    for (std::size_t c = 0; c < channel.size(); ++c) {
-        channel[c] = left[c] + weight * (right[c] - left[c]);
-    }
-}
-
 void FrameDemodulator::drop_rows(std::size_t rows) {
     const std::size_t k = shared_.grid.carriers();
     std::copy(rows_.begin() + static_cast<std::ptrdiff_t>(rows * k),
@@ -478,7 +312,11 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
     }
     float inverse_noise = 1.0F / group_noise_[group];
     const std::span<Sample> channel(shared_.channel);
-    interpolate_channel(row, channel);
+    if (moving_) {
+        shared_.moving.response(static_cast<double>(symbol), channel);
+    } else {
+        interpolate_channel(row, channel);
+    }
     if (shared_.truth != nullptr) {
         inverse_noise = shared_.truth->tell_noise ? 1.0F / shared_.truth->noise : inverse_noise;
         tell_truth(row, symbol, phase, time, channel);
@@ -506,57 +344,19 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
     }
 }
 
-// Puts what is told of the true response into `channel`, the response that is left when phase and time are taken out.
-void FrameDemodulator::tell_truth(std::size_t row, std::size_t symbol, double phase, double time,
-                                  std::span<Sample> channel) {
-    const ReceiverTruth& truth = *shared_.truth;
-    const std::size_t k = channel.size();
-    if ((!truth.tell_phase && !truth.tell_channel) || (symbol + 1) * k > truth.sent.size()) {
-        return;
-    }
-    const auto& grid = shared_.grid;
-    const double per_carrier = kTwoPi / static_cast<double>(grid.profile().fft_size);
-    std::vector<Sample> response(k);
-    const auto shift = static_cast<std::uint64_t>(static_cast<std::int64_t>(tracks_[row].shift) - window_shift_);
-    transform(*truth.clean, window_start(symbol) + shift, response);
-    const auto line = [](double angle) { return Sample(std::polar(1.0F, static_cast<float>(angle))); };
-    for (std::size_t c = 0; c < k; ++c) {
-        const Sample x = truth.sent[symbol * k + c];
-        response[c] *=
-            std::conj(x) / (std::norm(x) + 1e-12F) * line(-(phase - per_carrier * grid.subcarrier(c) * time));
-    }
-    // The line of phase by which the estimate misses the truth: twice, since the slope is found for small angles.
-    std::vector<Sample> turned(channel.begin(), channel.end());
-    for (int pass = 0; pass < 3; ++pass) {
-        std::complex<double> common{};
-        std::complex<double> lag{};
-        const std::size_t apart = k / 8;
-        for (std::size_t c = 0; c < k; ++c) {
-            common += std::complex<double>(response[c] * std::conj(turned[c]));
-            if (c >= apart) {
-                lag += std::complex<double>(response[c] * std::conj(turned[c]) *
-                                            std::conj(response[c - apart] * std::conj(turned[c - apart])));
-            }
-        }
-        const double slope = pass == 0 ? std::arg(lag) / static_cast<double>(apart) : 0.0;
-        for (std::size_t c = 0; c < k; ++c) {
-            turned[c] *= line((pass == 0 ? 0.0 : std::arg(common)) + slope * grid.subcarrier(c));
-        }
-    }
-    if (truth.tell_phase && truth.tell_channel) {
-        std::copy(response.begin(), response.end(), channel.begin());
-    } else if (truth.tell_phase) {
-        std::copy(turned.begin(), turned.end(), channel.begin());
-    } else {
-        for (std::size_t c = 0; c < k; ++c) {
-            const Sample off = turned[c] * std::conj(channel[c]);
-            channel[c] = response[c] * std::conj(off) / (std::abs(off) + 1e-30F);
-        }
-    }
+// The carriers leak into one another by more than the mode bears: 10 dB below what it needs. Source: P. Moose, "A
+// technique for orthogonal frequency division multiplexing frequency offset correction", IEEE Trans. Commun. 42 (1994).
+bool FrameDemodulator::offset_matters() const noexcept {
+    const auto& p = shared_.grid.profile();
+    const double subcarriers =
+        turn_ / kTwoPi * static_cast<double>(p.fft_size) / static_cast<double>(p.symbol_samples());
+    const double leak = std::pow(std::numbers::pi * subcarriers, 2.0) / 3.0;
+    const double bearable = std::pow(10.0, -0.1 * (static_cast<double>(modes()[header_->mode].required_snr_db) + 10.0));
+    return leak > bearable && std::abs(turn_) > 6.0 * turn_deviation_;
 }
 
-void FrameDemodulator::decode_header(std::size_t rows) {
-    prepare_rows(rows);
+// Adds the LLRs of the first `rows` rows to those of the header's coded bits.
+void FrameDemodulator::collect_header(std::size_t rows) {
     const std::size_t per_symbol = shared_.grid.data_per_symbol(dense_);
     for (std::size_t r = 0; r < rows; ++r) {
         const std::size_t symbol = first_row_symbol_ + r;
@@ -565,13 +365,42 @@ void FrameDemodulator::decode_header(std::size_t rows) {
             header_llr_[HeaderCodec::coded_bit(symbol * 2 * per_symbol + i)] += shared_.llr[i];
         }
     }
+}
+
+void FrameDemodulator::decode_header(std::size_t rows) {
+    prepare_rows(rows);
+    collect_header(rows);
+    const std::size_t per_symbol = shared_.grid.data_per_symbol(dense_);
+    if (first_row_symbol_ + rows == header_symbols_) {
+        header_ = shared_.header_codec.decode(header_llr_, start_.preamble);
+        if (!header_ && !moving_ && first_row_symbol_ == 0) {
+            moving_ = follow_motion(true);
+            std::fill(header_llr_.begin(), header_llr_.end(), 0.0F);
+            collect_header(rows);
+            header_ = shared_.header_codec.decode(header_llr_, start_.preamble);
+        }
+        if (!header_ && shared_.truth != nullptr) {
+            header_ = shared_.truth->header;
+        }
+        if (!header_) {
+            header_ = known_header_;
+        }
+    }
+    record_rows();
+    if (header_ && moving_ && !known_header_ && first_row_symbol_ == 0 && offset_matters()) {
+        // The training lay in a fade and took the offset wrong. Now that it is known better, once more.
+        const auto header = header_;
+        FrameStart again = start_;
+        again.cfo_cycles_per_sample =
+            cfo_ + turn_ / (kTwoPi * static_cast<double>(shared_.grid.profile().symbol_samples()));
+        again.metric = 1.0F;
+        start(again);
+        known_header_ = header;
+        return;
+    }
     drop_rows(rows);
     if (first_row_symbol_ < header_symbols_) {
         return;
-    }
-    header_ = shared_.header_codec.decode(header_llr_, start_.preamble);
-    if (!header_ && shared_.truth != nullptr) {
-        header_ = shared_.truth->header;
     }
     if (!header_) {
         state_ = State::kLost;

@@ -27,6 +27,7 @@
 #include "phy/frame_synchronizer.hpp"
 #include "phy/grid.hpp"
 #include "phy/header_codec.hpp"
+#include "phy/moving_channel.hpp"
 #include "phy/phase_tracker.hpp"
 #include "phy/receiver_truth.hpp"
 #include "phy/sample_ring.hpp"
@@ -41,6 +42,7 @@ struct DemodulatorShared {
     Grid grid;
     TrainingEstimator training;
     ChannelTracker tracker;
+    MovingChannel moving;
     Fft forward;
     std::vector<Sample> symbol;                 // [N]: one symbol, derotated
     std::vector<Sample> training_rows;          // [64][K]
@@ -90,6 +92,7 @@ private:
     // Symbols handed on at a time, and seen beyond them: whole groups of the channel tracker.
     static constexpr std::size_t kSlab = 10 * ChannelTracker::kGroup;
     static constexpr std::size_t kLookahead = 3 * ChannelTracker::kGroup;
+    static constexpr std::size_t kLookback = 3 * ChannelTracker::kGroup;  // on a channel that moves
     struct SymbolTrack {
         DriftFilter::State phase;
         DriftFilter::State time;
@@ -104,11 +107,19 @@ private:
     void track(std::size_t row, std::size_t symbol);
     void follow_channel(std::size_t row, std::size_t symbol);
     void prepare_rows(std::size_t handed_on);
+    [[nodiscard]] double chance() const noexcept;
+    [[nodiscard]] bool seems_to_move() const noexcept;
+    [[nodiscard]] double group_score();
+    void record_rows();
+    bool follow_motion(bool insist);
+    [[nodiscard]] double least_noise() const noexcept;
     void interpolate_channel(std::size_t row, std::span<Sample> channel) const;
     void drop_rows(std::size_t rows);
     [[nodiscard]] double missed() const noexcept;
     [[nodiscard]] float group_noise(std::size_t first_row, std::size_t last_row) const noexcept;
     void equalise_row(std::size_t row, std::size_t symbol, const Constellation& constellation, float* llr, bool show);
+    [[nodiscard]] bool offset_matters() const noexcept;
+    void collect_header(std::size_t rows);
     void decode_header(std::size_t rows);
     void emit_rows(std::size_t rows, unsigned max_iterations);
     void finish();
@@ -139,6 +150,12 @@ private:
     std::vector<std::size_t> group_end_;  // one past the last row of each
     std::vector<float> group_noise_;      // per carrier, while they lasted
     std::size_t group_count_ = 0;
+    std::vector<Sample> training_response_;  // [K]
+    PilotRecord record_;                     // of a channel that moves
+    double turn_ = 0.0;                      // radians per symbol that were left of the carrier offset
+    double turn_deviation_ = 0.0;
+    std::optional<Header> known_header_;  // decoded before the frame was begun once more with a better offset
+    bool moving_ = false;                 // the rows at hand: shared_.moving knows their channel
     DriftFilter phase_;
     DriftFilter time_;
     int window_shift_ = 0;

@@ -4,6 +4,7 @@
 #include <volk/volk.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -20,8 +21,8 @@ namespace {
 constexpr float kFirst[3] = {10.0F, 10.0F, 13.0F};
 constexpr float kJoint[3] = {28.0F, 29.5F, 31.5F};
 
-// A correlation by transforms carries the rounding of the whole block into every lag, about 1e-13 of its energy. Where a
-// window holds less than this share of the block it is taken to hold this much: or digital silence beside a strong
+// A correlation by transforms carries the rounding of the whole block into every lag, about 1e-13 of its energy. Where
+// a window holds less than this share of the block it is taken to hold this much: or digital silence beside a strong
 // signal would look like a perfect chirp.
 constexpr double kRoundingFloor = 1e-9;
 
@@ -41,6 +42,9 @@ FrameSynchronizer::FrameSynchronizer(const Profile& profile, PreambleClass pream
       length_(class_params(profile, preamble).chirp_samples),
       rate_(chirp_rate(profile, length_)),
       max_cfo_(profile.max_cfo_hz / profile.sample_rate_hz),
+      path_reach_(std::min<std::size_t>(profile.cyclic_prefix + 2, 48)),
+      rising_paths_(2 * path_reach_ + 1),
+      falling_paths_(2 * (path_reach_ + kPairSearch) + 1),
       merge_span_(length_ / 2),
       chirp_(rising_chirp(profile, length_)),
       forward_(4 * length_, Fft::Direction::kForward),
@@ -80,7 +84,7 @@ std::uint64_t FrameSynchronizer::wanted() const noexcept {
     for (const auto& peak : queue_) {
         oldest = std::min(oldest, peak.index);
     }
-    const std::uint64_t back = shift_limit_ + 8;
+    const std::uint64_t back = shift_limit_ + path_reach_ + 8;
     return oldest > back ? oldest - back : 0;
 }
 
@@ -176,6 +180,39 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
     }
 }
 
+// With echoes the two strongest peaks may belong to different paths, and the offset read from their distance is wrong
+// by thousands of hertz. At the right distance all paths of one chirp meet theirs of the other, with equal phase
+// differences; returns by how many samples that is from the distance of the peaks, if it is a better one.
+std::optional<double> FrameSynchronizer::pair_paths(const SampleRing& ring, std::int64_t rising_at, double metric) {
+    const auto reach = static_cast<std::int64_t>(path_reach_);
+    if (rising_at - reach < static_cast<std::int64_t>(ring.begin())) {
+        return std::nullopt;
+    }
+    Sample* x = forward_.in().data();
+    ring.copy(static_cast<std::uint64_t>(rising_at - reach), {x, length_ + 2 * path_reach_});
+    for (std::size_t d = 0; d <= 2 * path_reach_; ++d) {
+        volk_32fc_x2_conjugate_dot_prod_32fc(&rising_paths_[d], x + d, chirp_.data(), static_cast<unsigned>(length_));
+    }
+    std::array<double, 2 * kPairSearch + 1> score{};
+    for (std::size_t m = 0; m < score.size(); ++m) {
+        Sample sum{};
+        for (std::size_t d = 0; d <= 2 * path_reach_; ++d) {
+            sum += falling_paths_[d + m] * std::conj(rising_paths_[d]);
+        }
+        score[m] = static_cast<double>(std::abs(sum));
+    }
+    // By more than noise explains: each lag's noise power over the peak's is `noise`.
+    const double noise = (1.0 - metric) / (metric * static_cast<double>(length_));
+    const double chance = std::sqrt(static_cast<double>(rising_paths_.size()) * noise * noise + 2.0 * noise);
+    const double needed = 1.1 + chance;
+    const std::size_t best = static_cast<std::size_t>(std::max_element(score.begin(), score.end()) - score.begin());
+    if (best == 0 || best + 1 == score.size() || !(score[best] > needed * score[kPairSearch])) {
+        return std::nullopt;
+    }
+    return static_cast<double>(best) - static_cast<double>(kPairSearch) +
+           vertex(score[best - 1], score[best], score[best + 1]);
+}
+
 bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameStart& out) {
     const auto length = static_cast<std::int64_t>(length_);
     const auto shift = static_cast<std::int64_t>(shift_limit_);
@@ -217,6 +254,13 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     if (!(peak.metric + best_metric > joint_threshold_)) {
         return false;
     }
+    // What the falling chirp's filter says around its peak, for pair_paths().
+    const auto reach = static_cast<std::int64_t>(path_reach_);
+    for (std::int64_t d = -reach - kPairSearch; d <= reach + kPairSearch; ++d) {
+        const std::int64_t at = static_cast<std::int64_t>(best) + d;
+        falling_paths_[static_cast<std::size_t>(d + reach + kPairSearch)] =
+            at >= 0 && at < static_cast<std::int64_t>(lags) ? correlation[static_cast<std::size_t>(at)] : Sample{};
+    }
 
     // Both peaks to a fraction of a sample. |correlation| at three lags; the rising one is computed directly.
     const auto magnitude_at = [&](std::int64_t lag, bool falling) {
@@ -238,8 +282,11 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
         vertex(magnitude_at(peak_at - 1, false), magnitude_at(peak_at, false), magnitude_at(peak_at + 1, false));
     const double falling_fraction =
         vertex(magnitude_at(falling_at - 1, true), magnitude_at(falling_at, true), magnitude_at(falling_at + 1, true));
-    const double rising = static_cast<double>(0) + rising_fraction;
-    const double falling = static_cast<double>(falling_at - peak_at) + falling_fraction;  // relative to peak_at
+    const double rising = rising_fraction;                                          // relative to peak_at
+    double falling = static_cast<double>(falling_at - peak_at) + falling_fraction;  // relative to peak_at
+    if (const auto moved = pair_paths(ring, peak_at, 0.5 * static_cast<double>(peak.metric + best_metric))) {
+        falling = rising + static_cast<double>(falling_at - peak_at) + *moved;
+    }
     double cfo = rate_ * (falling - rising - static_cast<double>(length)) / 2.0;
     const double start = (rising + falling - static_cast<double>(length)) / 2.0;  // relative to peak_at
     if (std::abs(cfo) > 1.05 * max_cfo_ + 2.0 * rate_) {

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -50,6 +51,7 @@ public:
     void reset() noexcept;
 
 private:
+    static constexpr int kPairSearch = 6;  // samples by which the distance of the peaks may be wrong, and more
     struct Peak {
         std::uint64_t index = 0;
         float metric = 0.0F;
@@ -58,6 +60,7 @@ private:
     void search_block(const SampleRing& ring);
     [[nodiscard]] std::size_t samples_to_verify() const noexcept;
     bool verify(const SampleRing& ring, const Peak& peak, FrameStart& out);
+    [[nodiscard]] std::optional<double> pair_paths(const SampleRing& ring, std::int64_t rising_at, double metric);
 
     PreambleClass preamble_;
     std::size_t length_;       // L: samples of one chirp
@@ -66,7 +69,10 @@ private:
     double max_cfo_;           // cycles per sample
     float first_threshold_;
     float joint_threshold_;
-    std::size_t merge_span_;  // peaks closer than this are one arrival
+    std::size_t path_reach_;             // echoes looked for around a peak, samples either side
+    std::vector<Sample> rising_paths_;   // [2 path_reach + 1]: matched filter around the rising peak
+    std::vector<Sample> falling_paths_;  // [2 (path_reach + kPairSearch) + 1]
+    std::size_t merge_span_;             // peaks closer than this are one arrival
     std::vector<Sample> chirp_;
     std::vector<Sample> reference_;  // conj(transform of the rising chirp) / (L F), shape [F]
     std::vector<Sample> falling_reference_;

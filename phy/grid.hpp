@@ -32,6 +32,8 @@ struct ClassParams {
 /// Carriers, pilots and training of one profile. Immutable after construction.
 class Grid {
 public:
+    static constexpr std::size_t kPatterns = 13;  ///< symbols after which the pilots are where they were
+
     explicit Grid(const Profile& profile);
 
     [[nodiscard]] const Profile& profile() const noexcept { return profile_; }
@@ -64,7 +66,6 @@ public:
     [[nodiscard]] std::span<const Sample> training() const noexcept { return training_; }
 
 private:
-    static constexpr std::size_t kPatterns = 13;
     static constexpr std::size_t kSigns = 127;
     struct Pattern {
         std::vector<std::uint16_t> pilots;

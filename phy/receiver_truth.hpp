@@ -2,8 +2,9 @@
 // What a measuring instrument may tell a demodulator, so that the loss of each of its parts can be measured alone: it
 // then uses the truth in place of its own estimate. No receiver of a station ever has one of these.
 //
-// The truth of the channel is taken from a second stream: the same signal through the same channel without noise,
-// sample for sample, transformed in the same windows and divided by what was sent.
+// The truth of the channel is taken from a second stream without noise, sample for sample, transformed in the same
+// windows: either the same signal through the same channel, divided by what was sent; or, where the channel moves while
+// a symbol lasts, one impulse in the middle of each symbol: the first would know what carriers leak into one another.
 #pragma once
 
 #include <optional>
@@ -17,7 +18,9 @@ namespace meshnet::phy {
 
 struct ReceiverTruth {
     const SampleRing* clean = nullptr;  ///< holds every sample of the frame; same indices as the noisy ring
-    std::span<const Sample> sent;       ///< [symbols][K]: header and payload carriers, as sent
+    std::span<const Sample> sent;       ///< [symbols][K]: header and payload carriers, as sent; empty: `clean` holds
+                                        ///< impulses
+    Sample impulse_gain;                ///< transform output of a carrier sent as 1, over that of an impulse
     float noise = 0.0F;                 ///< power per carrier, transform output units
     std::optional<Header> header;       ///< taken where decoding it failed
 

@@ -63,6 +63,35 @@ private:
         return it == found.end() ? std::nullopt : std::optional(*it);
     }
 
+    // First sample of the transform part of symbol `s` of header and payload, as sent.
+    [[nodiscard]] std::size_t symbol_begin(std::size_t s) const {
+        const auto params = phy::class_params(*s_.profile, phy::modes()[s_.mode].preamble);
+        return source_.gap() + 2 * params.chirp_samples + (params.training_symbols + s) * s_.profile->symbol_samples() +
+               s_.profile->cyclic_prefix;
+    }
+
+    [[nodiscard]] phy::Sample impulse_gain(const std::vector<phy::Sample>& sent) {
+        const std::size_t n = s_.profile->fft_size;
+        auto in = shared_.forward.in();
+        std::copy_n(sent.begin() + static_cast<std::ptrdiff_t>(symbol_begin(0)), n, in.begin());
+        shared_.forward.run();
+        phy::Sample sum{};
+        float power = 0.0F;
+        for (std::size_t c = 0; c < shared_.grid.carriers(); ++c) {
+            sum += shared_.forward.out()[shared_.grid.bin(c)] * std::conj(carriers_[c]);
+            power += std::norm(carriers_[c]);
+        }
+        return sum / power;
+    }
+
+    void put_impulses(std::vector<phy::Sample>& sent) const {
+        std::fill(sent.begin(), sent.end(), phy::Sample{});
+        const std::size_t symbols = mapper_.symbols() - mapper_.training_symbols();
+        for (std::size_t s = 0; s < symbols; ++s) {
+            sent[symbol_begin(s) + s_.profile->fft_size / 2] = phy::Sample(1.0F, 0.0F);
+        }
+    }
+
     void one_frame(std::uint64_t index, Tally& tally) {
         auto& sent = source_.make(index);
         auto config = channel_of_frame(s_, index);
@@ -74,13 +103,6 @@ private:
         heard_.clear();
         clean_.clear();
         channel.process(sent, heard_);
-        quiet.process(sent, clean_);
-        const std::size_t capacity = power_of_two(std::max(heard_.size(), clean_.size()));
-        phy::SampleRing heard(capacity);
-        phy::SampleRing clean(capacity);
-        heard.push(heard_);
-        clean.push(clean_);
-
         carriers_.clear();
         mapper_.begin(s_.mode, source_.payload(), 0, !told_.peaks);
         for (std::size_t i = 0; i < mapper_.symbols(); ++i) {
@@ -90,8 +112,21 @@ private:
             }
         }
         phy::ReceiverTruth truth;
+        const bool moves = config.fading_hz > 0.0;
+        if (moves) {
+            truth.impulse_gain = impulse_gain(sent);
+            put_impulses(sent);
+        } else {
+            truth.sent = carriers_;
+        }
+        quiet.process(sent, clean_);
+        const std::size_t capacity = power_of_two(std::max(heard_.size(), clean_.size()));
+        phy::SampleRing heard(capacity);
+        phy::SampleRing clean(capacity);
+        heard.push(heard_);
+        clean.push(clean_);
+
         truth.clean = &clean;
-        truth.sent = carriers_;
         truth.noise = static_cast<float>(noise_power * static_cast<double>(s_.profile->fft_size));
         if (told_.header) {
             truth.header.emplace();
@@ -103,8 +138,9 @@ private:
         truth.tell_noise = told_.noise;
         shared_.truth = &truth;
 
-        auto starts = search(told_.start ? clean : heard);
-        if (told_.start) {
+        // Impulses have no preamble: there the start is found with noise.
+        auto starts = search(told_.start && !moves ? clean : heard);
+        if (told_.start && !moves) {
             const auto best = strongest(starts);
             starts.clear();
             if (best) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "tools/phy_lab/monte_carlo.hpp"
+#include "tools/phy_lab/genie.hpp"
 
 #include <gtest/gtest.h>
 
@@ -147,6 +148,25 @@ TEST(Detection, FindsAllWellAboveAndNoneFarBelow) {
     EXPECT_EQ(bad.found, 0U);
     const auto again = measure_detection(profile, phy::PreambleClass::kShort, 5.0, 60, 1, 1);
     EXPECT_EQ(good.time_error_squared, again.time_error_squared);
+}
+
+TEST(Truths, WhoIsToldMoreLosesFewerFrames) {
+    Scenario s = scenario("16qam-1/2", 11.0);
+    s.payload_bytes = 200;
+    s.channel = "rayleigh-100hz";
+    Effort effort;
+    effort.frames = 60;
+    const auto errors = [&](const char* told) {
+        s.told = truths_named(told).value();
+        return run_point(s, effort).errors;
+    };
+    const auto none = errors("none");
+    s.told.reset();
+    const auto whole = run_point(s, effort).errors;
+    EXPECT_GT(none, 0U);
+    EXPECT_NEAR(static_cast<double>(none), static_cast<double>(whole), 6.0);  // nearly the same receiver
+    EXPECT_LE(errors("csi"), none);
+    EXPECT_LT(errors("all"), none);
 }
 
 }  // namespace
