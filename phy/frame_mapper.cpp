@@ -9,12 +9,22 @@
 namespace meshnet::phy {
 namespace {
 
-PeakLimiter::Strength limiter_strength(const Mode& mode) noexcept {
+PeakLimiter::Strength header_strength(const Mode& mode) noexcept {
+    return mode.rate_den == 5 ? PeakLimiter::Strength::kStrong : PeakLimiter::Strength::kNormal;
+}
+
+PeakLimiter::Strength payload_strength(const Mode& mode) noexcept {
     using Strength = PeakLimiter::Strength;
-    if (mode.rate_den == 5) {
-        return Strength::kStrong;
+    switch (mode.bits_per_symbol) {
+        case 4:
+            return Strength::k16;
+        case 6:
+            return Strength::k64;
+        case 8:
+            return Strength::k256;
+        default:
+            return 2 * mode.rate_num > mode.rate_den ? Strength::kGentle : header_strength(mode);
     }
-    return 2 * mode.rate_num > mode.rate_den ? Strength::kGentle : Strength::kNormal;
 }
 
 }  // namespace
@@ -31,7 +41,6 @@ void FrameMapper::begin(ModeIndex mode, ByteView payload, unsigned redundancy_ve
     payload_ = payload;
     redundancy_version_ = redundancy_version;
     limit_peaks_ = limit_peaks;
-    strength_ = limiter_strength(*mode_);
     const auto params = class_params(grid_.profile(), mode_->preamble);
     dense_ = params.dense_pilots;
     training_symbols_ = params.training_symbols;
@@ -83,7 +92,7 @@ void FrameMapper::map_header(std::size_t symbol) {
         bit += 2;
     }
     if (limit_peaks_) {
-        limiter_.apply(carriers_, grid_.data(symbol, dense_), strength_);
+        limiter_.apply(carriers_, grid_.data(symbol, dense_), header_strength(*mode_));
     }
 }
 
@@ -102,8 +111,8 @@ void FrameMapper::map_payload(std::size_t symbol) {
         carriers_[c] = constellation.map(&bits_[point_ * mode_->bits_per_symbol]);
         ++point_;
     }
-    if (limit_peaks_ && mode_->bits_per_symbol == 2) {
-        limiter_.apply(carriers_, grid_.data(symbol, dense_), strength_);
+    if (limit_peaks_) {
+        limiter_.apply(carriers_, grid_.data(symbol, dense_), payload_strength(*mode_));
     }
 }
 

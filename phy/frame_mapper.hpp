@@ -60,7 +60,6 @@ private:
     ByteView payload_;
     const Mode* mode_ = nullptr;
     std::optional<PayloadLayout> layout_;
-    PeakLimiter::Strength strength_{};
     unsigned redundancy_version_ = 0;
     bool limit_peaks_ = true;
     bool dense_ = false;
