@@ -336,7 +336,11 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
         }
         const float power = std::norm(channel[c]) + 1e-30F;
         const Sample point = y[c] * std::conj(channel[c]) * w / power;
-        constellation.demap(point, power * inverse_noise, llr);
+        if (shared_.truth == nullptr || !shared_.truth->demap || &constellation == &shared_.constellations[0]) {
+            constellation.demap(point, power * inverse_noise, llr);
+        } else {
+            shared_.truth->demap(point, power * inverse_noise, llr);
+        }
         llr += bits;
         if (show && shared_.constellation_out != nullptr && shared_.constellation_out->size() < 4096) {
             shared_.constellation_out->push_back(point);

@@ -7,6 +7,7 @@
 // a symbol lasts, one impulse in the middle of each symbol: the first would know what carriers leak into one another.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 
@@ -27,6 +28,8 @@ struct ReceiverTruth {
     bool tell_phase = false;    ///< common phase and slope over frequency of every symbol
     bool tell_channel = false;  ///< everything else of the response
     bool tell_noise = false;
+    /// If set: makes the payload's LLRs from a point and its SNR, in place of the constellation's own.
+    std::function<void(Sample, float, float*)> demap;
 };
 
 }  // namespace meshnet::phy

@@ -11,7 +11,7 @@ meshnet_add_library(lab
           ${lab}/signal_stats.cpp ${lab}/threshold_search.cpp
   LINK meshnet::core meshnet::phy meshnet::sim Threads::Threads
   PRIVATE_LINK ${LIQUID_LIBRARY})
-add_executable(meshnet-lab ${lab}/lab_main.cpp ${lab}/lab_io.cpp ${lab}/cmd_regress.cpp ${lab}/cmd_signal.cpp
+add_executable(meshnet-lab ${lab}/lab_main.cpp ${lab}/lab_io.cpp ${lab}/threshold_io.cpp ${lab}/cmd_budget.cpp ${lab}/cmd_fading.cpp ${lab}/cmd_regress.cpp ${lab}/cmd_signal.cpp
                ${lab}/cmd_sweep.cpp ${lab}/cmd_threshold.cpp)
 target_link_libraries(meshnet-lab PRIVATE meshnet::lab CLI11::CLI11 nlohmann_json::nlohmann_json)
 meshnet_warnings(meshnet-lab)

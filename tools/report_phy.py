@@ -28,6 +28,7 @@ CHANNELS = ["two-ray", "tdl-a-1us", "tdl-b-1us", "tdl-c-1us", "tdl-c-5us", "rici
 QUICK_CHANNELS = ["two-ray", "tdl-c-1us", "rician-100hz", "leo", "hackrf"]
 STILL = ("leo", "hackrf", "sfo-50ppm", "phase-noise")
 FADING_MODES = ["qpsk-1/2", "16qam-1/2", "64qam-3/4"]
+BUDGET_MODES = ["qpsk-1/5x8", "qpsk-1/5", "qpsk-1/2", "qpsk-3/4", "16qam-1/2", "64qam-3/4", "256qam-3/4", "256qam-5/6"]
 DETECTION = {"short": "-9:1:1", "medium": "-15:1:-6", "long": "-24:1:-14"}
 ACQUISITION = {"short": ("qpsk-1/2", 8), "medium": ("qpsk-1/5x2", 0), "long": ("qpsk-1/5x8", -6)}
 
@@ -90,6 +91,9 @@ def plan(lab, modes, quick):
         frames = {16: 300, 8: 500, 4: 800, 2: 1200}.get(spread, 1500)
         lab.add(f"threshold {mode}", 20 + 3 * spread, "threshold", "--mode", mode, *common, "--payload", PAYLOAD, "--per", 0.01,
                 "--step-db", 0.12, "--frames", lab.frames(frames, 60), "--min-errors", lab.frames(100, 25))
+    for mode in BUDGET_MODES[2:3] if quick else BUDGET_MODES:
+        lab.add(f"budget {mode}", 12 + 4 * ROBUST.get(mode, 1), "budget", "--mode", mode, *common, "--payload", PAYLOAD, "--per", 0.1,
+                "--step-db", 0.12, "--frames", lab.frames(600 // ROBUST.get(mode, 1), 60))
     for scheme in LIQUID:
         lab.add(f"liquid {scheme}", 5, "liquid", "--scheme", scheme, "--seed", SEED, "--payload", PAYLOAD, "--per", 0.01,
                 "--step-db", 0.4, "--frames", lab.frames(1500), "--min-errors", lab.frames(100, 25))

@@ -8,18 +8,11 @@
 #include "phy/frame_layout.hpp"
 #include "phy/grid.hpp"
 #include "tools/phy_lab/commands.hpp"
-#include "tools/phy_lab/ideal_csi.hpp"
 #include "tools/phy_lab/liquid_anchor.hpp"
-#include "tools/phy_lab/threshold_search.hpp"
+#include "tools/phy_lab/threshold_io.hpp"
 
 namespace meshnet::lab {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-Json rounded(double value) {
-    return std::round(value * 1e4) / 1e4;
-}
 
 /// The normal approximation for a payload in so many uses of the constellation, as a point and as a curve around it.
 void add_bound(Json& out, unsigned bits_per_symbol, std::size_t payload_bytes, double uses, double per) {
@@ -35,87 +28,6 @@ void add_bound(Json& out, unsigned bits_per_symbol, std::size_t payload_bytes, d
         curve.push_back({rounded(snr), phy::normal_approximation_bler(bits_per_symbol, bits, uses, snr)});
     }
     out["na_curve"] = curve;
-}
-
-void add_threshold(Json& out, const Threshold& t) {
-    if (t.fit) {
-        out["snr_db"] = rounded(t.snr_db);
-        out["low_db"] = rounded(t.low_db);
-        out["high_db"] = rounded(t.high_db);
-        out["fit"] = {{"a", t.fit->a}, {"b", t.fit->b}};
-    } else {
-        out["snr_db"] = nullptr;
-    }
-}
-
-Json points_json(const Scenario& s, const Threshold& t) {
-    Json out = Json::array();
-    for (const auto& p : t.points) {
-        Scenario at = s;
-        at.snr_db = p.snr_db;
-        out.push_back(point_json(at, p.tally));
-    }
-    return out;
-}
-
-Status check_plan(const ThresholdOptions& o) {
-    if (!(o.per > 0.0) || !(o.per < 0.5)) {
-        return Error{"--per must be above 0 and below 0.5"};
-    }
-    if (!(o.step_db >= 0.01) || !(o.step_db <= 10.0)) {
-        return Error{"--step-db must be within 0.01..10"};
-    }
-    return Ok{};
-}
-
-SearchPlan plan_of(const ThresholdOptions& o, double start_db) {
-    SearchPlan plan;
-    plan.target_per = o.per;
-    plan.step_db = o.step_db;
-    plan.coarse_step_db = std::max(4.0 * o.step_db, 1.0);
-    plan.frames = o.scenario.frames;
-    plan.min_errors = o.scenario.min_errors;
-    plan.coarse_frames = std::clamp<std::uint64_t>(o.scenario.frames / 20, 10, 32);
-    plan.start_snr_db = std::round(start_db * 20.0) / 20.0;
-    return plan;
-}
-
-std::function<void(std::uint64_t, std::uint64_t)> show(Progress& progress) {
-    return [&progress](std::uint64_t frames, std::uint64_t errors) {
-        progress.at(0.0, std::to_string(frames) + " frames, " + std::to_string(errors) + " errors at this SNR");
-    };
-}
-
-Json heading(const ThresholdOptions& o) {
-    return {{"mode", o.scenario.mode},       {"profile", o.scenario.profile}, {"payload", o.scenario.payload},
-            {"channel", o.scenario.channel}, {"seed", o.scenario.seed},       {"target_per", o.per}};
-}
-
-/// SNR at which the measured points pass `per`, straight in probits between the two points around it.
-std::optional<double> crossing(const std::vector<MeasuredPoint>& points, double per) {
-    const auto probit = [](const Tally& t) {
-        const double half = 0.5 / static_cast<double>(t.frames);
-        return q_inverse(std::clamp(t.per(), half, 1.0 - half));
-    };
-    for (std::size_t i = 1; i < points.size(); ++i) {
-        if (points[i - 1].tally.per() > per && points[i].tally.per() <= per) {
-            const double a = probit(points[i - 1].tally);
-            const double b = probit(points[i].tally);
-            return points[i - 1].snr_db + (points[i].snr_db - points[i - 1].snr_db) * (q_inverse(per) - a) / (b - a);
-        }
-    }
-    return std::nullopt;
-}
-
-double ideal_threshold(const std::vector<std::vector<float>>& gains, const InformationCurve& curve,
-                       const Waterfall& awgn, double per) {
-    double low = -40.0;
-    double high = 60.0;
-    for (int i = 0; i < 18; ++i) {
-        const double mid = 0.5 * (low + high);
-        (ideal_per(gains, mid, curve, awgn) > per ? low : high) = mid;
-    }
-    return 0.5 * (low + high);
 }
 
 }  // namespace
@@ -196,66 +108,6 @@ int run_liquid(const ThresholdOptions& o) {
                           {"per_high", i.high},
                           {"header_miss", p.tally.header_miss},
                           {"detect_miss", p.tally.detect_miss}});
-    }
-    out["points"] = points;
-    std::puts(out.dump().c_str());
-    return 0;
-}
-
-int run_fading(const ThresholdOptions& o) {
-    if (const auto status = check_plan(o); !status) {
-        return complain("fading", status.error().message);
-    }
-    if (!o.awgn.empty() && (o.awgn.size() != 2 || !(o.awgn[1] > 0.0))) {
-        return complain("fading", "--awgn takes two numbers, a and b of a fit, b above 0");
-    }
-    const auto scenario = scenario_of(o.scenario);
-    if (!scenario) {
-        return complain("fading", scenario.error().message);
-    }
-    const phy::Mode& mode = phy::modes()[scenario->mode];
-    Progress progress("fading of " + o.scenario.mode + " in " + o.scenario.channel, 1.0, o.scenario.quiet);
-
-    Waterfall awgn;
-    if (o.awgn.size() == 2) {
-        awgn.a = o.awgn[0];
-        awgn.b = o.awgn[1];
-    } else {
-        Scenario still = *scenario;
-        still.channel = "awgn";
-        SearchPlan plan = plan_of(o, static_cast<double>(mode.required_snr_db));
-        plan.step_db = 0.25;
-        plan.coarse_step_db = 1.0;
-        plan.min_errors = 100;
-        plan.target_per = std::min(o.per, 0.02);  // the foot of the curve matters to the mean over a fading channel
-        const Threshold t = find_threshold(plan, measure_of(still, threads_of(o.scenario), show(progress)));
-        if (!t.fit) {
-            return complain("fading", "no AWGN threshold found for this mode", 1);
-        }
-        awgn = *t.fit;
-    }
-    // Every SNR sees the same frames in the same channels, and so does the ideal receiver: the difference of the two
-    // is not blurred by which channels were drawn.
-    SearchPlan plan = plan_of(o, awgn.snr_at(o.per));
-    plan.min_errors = 0;
-    const Threshold t = find_threshold(plan, measure_of(*scenario, threads_of(o.scenario), show(progress)));
-    const auto measured = crossing(t.points, o.per);
-
-    Json out = heading(o);
-    out["frames"] = o.scenario.frames;
-    out["awgn_db"] = rounded(awgn.snr_at(o.per));
-    const InformationCurve curve(mode.bits_per_symbol);
-    std::vector<std::vector<float>> gains;
-    for (std::uint64_t f = 0; f < o.scenario.frames; ++f) {
-        gains.push_back(channel_gains(*scenario, f));
-    }
-    const double ideal = ideal_threshold(gains, curve, awgn, o.per);
-    out["ideal_db"] = rounded(ideal);
-    out["snr_db"] = measured ? rounded(*measured) : Json(nullptr);
-    out["loss_db"] = measured ? rounded(*measured - ideal) : Json(nullptr);
-    Json points = points_json(*scenario, t);
-    for (auto& p : points) {
-        p["ideal_per"] = ideal_per(gains, p["snr_db"].get<double>(), curve, awgn);
     }
     out["points"] = points;
     std::puts(out.dump().c_str());

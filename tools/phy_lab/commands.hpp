@@ -31,8 +31,10 @@ struct ThresholdOptions {
 int run_threshold(const ThresholdOptions& o);
 /// The same for liquid's modem.
 int run_liquid(const ThresholdOptions& o);
-/// The same for a fading channel, beside what the channel's truth would give.
+/// The same for a fading channel, beside the same receiver told the channel, and what the channel's information allows.
 int run_fading(const ThresholdOptions& o);
+/// What each part of the receiver costs: the threshold with the truth given to one part at a time.
+int run_budget(const ThresholdOptions& o);
 
 struct RegressOptions {
     std::string golden;              ///< file of thresholds

@@ -2,12 +2,14 @@
 #include "tools/phy_lab/genie.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "phy/constellation.hpp"
 #include "phy/frame_demodulator.hpp"
 #include "phy/frame_mapper.hpp"
 #include "phy/frame_synchronizer.hpp"
@@ -20,6 +22,44 @@ namespace {
 constexpr unsigned kIterations = 25;
 constexpr std::uint64_t kSameArrival = 32;  // samples
 
+/// Log-likelihood ratios from the sums over all points, as they are defined; limited as the receiver's are.
+class ExactDemapper {
+public:
+    explicit ExactDemapper(unsigned bits) : bits_(bits) {
+        const phy::Constellation constellation(bits);
+        std::array<std::uint8_t, 8> word{};
+        for (std::size_t i = 0; i < std::size_t{1} << bits; ++i) {
+            for (unsigned b = 0; b < bits; ++b) {
+                word[b] = static_cast<std::uint8_t>((i >> b) & 1U);
+            }
+            points_.push_back(constellation.map(word.data()));
+        }
+    }
+    void demap(phy::Sample point, float snr, float* llr) const {
+        double nearest = 1e30;
+        for (const phy::Sample p : points_) {
+            nearest = std::min(nearest, static_cast<double>(std::norm(point - p)));
+        }
+        std::array<std::array<double, 2>, 8> sum{};
+        for (std::size_t i = 0; i < points_.size(); ++i) {
+            const double distance = static_cast<double>(std::norm(point - points_[i]));
+            const double likelihood = std::exp(-static_cast<double>(snr) * (distance - nearest));
+            for (unsigned b = 0; b < bits_; ++b) {
+                sum[b][(i >> b) & 1U] += likelihood;
+            }
+        }
+        for (unsigned b = 0; b < bits_; ++b) {
+            const double ratio = std::log((sum[b][0] + 1e-30) / (sum[b][1] + 1e-30));
+            constexpr double kLargest = static_cast<double>(phy::Constellation::kLargestLlr);
+            llr[b] = static_cast<float>(std::clamp(ratio, -kLargest, kLargest));
+        }
+    }
+
+private:
+    unsigned bits_;
+    std::vector<phy::Sample> points_;
+};
+
 class Genie {
 public:
     explicit Genie(const Scenario& s)
@@ -29,7 +69,8 @@ public:
           shared_(*s.profile),
           mapper_(shared_.grid),
           synchronizer_(*s.profile, phy::modes()[s.mode].preamble),
-          demodulator_(shared_) {}
+          demodulator_(shared_),
+          exact_(phy::modes()[s.mode].bits_per_symbol) {}
 
     Tally run(std::uint64_t first, std::size_t count) {
         Tally tally;
@@ -112,8 +153,9 @@ private:
             }
         }
         phy::ReceiverTruth truth;
-        const bool moves = config.fading_hz > 0.0;
-        if (moves) {
+        // Echoes beyond the prefix and motion within a symbol make carriers leak: only impulses do not know that.
+        const bool by_impulses = !config.paths.empty();
+        if (by_impulses) {
             truth.impulse_gain = impulse_gain(sent);
             put_impulses(sent);
         } else {
@@ -136,11 +178,14 @@ private:
         truth.tell_phase = told_.phase;
         truth.tell_channel = told_.channel;
         truth.tell_noise = told_.noise;
+        if (told_.demapper) {
+            truth.demap = [this](phy::Sample point, float snr, float* llr) { exact_.demap(point, snr, llr); };
+        }
         shared_.truth = &truth;
 
         // Impulses have no preamble: there the start is found with noise.
-        auto starts = search(told_.start && !moves ? clean : heard);
-        if (told_.start && !moves) {
+        auto starts = search(told_.start && !by_impulses ? clean : heard);
+        if (told_.start && !by_impulses) {
             const auto best = strongest(starts);
             starts.clear();
             if (best) {
@@ -189,6 +234,7 @@ private:
     phy::FrameMapper mapper_;
     phy::FrameSynchronizer synchronizer_;
     phy::FrameDemodulator demodulator_;
+    ExactDemapper exact_;
     std::vector<phy::Sample> heard_;
     std::vector<phy::Sample> clean_;
     std::vector<phy::Sample> carriers_;
@@ -205,15 +251,16 @@ Result<Truths> truths_named(std::string_view names) {
         const bool csi = all || name == "csi";
         out.start = out.start || all || name == "start";
         out.header = out.header || all || name == "header";
+        out.demapper = out.demapper || all || name == "demapper";
         out.peaks = out.peaks || all || name == "peaks";
         out.phase = out.phase || csi || name == "phase";
         out.channel = out.channel || csi || name == "channel";
         out.noise = out.noise || csi || name == "noise";
-        const bool known = csi || name == "start" || name == "header" || name == "peaks" || name == "phase" ||
-                           name == "channel" || name == "noise" || name == "none";
+        const bool known = csi || name == "start" || name == "header" || name == "demapper" || name == "peaks" ||
+                           name == "phase" || name == "channel" || name == "noise" || name == "none";
         if (!known) {
             return Error{"unknown truth '" + std::string(name) +
-                         "'; known are start header phase channel noise peaks csi all none, joined by '+'"};
+                         "'; known are start header phase channel noise demapper peaks csi all none, joined by '+'"};
         }
         if (plus == std::string_view::npos) {
             return out;

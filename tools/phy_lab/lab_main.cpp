@@ -44,8 +44,8 @@ void add_frames(CLI::App* command, ScenarioOptions& o) {
     command->add_option_function<double>(
         "--sfo-ppm", [&o](double v) { o.sfo_ppm = v, o.has_sfo = true; }, "Sampling clock error of every frame");
     command->add_option("--truth", o.truth,
-                        "Tell the receiver the truth of these parts: start header phase channel noise, csi for the "
-                        "last three, peaks: no limiting, all, none; joined by '+'");
+                        "Tell the receiver the truth of these parts: start header phase channel noise demapper, "
+                        "csi: phase, channel and noise, peaks: no limiting, all, none; joined by '+'");
 }
 
 void add_sweep(CLI::App& app, Everything& e) {
@@ -75,6 +75,13 @@ void add_thresholds(CLI::App& app, Everything& e) {
     fading->add_option("--awgn", e.threshold.awgn, "a and b of this mode's fit in AWGN (else it is measured first)")
         ->expected(2);
     fading->callback([&e] { e.result = run_fading(e.threshold); });
+
+    auto* budget =
+        app.add_subcommand("budget", "What each part of the receiver costs, told the truth one at a time (JSON)");
+    add_scenario(budget, e.threshold.scenario, true);
+    add_frames(budget, e.threshold.scenario);
+    add_target(budget, e.threshold);
+    budget->callback([&e] { e.result = run_budget(e.threshold); });
 
     auto* liquid = app.add_subcommand("liquid", "The same for liquid-dsp's ofdmflexframe (JSON)");
     add_scenario(liquid, e.threshold.scenario, false);

@@ -99,15 +99,16 @@ def plot_channels(rows, mode, folder):
     figure, axis = plt.subplots(figsize=(8.5, 4.6))
     colours = plt.get_cmap("tab20").colors
     for i, row in enumerate(rows):
-        data = [(p["snr_db"], p["per"], p["ideal_per"]) for p in row["points"]]
+        data = [(p["snr_db"], p["per"], p["told_per"]) for p in row["points"]]
         colour = colours[(2 * i) % 20 + (2 * i) // 20]
         axis.plot([d[0] for d in data], [max(d[1], 1e-4) for d in data], "-o", ms=2.5, lw=1.3,
                   color=colour, label=row["channel"])
-        axis.plot([d[0] for d in data], [d[2] for d in data], ":", lw=1.2, color=colour)
+        axis.plot([d[0] for d in data if d[2] is not None], [max(d[2], 1e-4) for d in data if d[2] is not None], ":", lw=1.2,
+                  color=colour)
     axis.axhline(1e-1, color="k", lw=0.6)
     per_axis(axis, 8e-3)
     axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    axis.set_title(f"{mode}: measured (solid) and with the channel known (dotted)", loc="left")
+    axis.set_title(f"{mode}: measured (solid) and by the same receiver told the channel (dotted)", loc="left")
     return save(figure, folder, "channels.png")
 
 

@@ -10,16 +10,17 @@ namespace meshnet::lab {
 
 /// What is told, or spared.
 struct Truths {
-    bool start = false;    ///< detection, time and carrier offset: as found without noise
-    bool header = false;   ///< the header, where decoding it failed
-    bool phase = false;    ///< common phase and slope along frequency of each symbol
-    bool channel = false;  ///< the rest of the response
-    bool noise = false;    ///< noise power per carrier
-    bool peaks = false;    ///< frames are sent without peak limiting
+    bool start = false;     ///< detection, time and carrier offset: as found without noise
+    bool header = false;    ///< the header, where decoding it failed
+    bool phase = false;     ///< common phase and slope along frequency of each symbol
+    bool channel = false;   ///< the rest of the response
+    bool noise = false;     ///< noise power per carrier
+    bool demapper = false;  ///< LLRs without the max-log approximation
+    bool peaks = false;     ///< frames are sent without peak limiting
 };
 
-/// "start", "header", "phase", "channel", "noise", "peaks", "csi" (phase, channel and noise), "all", "none", several
-/// joined by '+'.
+/// "start", "header", "phase", "channel", "noise", "demapper", "peaks", "csi" (phase, channel and noise), "all",
+/// "none", several joined by '+'.
 [[nodiscard]] Result<Truths> truths_named(std::string_view names);
 
 }  // namespace meshnet::lab
