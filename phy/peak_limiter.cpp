@@ -27,6 +27,7 @@ PeakLimiter::PeakLimiter(const Grid& grid)
       inverse_(2 * grid.profile().fft_size, Fft::Direction::kInverse),
       forward_(2 * grid.profile().fft_size, Fft::Direction::kForward) {
     const double angle = 0.5 * std::numbers::pi / static_cast<double>(grid.profile().fft_size);
+    weight_.resize(grid.carriers());
     for (std::size_t c = 0; c < grid.carriers(); ++c) {
         delay_.emplace_back(std::polar(1.0, angle * grid.subcarrier(c)));
     }
@@ -37,9 +38,12 @@ void PeakLimiter::apply(std::span<Sample> carriers, std::span<const std::uint16_
     const std::size_t half = carriers.size() / 2;
     const auto bin = [n, half](std::size_t c) { return c < half ? n - half + c : c - half + 1; };
     const Numbers& numbers = kNumbers[static_cast<std::size_t>(strength)];
-    const float limit = numbers.clip * std::sqrt(static_cast<float>(carriers.size()));
-    const float limit_power = limit * limit;
-    const float scale = kStep / static_cast<float>(n);
+    const float limit_power = numbers.clip * numbers.clip * static_cast<float>(carriers.size());
+    const float limit = std::sqrt(limit_power);
+    std::fill(weight_.begin(), weight_.end(), 0.0F);
+    for (const std::uint16_t c : data) {
+        weight_[c] = kStep / static_cast<float>(n);
+    }
     for (int pass = 0; pass < numbers.passes; ++pass) {
         const bool between = pass % 2 != 0;
         auto in = inverse_.in();
@@ -56,20 +60,34 @@ void PeakLimiter::apply(std::span<Sample> carriers, std::span<const std::uint16_
         const auto time = inverse_.out();
         auto excess = forward_.in();
         std::uint32_t any = 0;
-        for (std::size_t i = 0; i < n; ++i) {
-            const float power = std::norm(time[i]);
-            const float cut = power > limit_power ? limit / std::sqrt(power) - 1.0F : 0.0F;
+        const auto* x = reinterpret_cast<const float*>(time.data());
+        auto* y = reinterpret_cast<float*>(excess.data());
+        for (std::size_t i = 0; i < n; ++i) {  // without a branch: four at a time
+            const float power = x[2 * i] * x[2 * i] + x[2 * i + 1] * x[2 * i + 1];
+            const float cut = limit / std::sqrt(power > limit_power ? power : limit_power) - 1.0F;
             any |= std::bit_cast<std::uint32_t>(cut);
-            excess[i] = time[i] * cut;
+            y[2 * i] = x[2 * i] * cut;
+            y[2 * i + 1] = x[2 * i + 1] * cut;
         }
         if (any == 0) {
             continue;  // between these samples there may still be a peak
         }
         forward_.run();
         const auto out = forward_.out();
-        for (const std::uint16_t c : data) {
-            const Sample error = scale * out[bin(c)];
-            carriers[c] += between ? error * std::conj(delay_[c]) : error;
+        for (const std::size_t first : {std::size_t{0}, half}) {
+            const Sample* error = &out[bin(first)];
+            const float* weight = &weight_[first];
+            Sample* to = &carriers[first];
+            if (between) {
+                const Sample* delay = &delay_[first];
+                for (std::size_t c = 0; c < half; ++c) {
+                    to[c] += weight[c] * (error[c] * std::conj(delay[c]));
+                }
+            } else {
+                for (std::size_t c = 0; c < half; ++c) {
+                    to[c] += weight[c] * error[c];
+                }
+            }
         }
     }
     for (const std::uint16_t c : data) {

@@ -39,6 +39,7 @@ public:
 private:
     const Grid& grid_;
     std::vector<Sample> delay_;  // [K]: half a sample of twice the sample rate
+    std::vector<float> weight_;  // [K]: of what was clipped, on each carrier; 0 on those that stay
     Fft inverse_;
     Fft forward_;
 };
