@@ -138,7 +138,7 @@ void FrameDemodulator::prepare_rows(std::size_t handed_on) {
 
 // By what share above the noise the mean power that the pilots of the rows at hand miss something by may lie by chance.
 double FrameDemodulator::chance() const noexcept {
-    constexpr double kDeviations = 1.7;
+    constexpr double kDeviations = 2.5;
     const auto params = class_params(shared_.grid.profile(), start_.preamble);
     const double pilots = static_cast<double>(shared_.grid.pilots(0, dense_).size() * row_count_);
     const double known = static_cast<double>(shared_.grid.carriers() * (params.training_symbols - 1));
@@ -207,13 +207,15 @@ bool FrameDemodulator::follow_motion(bool insist) {
     constexpr double kHarmless = 0.03;  // even in a fade of 15 dB
     const double noise = std::max(static_cast<double>(estimate_.noise), 1e-6 * static_cast<double>(estimate_.signal));
     const double score = group_score();
-    if (!insist && (score < std::max((1.0 + chance()) * noise, kHarmless * least_noise()) ||
-                    first_row_symbol_ + row_count_ < kFewest)) {
+    const bool explained = !(motion_.per_symbol() > 0.0) && score < (1.0 + chance()) * noise;
+    if (!insist && (explained || score < kHarmless * least_noise() || first_row_symbol_ + row_count_ < kFewest)) {
         return false;
     }
     record_rows();
     const auto fit = shared_.moving.fit(record_, noise);
-    if (!insist && !(fit.score < score)) {
+    // Better by more than the scores of so few pilots differ by chance.
+    const auto pilots = static_cast<double>(shared_.grid.pilots(0, dense_).size() * row_count_);
+    if (!insist && !(fit.score < score * (1.0 - 1.3 / std::sqrt(pilots)))) {
         return false;
     }
     turn_ = fit.turn;
