@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <numbers>
 
@@ -40,6 +41,38 @@ void solve_spd(std::vector<double>& a, std::vector<double>& b, std::size_t n) {
     }
 }
 
+using Quad = float __attribute__((vector_size(4 * sizeof(float))));
+
+Quad load(const float* from) noexcept {
+    Quad v;
+    std::memcpy(&v, from, sizeof(v));
+    return v;
+}
+
+// One row for eight carriers, whose windows begin at successive ones: `x` and `out` hold real and imaginary parts.
+void smooth_block(const float* row, std::size_t window, const float* x, float* out) noexcept {
+    Quad sum[4]{};
+    for (std::size_t i = 0; i < window; ++i) {
+        const Quad weight = {row[i], row[i], row[i], row[i]};
+        for (std::size_t v = 0; v < 4; ++v) {
+            sum[v] += weight * load(x + 2 * i + 4 * v);
+        }
+    }
+    std::memcpy(out, sum, sizeof(sum));
+}
+
+// The same for one carrier; `row` is as long as a multiple of four.
+Sample smooth_single(const float* row, std::size_t length, const float* x) noexcept {
+    Quad sum[2]{};
+    for (std::size_t i = 0; i < length; i += 4) {
+        const Quad weight = load(row + i);
+        sum[0] += __builtin_shufflevector(weight, weight, 0, 0, 1, 1) * load(x + 2 * i);
+        sum[1] += __builtin_shufflevector(weight, weight, 2, 2, 3, 3) * load(x + 2 * i + 4);
+    }
+    const Quad both = sum[0] + sum[1];
+    return {both[0] + both[2], both[1] + both[3]};
+}
+
 }  // namespace
 
 std::size_t ChannelSmoother::level(float snr_db) noexcept {
@@ -57,7 +90,9 @@ float ChannelSmoother::noise_gain(float estimate_snr_db) const noexcept {
 ChannelSmoother::ChannelSmoother(const Grid& grid) : grid_(grid) {
     const std::size_t k = grid.carriers();
     window_ = std::min(kWindow, k);
-    scratch_.resize(k);
+    stride_ = (window_ + kLanes - 1) / kLanes * kLanes;
+    centred_.resize(k + kLanes);
+    smooth_.resize(k);
     const auto& profile = grid.profile();
     const double n = static_cast<double>(profile.fft_size);
     const double spread = static_cast<double>(profile.cyclic_prefix) + 2.0;
@@ -106,17 +141,43 @@ ChannelSmoother::ChannelSmoother(const Grid& grid) : grid_(grid) {
             for (const double v : b) {
                 rows_[l].push_back(static_cast<float>(v));
             }
+            rows_[l].resize(rows_[l].size() + stride_ - window_);
         }
     }
     for (std::size_t l = 0; l < kLevels; ++l) {
         double sum = 0.0;
         for (std::size_t c = 0; c < k; ++c) {
             for (std::size_t i = 0; i < window_; ++i) {
-                const double v = rows_[l][row_of_[c] * window_ + i];
+                const double v = rows_[l][row_of_[c] * stride_ + i];
                 sum += v * v;
             }
         }
         noise_gain_[l] = static_cast<float>(sum / static_cast<double>(k));
+    }
+    find_blocks();
+}
+
+// Carriers whose row and window are those of the one before, moved by one, can be smoothed together.
+void ChannelSmoother::find_blocks() {
+    const std::size_t k = grid_.carriers();
+    for (std::size_t begin = 0; begin < k;) {
+        std::size_t end = begin + 1;
+        while (end < k && row_of_[end] == row_of_[begin] && first_of_[end] == first_of_[end - 1] + 1) {
+            ++end;
+        }
+        if (end - begin < kBlock) {
+            for (; begin < end; ++begin) {
+                singles_.push_back(static_cast<std::uint32_t>(begin));
+            }
+            continue;
+        }
+        for (; begin + kBlock <= end; begin += kBlock) {
+            blocks_.push_back(static_cast<std::uint32_t>(begin));
+        }
+        if (begin < end) {  // the last one overlaps
+            blocks_.push_back(static_cast<std::uint32_t>(end - kBlock));
+        }
+        begin = end;
     }
 }
 
@@ -124,18 +185,18 @@ void ChannelSmoother::apply(std::span<Sample> estimate, float estimate_snr_db) {
     const std::size_t k = grid_.carriers();
     const auto& rows = rows_[level(estimate_snr_db)];
     for (std::size_t c = 0; c < k; ++c) {
-        scratch_[c] = estimate[c] * centring_[c];
+        centred_[c] = estimate[c] * centring_[c];
+    }
+    const auto* x = reinterpret_cast<const float*>(centred_.data());
+    auto* out = reinterpret_cast<float*>(smooth_.data());
+    for (const std::uint32_t c : blocks_) {
+        smooth_block(&rows[row_of_[c] * stride_], window_, x + 2 * first_of_[c], out + 2 * c);
+    }
+    for (const std::uint32_t c : singles_) {
+        smooth_[c] = smooth_single(&rows[row_of_[c] * stride_], stride_, x + 2 * first_of_[c]);
     }
     for (std::size_t c = 0; c < k; ++c) {
-        const float* row = &rows[row_of_[c] * window_];
-        const Sample* x = &scratch_[first_of_[c]];
-        float re = 0.0F;
-        float im = 0.0F;
-        for (std::size_t i = 0; i < window_; ++i) {
-            re += row[i] * x[i].real();
-            im += row[i] * x[i].imag();
-        }
-        estimate[c] = Sample(re, im) * std::conj(centring_[c]);
+        estimate[c] = smooth_[c] * std::conj(centring_[c]);
     }
 }
 

@@ -33,16 +33,24 @@ public:
 private:
     static constexpr std::size_t kLevels = 6;   // -10, 0, 10, 20, 30, 40 dB
     static constexpr std::size_t kWindow = 31;  // carriers
+    static constexpr std::size_t kLanes = 4;    // floats of a vector that every machine has
+    static constexpr std::size_t kBlock = 8;    // carriers smoothed together
     [[nodiscard]] static std::size_t level(float snr_db) noexcept;
+
+    void find_blocks();
 
     const Grid& grid_;
     std::size_t window_;
+    std::size_t stride_;                   // of rows_: the window, rounded up to whole vectors
     std::vector<std::uint32_t> row_of_;    // [K] -> row
     std::vector<std::uint32_t> first_of_;  // [K] -> first carrier of the window
-    std::vector<float> rows_[kLevels];     // [rows][window]
+    std::vector<std::uint32_t> blocks_;    // first carriers of kBlock that share a row
+    std::vector<std::uint32_t> singles_;   // all others: near DC and the edges
+    std::vector<float> rows_[kLevels];     // [rows][stride], 0 beyond the window
     float noise_gain_[kLevels]{};
     std::vector<Sample> centring_;  // [K]: moves the prefix's middle to delay 0
-    std::vector<Sample> scratch_;
+    std::vector<Sample> centred_;   // [K + kLanes]
+    std::vector<Sample> smooth_;    // [K]
 };
 
 }  // namespace meshnet::phy

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "phy/carrier_rotation.hpp"
+
 namespace meshnet::phy {
 
 void ChannelMotion::add(std::span<const Sample> before, std::span<const Sample> after, double symbols, double noise,
@@ -42,10 +44,9 @@ void ChannelTracker::begin(const ChannelState& prior) {
 
 void ChannelTracker::add(std::span<const Sample> carriers, std::size_t symbol, bool dense, double phase, double time) {
     const double per_carrier = 2.0 * std::numbers::pi / static_cast<double>(grid_.profile().fft_size);
+    CarrierRotation back(-phase, per_carrier * time);
     for (const std::uint16_t c : grid_.pilots(symbol, dense)) {
-        const double angle = -(phase - per_carrier * grid_.subcarrier(c) * time);
-        const Sample w(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
-        const Sample h = carriers[c] * w * grid_.pilot(symbol, c);
+        const Sample h = carriers[c] * back.at(grid_.subcarrier(c)) * grid_.pilot(symbol, c);
         sum_[c] = count_[c] == 0 ? h : sum_[c] + h;
         ++count_[c];
     }

@@ -9,6 +9,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "phy/carrier_rotation.hpp"
+
 namespace meshnet::phy {
 namespace {
 
@@ -27,6 +29,39 @@ DriftFilter::Noise time_noise(const Profile& p) {
     return {1e-9, walk * walk};
 }
 
+const float* parts(const Sample* values) noexcept {
+    return reinterpret_cast<const float*>(values);
+}
+float* parts(Sample* values) noexcept {
+    return reinterpret_cast<float*>(values);
+}
+
+// What was sent on `count` carriers, and the power the channel gave each. Real and imaginary parts apart or in turn, as
+// compilers need it to work on several carriers at once.
+void equalise(std::size_t count, const float* heard, const float* channel, const float* back_re, const float* back_im,
+              float* __restrict points, float* __restrict power) noexcept {
+    for (std::size_t c = 0; c < count; ++c) {
+        const std::size_t re = 2 * c;
+        const std::size_t im = 2 * c + 1;
+        const float gain = channel[re] * channel[re] + channel[im] * channel[im] + 1e-30F;
+        const float scale = 1.0F / gain;
+        const float x = (heard[re] * channel[re] + heard[im] * channel[im]) * scale;
+        const float y = (heard[im] * channel[re] - heard[re] * channel[im]) * scale;
+        points[re] = x * back_re[c] - y * back_im[c];
+        points[im] = x * back_im[c] + y * back_re[c];
+        power[c] = gain;
+    }
+}
+
+// Adds the LLRs of `count` points, no more than the block still takes; true if it is complete.
+bool add_points(BlockAssembly& assembly, const float* llr, std::size_t count) noexcept {
+    bool complete = false;
+    for (std::size_t i = 0; i < count; ++i) {
+        complete = assembly.add(llr + i * assembly.bits_per_symbol);
+    }
+    return complete;
+}
+
 std::size_t prefix_backoff(const Profile& p) {
     return p.cyclic_prefix / 4;
 }
@@ -38,6 +73,10 @@ DemodulatorShared::DemodulatorShared(const Profile& profile)
     symbol.resize(profile.fft_size);
     training_rows.resize(kMaxTraining * profile.carriers);
     channel.resize(profile.carriers);
+    rotation_re.resize(profile.carriers);
+    rotation_im.resize(profile.carriers);
+    points.resize(profile.carriers);
+    power.resize(profile.carriers);
     llr.resize(profile.carriers * 8);
     for (const unsigned bits : {2U, 4U, 6U, 8U}) {
         constellations.emplace_back(bits);
@@ -299,13 +338,6 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
     const double per_carrier = kTwoPi / static_cast<double>(grid.profile().fft_size);
     const double phase = smooth_phase_[row].value;
     const double time = smooth_time_[row].value - tracks_[row].shift;
-    // Rotation of carrier c: -(phase - per_carrier * subcarrier * time); stepped along the carriers.
-    const auto rotation = [&](int subcarrier) {
-        const double angle = -(phase - per_carrier * subcarrier * time);
-        return Sample(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
-    };
-    const Sample step(static_cast<float>(std::cos(per_carrier * time)),
-                      static_cast<float>(std::sin(per_carrier * time)));
     std::size_t group = 0;
     while (group_end_[group] <= row) {
         ++group;
@@ -323,27 +355,31 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
     }
     const unsigned bits = constellation.bits_per_symbol();
     const std::size_t half = k / 2;
-    Sample w = rotation(grid.subcarrier(0));
-    std::size_t carrier = 0;
-    for (const std::uint16_t c : grid.data(symbol, dense_)) {
-        if (carrier < half && c >= half) {
-            carrier = half;
-            w = rotation(grid.subcarrier(half));
+    const std::span<float> back_re(shared_.rotation_re);
+    const std::span<float> back_im(shared_.rotation_im);
+    CarrierRotation back(-phase, per_carrier * time);
+    back.fill(grid.subcarrier(0), back_re.first(half), back_im.first(half));
+    back.fill(grid.subcarrier(half), back_re.subspan(half), back_im.subspan(half));
+    // Every carrier, pilots too: a plain loop over all of them is quicker than one that picks.
+    equalise(k, parts(y), parts(channel.data()), back_re.data(), back_im.data(), parts(shared_.points.data()),
+             shared_.power.data());
+    const auto data = grid.data(symbol, dense_);
+    const bool qpsk = &constellation == &shared_.constellations[0];
+    if (shared_.truth == nullptr || !shared_.truth->demap || qpsk) {
+        for (const std::uint16_t c : data) {
+            constellation.demap(shared_.points[c], shared_.power[c] * inverse_noise, llr);
+            llr += bits;
         }
-        while (carrier < c) {
-            w *= step;
-            ++carrier;
+    } else {
+        for (const std::uint16_t c : data) {
+            shared_.truth->demap(shared_.points[c], shared_.power[c] * inverse_noise, llr);
+            llr += bits;
         }
-        const float power = std::norm(channel[c]) + 1e-30F;
-        const Sample point = y[c] * std::conj(channel[c]) * w / power;
-        if (shared_.truth == nullptr || !shared_.truth->demap || &constellation == &shared_.constellations[0]) {
-            constellation.demap(point, power * inverse_noise, llr);
-        } else {
-            shared_.truth->demap(point, power * inverse_noise, llr);
-        }
-        llr += bits;
-        if (show && shared_.constellation_out != nullptr && shared_.constellation_out->size() < 4096) {
-            shared_.constellation_out->push_back(point);
+    }
+    if (show && shared_.constellation_out != nullptr) {
+        auto& shown = *shared_.constellation_out;
+        for (std::size_t i = 0; i < data.size() && shown.size() < 4096; ++i) {
+            shown.push_back(shared_.points[data[i]]);
         }
     }
 }
@@ -431,8 +467,11 @@ void FrameDemodulator::emit_rows(std::size_t rows, unsigned max_iterations) {
     const auto& constellation = shared_.constellations[mode.bits_per_symbol / 2 - 1];
     for (std::size_t r = 0; r < rows; ++r) {
         equalise_row(r, first_row_symbol_ + r, constellation, shared_.llr.data(), true);
-        for (std::size_t i = 0; i < per_symbol && assembly_.block < layout_->blocks(); ++i) {
-            if (!assembly_.add(&shared_.llr[i * mode.bits_per_symbol])) {
+        for (std::size_t i = 0; i < per_symbol && assembly_.block < layout_->blocks();) {
+            const std::size_t count = std::min(per_symbol - i, assembly_.total - assembly_.points);
+            const bool complete = add_points(assembly_, &shared_.llr[i * mode.bits_per_symbol], count);
+            i += count;
+            if (!complete) {
                 continue;
             }
             const std::size_t b = assembly_.block;

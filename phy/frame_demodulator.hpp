@@ -47,6 +47,10 @@ struct DemodulatorShared {
     std::vector<Sample> symbol;                 // [N]: one symbol, derotated
     std::vector<Sample> training_rows;          // [64][K]
     std::vector<Sample> channel;                // [K]: of one row
+    std::vector<float> rotation_re;             // [K]: that takes phase and time out of one row
+    std::vector<float> rotation_im;             // [K]
+    std::vector<Sample> points;                 // [K]: of one row, equalised
+    std::vector<float> power;                   // [K]: of `channel`
     std::vector<float> llr;                     // [K * 8]
     std::vector<Constellation> constellations;  // 2, 4, 6, 8 bits
     HeaderCodec header_codec;

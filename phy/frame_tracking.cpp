@@ -6,6 +6,7 @@
 #include <complex>
 #include <numbers>
 
+#include "phy/carrier_rotation.hpp"
 #include "phy/frame_demodulator.hpp"
 
 namespace meshnet::phy {
@@ -32,11 +33,10 @@ void FrameDemodulator::track(std::size_t row, std::size_t symbol) {
     double b0 = 0.0;
     double b1 = 0.0;
     double error = 0.0;
+    CarrierRotation back(-phase, per_carrier * time);
     for (const std::uint16_t c : grid.pilots(symbol, dense_)) {
         const double g = -per_carrier * grid.subcarrier(c);
-        const double angle = -(phase + g * time);
-        const Sample w(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
-        const Sample heard = y[c] * w * grid.pilot(symbol, c);
+        const Sample heard = y[c] * back.at(grid.subcarrier(c)) * grid.pilot(symbol, c);
         const double im = static_cast<double>((heard * std::conj(reference_.h[c])).imag());
         error += static_cast<double>(std::norm(heard - reference_.h[c]));
         const double power = static_cast<double>(reference_power_[c]);
@@ -168,10 +168,10 @@ double FrameDemodulator::group_score() {
         const double phase = smooth_phase_[r].value;
         const double time = smooth_time_[r].value - tracks_[r].shift;
         interpolate_channel(r, channel);
+        CarrierRotation back(-phase, per_carrier * time);
         for (const std::uint16_t c : grid.pilots(symbol, dense_)) {
-            const double angle = -(phase - per_carrier * grid.subcarrier(c) * time);
-            const Sample w(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
-            sum += static_cast<double>(std::norm(rows_[r * k + c] * w * grid.pilot(symbol, c) - channel[c]));
+            const Sample heard = rows_[r * k + c] * back.at(grid.subcarrier(c)) * grid.pilot(symbol, c);
+            sum += static_cast<double>(std::norm(heard - channel[c]));
             ++count;
         }
     }

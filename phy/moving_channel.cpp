@@ -8,6 +8,8 @@
 #include <numbers>
 #include <numeric>
 
+#include "phy/carrier_rotation.hpp"
+
 namespace meshnet::phy {
 namespace {
 
@@ -90,10 +92,9 @@ void PilotRecord::add_pilots(std::span<const Sample> carriers, std::size_t symbo
     rows_.push_back({static_cast<double>(symbol), 1.0, values_.size(),
                      symbol % Grid::kPatterns + (dense ? Grid::kPatterns : 0), symbol});
     const double per_carrier = kTwoPi / static_cast<double>(grid_.profile().fft_size);
+    CarrierRotation back(0.0, per_carrier * time);
     for (const std::uint16_t c : grid_.pilots(symbol, dense)) {
-        const double angle = per_carrier * grid_.subcarrier(c) * time;
-        const Sample w(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
-        values_.push_back(carriers[c] * w * grid_.pilot(symbol, c));
+        values_.push_back(carriers[c] * back.at(grid_.subcarrier(c)) * grid_.pilot(symbol, c));
     }
 }
 
