@@ -4,7 +4,6 @@
 #include <volk/volk.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -44,7 +43,10 @@ FrameSynchronizer::FrameSynchronizer(const Profile& profile, PreambleClass pream
       max_cfo_(profile.max_cfo_hz / profile.sample_rate_hz),
       path_reach_(std::min<std::size_t>(profile.cyclic_prefix + 2, 48)),
       rising_paths_(2 * path_reach_ + 1),
-      falling_paths_(2 * (path_reach_ + kPairSearch) + 1),
+      pair_search_(path_reach_),
+      falling_paths_(2 * (path_reach_ + pair_search_) + 1),
+      pair_(2 * pair_search_ + 1),
+      score_(pair_.size()),
       merge_span_(length_ / 2),
       chirp_(rising_chirp(profile, length_)),
       forward_(4 * length_, Fft::Direction::kForward),
@@ -183,7 +185,8 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
 // With echoes the two strongest peaks may belong to different paths, and the offset read from their distance is wrong
 // by thousands of hertz. At the right distance all paths of one chirp meet theirs of the other, with equal phase
 // differences; returns by how many samples that is from the distance of the peaks, if it is a better one.
-std::optional<double> FrameSynchronizer::pair_paths(const SampleRing& ring, std::int64_t rising_at, double metric) {
+std::optional<FrameSynchronizer::Pairing> FrameSynchronizer::pair_paths(const SampleRing& ring, std::int64_t rising_at,
+                                                                        double metric) {
     const auto reach = static_cast<std::int64_t>(path_reach_);
     if (rising_at - reach < static_cast<std::int64_t>(ring.begin())) {
         return std::nullopt;
@@ -193,24 +196,25 @@ std::optional<double> FrameSynchronizer::pair_paths(const SampleRing& ring, std:
     for (std::size_t d = 0; d <= 2 * path_reach_; ++d) {
         volk_32fc_x2_conjugate_dot_prod_32fc(&rising_paths_[d], x + d, chirp_.data(), static_cast<unsigned>(length_));
     }
-    std::array<double, 2 * kPairSearch + 1> score{};
-    for (std::size_t m = 0; m < score.size(); ++m) {
+    for (std::size_t m = 0; m < score_.size(); ++m) {
         Sample sum{};
         for (std::size_t d = 0; d <= 2 * path_reach_; ++d) {
             sum += falling_paths_[d + m] * std::conj(rising_paths_[d]);
         }
-        score[m] = static_cast<double>(std::abs(sum));
+        pair_[m] = sum;
+        score_[m] = static_cast<double>(std::abs(sum));
     }
     // By more than noise explains: each lag's noise power over the peak's is `noise`.
     const double noise = (1.0 - metric) / (metric * static_cast<double>(length_));
     const double chance = std::sqrt(static_cast<double>(rising_paths_.size()) * noise * noise + 2.0 * noise);
     const double needed = 1.1 + chance;
-    const std::size_t best = static_cast<std::size_t>(std::max_element(score.begin(), score.end()) - score.begin());
-    if (best == 0 || best + 1 == score.size() || !(score[best] > needed * score[kPairSearch])) {
+    const std::size_t best = static_cast<std::size_t>(std::max_element(score_.begin(), score_.end()) - score_.begin());
+    if (best == 0 || best + 1 == score_.size() || !(score_[best] > needed * score_[pair_search_])) {
         return std::nullopt;
     }
-    return static_cast<double>(best) - static_cast<double>(kPairSearch) +
-           vertex(score[best - 1], score[best], score[best + 1]);
+    const double moved = static_cast<double>(best) - static_cast<double>(pair_search_) +
+                         vertex(score_[best - 1], score_[best], score_[best + 1]);
+    return Pairing{moved, static_cast<double>(std::arg(pair_[best]))};
 }
 
 bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameStart& out) {
@@ -255,10 +259,10 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
         return false;
     }
     // What the falling chirp's filter says around its peak, for pair_paths().
-    const auto reach = static_cast<std::int64_t>(path_reach_);
-    for (std::int64_t d = -reach - kPairSearch; d <= reach + kPairSearch; ++d) {
+    const auto reach = static_cast<std::int64_t>(path_reach_ + pair_search_);
+    for (std::int64_t d = -reach; d <= reach; ++d) {
         const std::int64_t at = static_cast<std::int64_t>(best) + d;
-        falling_paths_[static_cast<std::size_t>(d + reach + kPairSearch)] =
+        falling_paths_[static_cast<std::size_t>(d + reach)] =
             at >= 0 && at < static_cast<std::int64_t>(lags) ? correlation[static_cast<std::size_t>(at)] : Sample{};
     }
 
@@ -284,8 +288,9 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
         vertex(magnitude_at(falling_at - 1, true), magnitude_at(falling_at, true), magnitude_at(falling_at + 1, true));
     const double rising = rising_fraction;                                          // relative to peak_at
     double falling = static_cast<double>(falling_at - peak_at) + falling_fraction;  // relative to peak_at
-    if (const auto moved = pair_paths(ring, peak_at, 0.5 * static_cast<double>(peak.metric + best_metric))) {
-        falling = rising + static_cast<double>(falling_at - peak_at) + *moved;
+    const auto paired = pair_paths(ring, peak_at, 0.5 * static_cast<double>(peak.metric + best_metric));
+    if (paired) {
+        falling = rising + static_cast<double>(falling_at - peak_at) + paired->moved;
     }
     double cfo = rate_ * (falling - rising - static_cast<double>(length)) / 2.0;
     const double start = (rising + falling - static_cast<double>(length)) / 2.0;  // relative to peak_at
@@ -317,7 +322,14 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
         }
     }
     const double l = static_cast<double>(length_);
-    cfo += static_cast<double>(std::arg(falling_sum * std::conj(rising_sum))) / (2.0 * std::numbers::pi * l);
+    constexpr double kTwoPi = 2.0 * std::numbers::pi;
+    if (paired) {
+        // Every path's falling peak leads its rising one by 2 pi (f L + f^2 / rate).
+        const double expected = kTwoPi * cfo * (l + cfo / rate_);
+        cfo += std::remainder(paired->phase - expected, kTwoPi) / (kTwoPi * (l + 2.0 * cfo / rate_));
+    } else {
+        cfo += static_cast<double>(std::arg(falling_sum * std::conj(rising_sum))) / (kTwoPi * l);
+    }
     power = static_cast<double>(std::norm(rising_sum) + std::norm(falling_sum)) / (2.0 * l * l);
 
     out.sample_index = static_cast<std::uint64_t>(start_at);

@@ -51,7 +51,6 @@ public:
     void reset() noexcept;
 
 private:
-    static constexpr int kPairSearch = 6;  // samples by which the distance of the peaks may be wrong, and more
     struct Peak {
         std::uint64_t index = 0;
         float metric = 0.0F;
@@ -60,7 +59,11 @@ private:
     void search_block(const SampleRing& ring);
     [[nodiscard]] std::size_t samples_to_verify() const noexcept;
     bool verify(const SampleRing& ring, const Peak& peak, FrameStart& out);
-    [[nodiscard]] std::optional<double> pair_paths(const SampleRing& ring, std::int64_t rising_at, double metric);
+    struct Pairing {
+        double moved = 0.0;  // distance of the chirps beyond that of the two strongest peaks, samples
+        double phase = 0.0;  // by which the falling chirp's peaks lead the rising one's, radians
+    };
+    [[nodiscard]] std::optional<Pairing> pair_paths(const SampleRing& ring, std::int64_t rising_at, double metric);
 
     PreambleClass preamble_;
     std::size_t length_;       // L: samples of one chirp
@@ -71,7 +74,10 @@ private:
     float joint_threshold_;
     std::size_t path_reach_;             // echoes looked for around a peak, samples either side
     std::vector<Sample> rising_paths_;   // [2 path_reach + 1]: matched filter around the rising peak
-    std::vector<Sample> falling_paths_;  // [2 (path_reach + kPairSearch) + 1]
+    std::size_t pair_search_;            // by which the two peaks may be of different paths, samples
+    std::vector<Sample> falling_paths_;  // [2 (path_reach + pair_search) + 1]
+    std::vector<Sample> pair_;           // [2 pair_search + 1]
+    std::vector<double> score_;          // [2 pair_search + 1]
     std::size_t merge_span_;             // peaks closer than this are one arrival
     std::vector<Sample> chirp_;
     std::vector<Sample> reference_;  // conj(transform of the rising chirp) / (L F), shape [F]
