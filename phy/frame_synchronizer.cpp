@@ -41,7 +41,7 @@ FrameSynchronizer::FrameSynchronizer(const Profile& profile, PreambleClass pream
       length_(class_params(profile, preamble).chirp_samples),
       rate_(chirp_rate(profile, length_)),
       max_cfo_(profile.max_cfo_hz / profile.sample_rate_hz),
-      path_reach_(std::min<std::size_t>(profile.cyclic_prefix + 2, 48)),
+      path_reach_(profile.cyclic_prefix + 2),
       rising_paths_(2 * path_reach_ + 1),
       pair_search_(path_reach_),
       falling_paths_(2 * (path_reach_ + pair_search_) + 1),
@@ -95,7 +95,7 @@ std::size_t FrameSynchronizer::latency() const noexcept {
 }
 
 std::size_t FrameSynchronizer::samples_to_verify() const noexcept {
-    return 2 * length_ + 2 * shift_limit_ + 8;
+    return 2 * length_ + 2 * shift_limit_ + path_reach_ + 8;
 }
 
 void FrameSynchronizer::reset() noexcept {
@@ -222,9 +222,11 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     const auto shift = static_cast<std::int64_t>(shift_limit_);
     const auto peak_at = static_cast<std::int64_t>(peak.index);
 
-    // The falling chirp's peak lies within +-2 shifts of one chirp length after the rising one's.
-    const std::int64_t first_lag = peak_at + length - 2 * shift;
-    const std::size_t lags = static_cast<std::size_t>(4 * shift + 1);
+    // The falling chirp's peak lies within +-2 shifts of one chirp length after the rising one's, on the same path; on
+    // another one up to a prefix off.
+    const std::int64_t range = 2 * shift + static_cast<std::int64_t>(path_reach_);
+    const std::int64_t first_lag = peak_at + length - range;
+    const std::size_t lags = static_cast<std::size_t>(2 * range + 1);
     auto in = forward_.in();
     std::fill(in.begin(), in.end(), Sample{});
     ring.copy(static_cast<std::uint64_t>(first_lag), in.first(lags + length_ - 1));

@@ -17,10 +17,14 @@ constexpr double kTwoPi = 2.0 * std::numbers::pi;
 constexpr std::size_t kMaxTaps = 24;
 constexpr std::size_t kAllPatterns = 2 * Grid::kPatterns + 1;
 constexpr std::size_t kOrder = 4;  // coefficients that touch one symbol: cubic
-// Distances of knots that are tried, symbols: for 0.005, 0.013, 0.02, 0.035 cycles per symbol.
-constexpr std::array<double, 5> kSpacings{52.0, 32.0, 20.0, 13.0, 8.0};
+// Distances of knots that are tried, symbols: for 0.005, 0.008, 0.013, 0.02, 0.035, 0.06 cycles per symbol.
+constexpr std::array<double, 6> kSpacings{52.0, 32.0, 20.0, 13.0, 8.0, 4.5};
 constexpr double kFirstSpacing = 16.0;
-constexpr double kBetter = 0.98;  // closer knots must lower the score at least to this
+constexpr double kFirstSpacingFast = 6.0;
+constexpr double kWide = 30.0;      // knots that far apart need no better offset
+constexpr double kStraight = 0.02;  // radians per symbol
+constexpr double kExplained = 1.5;  // times the noise known: nothing is left for closer knots to find
+constexpr double kBetter = 0.98;    // closer knots must lower the score at least to this
 
 using Complex = std::complex<double>;
 
@@ -232,7 +236,7 @@ void MovingChannel::project(const PilotRecord& record) {
 
 // The carrier offset that is left, as the strongest taps turn from symbol to symbol: fades do not disturb it, since
 // what is weak weighs little.
-void MovingChannel::take_turn_out(const PilotRecord& record, double noise, Fit& out) noexcept {
+void MovingChannel::guess_turn(const PilotRecord& record, double noise, Fit& out) const noexcept {
     const std::size_t taps = taps_.size();
     Complex lag{};
     double lags = 0.0;
@@ -249,20 +253,47 @@ void MovingChannel::take_turn_out(const PilotRecord& record, double noise, Fit& 
         lags += 1.0;
         pilots = static_cast<double>(record.count(record.rows_[r]));
     }
-    const double turn = lag == Complex{} ? 0.0 : std::arg(lag);
+    out.turn = lag == Complex{} ? 0.0 : std::arg(lag);
+    // Each lag: a product of two vectors with noise of `pilots * noise` in every tap.
+    const double variance = pilots * noise;
+    const double mean = std::max(std::abs(lag) / std::max(lags, 1.0), 1e-30);
+    const double of_one = (variance * mean + 0.5 * variance * variance * static_cast<double>(taps)) / (mean * mean);
+    out.turn_deviation = std::sqrt(of_one / std::max(lags, 1.0));
+}
+
+// Turns the projected pilots back by `radians` per symbol.
+void MovingChannel::turn_back(const PilotRecord& record, double radians) noexcept {
+    const std::size_t taps = taps_.size();
     for (std::size_t r = 0; r < record.rows_.size(); ++r) {
-        const double angle = -turn * record.rows_[r].symbol;
+        const double angle = -radians * record.rows_[r].symbol;
         const Sample back(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
         for (std::size_t t = 0; t < taps; ++t) {
             projection_[r * taps + t] *= back;
         }
     }
-    // Each lag: a product of two vectors with noise of `pilots * noise` in every tap.
-    const double variance = pilots * noise;
-    const double mean = std::max(std::abs(lag) / std::max(lags, 1.0), 1e-30);
-    const double of_one = (variance * mean + 0.5 * variance * variance * static_cast<double>(taps)) / (mean * mean);
-    out.turn = turn;
-    out.turn_deviation = std::sqrt(of_one / std::max(lags, 1.0));
+}
+
+// By how much the solution itself turns per symbol.
+double MovingChannel::turn_of_solution() const noexcept {
+    const std::size_t shapes = power_.size();
+    std::vector<Complex> before(shapes);
+    std::vector<Complex> now(shapes);
+    Complex lag{};
+    for (double symbol = begin_; symbol <= end_; symbol += 1.0) {
+        double w[kOrder];
+        const std::size_t q = spline(symbol, w);
+        for (std::size_t i = 0; i < shapes; ++i) {
+            now[i] = {};
+            for (std::size_t a = 0; a < kOrder; ++a) {
+                now[i] += w[a] * solution_[(q + a) * shapes + i];
+            }
+            if (symbol > begin_) {
+                lag += now[i] * std::conj(before[i]);
+            }
+        }
+        before.swap(now);
+    }
+    return lag == Complex{} ? 0.0 : std::arg(lag);
 }
 
 void MovingChannel::set_knots(std::size_t coefficients) noexcept {
@@ -453,15 +484,7 @@ std::size_t MovingChannel::coefficients_for(double spacing) const noexcept {
     return std::max(static_cast<std::size_t>(std::ceil((end_ - begin_) / spacing)), std::size_t{1}) + kOrder - 1;
 }
 
-MovingChannel::Fit MovingChannel::fit(const PilotRecord& record, double noise) {
-    assert(!record.rows_.empty() && noise > 0.0);
-    begin_ = record.rows_.front().symbol;
-    end_ = record.rows_.back().symbol;
-    select_taps(record);
-    project(record);
-    Fit offset;
-    take_turn_out(record, noise, offset);
-
+MovingChannel::Fit MovingChannel::fit_shapes(const PilotRecord& record, double noise, double first_spacing) {
     // First every tap for itself, to see what shapes there are.
     const std::size_t taps = taps_.size();
     const double signal = std::max(energy_ / std::max(observations_, 1.0) - noise, 0.01 * noise);
@@ -471,7 +494,7 @@ MovingChannel::Fit MovingChannel::fit(const PilotRecord& record, double noise) {
         basis_[t * taps + t] = 1.0;
     }
     ridge_.assign(taps, noise / power_.front());
-    set_knots(coefficients_for(kFirstSpacing));
+    set_knots(coefficients_for(first_spacing));
     build(record);
     solve();
     learn_basis(noise);
@@ -494,7 +517,10 @@ MovingChannel::Fit MovingChannel::fit(const PilotRecord& record, double noise) {
         solve();
         const Fit fit = judge();
         if (best_coefficients > 0 && !(fit.score < kBetter * best.score)) {
-            break;
+            if (best.noise < kExplained * noise) {
+                break;
+            }
+            continue;  // knots far too wide: a little closer need not be any better
         }
         best = fit;
         best_coefficients = tried;
@@ -502,7 +528,44 @@ MovingChannel::Fit MovingChannel::fit(const PilotRecord& record, double noise) {
     }
     set_knots(best_coefficients);
     solution_.swap(best_);
-    best.turn = offset.turn;
+    return best;
+}
+
+MovingChannel::Fit MovingChannel::fit(const PilotRecord& record, double noise) {
+    assert(!record.rows_.empty() && noise > 0.0);
+    begin_ = record.rows_.front().symbol;
+    end_ = record.rows_.back().symbol;
+    select_taps(record);
+    project(record);
+    Fit offset;
+    guess_turn(record, noise, offset);
+    turn_back(record, offset.turn);
+    double turn = offset.turn;
+    Fit best = fit_shapes(record, noise, kFirstSpacing);
+    const auto attempt = [&](double other, double first_spacing, double back_to) {
+        turn_back(record, other - turn);
+        const Fit fit = fit_shapes(record, noise, first_spacing);
+        turn = other;
+        if (fit.score < best.score) {
+            best = fit;
+            return;
+        }
+        turn_back(record, back_to - turn);
+        turn = back_to;
+        best = fit_shapes(record, noise, kFirstSpacing);
+    };
+    if (best.noise > kExplained * noise) {
+        // Few pilots a symbol take one delay for another, and that spoils the guess; or the channel is too fast for
+        // shapes to be seen with knots so far apart.
+        attempt(0.0, kFirstSpacingFast, offset.turn);
+    }
+    if (best.knots < kWide) {
+        const double left = turn_of_solution();
+        if (std::abs(left) > kStraight) {
+            attempt(turn + left, kFirstSpacing, turn);
+        }
+    }
+    best.turn = turn;
     best.turn_deviation = offset.turn_deviation;
     return best;
 }

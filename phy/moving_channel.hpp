@@ -81,11 +81,14 @@ private:
 
     void select_taps(const PilotRecord& record);
     void project(const PilotRecord& record);
-    void take_turn_out(const PilotRecord& record, double noise, Fit& out) noexcept;
+    void guess_turn(const PilotRecord& record, double noise, Fit& out) const noexcept;
+    void turn_back(const PilotRecord& record, double radians) noexcept;
+    [[nodiscard]] double turn_of_solution() const noexcept;
     void set_knots(std::size_t coefficients) noexcept;
     void build(const PilotRecord& record);
     void solve();
     void learn_basis(double noise);
+    Fit fit_shapes(const PilotRecord& record, double noise, double first_spacing);
     [[nodiscard]] std::size_t spline(double symbol, double (&w)[4]) const noexcept;
     [[nodiscard]] std::size_t coefficients_for(double spacing) const noexcept;
     [[nodiscard]] Fit judge() const noexcept;
