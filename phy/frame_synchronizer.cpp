@@ -209,12 +209,17 @@ std::optional<FrameSynchronizer::Pairing> FrameSynchronizer::pair_paths(const Sa
     const double chance = std::sqrt(static_cast<double>(rising_paths_.size()) * noise * noise + 2.0 * noise);
     const double needed = 1.1 + chance;
     const std::size_t best = static_cast<std::size_t>(std::max_element(score_.begin(), score_.end()) - score_.begin());
-    if (best == 0 || best + 1 == score_.size() || !(score_[best] > needed * score_[pair_search_])) {
+    if (best > 0 && best + 1 < score_.size() && score_[best] > needed * score_[pair_search_]) {
+        const double moved = static_cast<double>(best) - static_cast<double>(pair_search_) +
+                             vertex(score_[best - 1], score_[best], score_[best + 1]);
+        return Pairing{moved, static_cast<double>(std::arg(pair_[best]))};
+    }
+    // The peaks are of one path. Where noise is low, all paths still know the phase better than that one.
+    constexpr double kClear = 0.3;
+    if (chance > kClear) {
         return std::nullopt;
     }
-    const double moved = static_cast<double>(best) - static_cast<double>(pair_search_) +
-                         vertex(score_[best - 1], score_[best], score_[best + 1]);
-    return Pairing{moved, static_cast<double>(std::arg(pair_[best]))};
+    return Pairing{0.0, static_cast<double>(std::arg(pair_[pair_search_]))};
 }
 
 bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameStart& out) {
@@ -291,7 +296,7 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     const double rising = rising_fraction;                                          // relative to peak_at
     double falling = static_cast<double>(falling_at - peak_at) + falling_fraction;  // relative to peak_at
     const auto paired = pair_paths(ring, peak_at, 0.5 * static_cast<double>(peak.metric + best_metric));
-    if (paired) {
+    if (paired && paired->moved != 0.0) {
         falling = rising + static_cast<double>(falling_at - peak_at) + paired->moved;
     }
     double cfo = rate_ * (falling - rising - static_cast<double>(length)) / 2.0;
