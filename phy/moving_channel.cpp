@@ -15,6 +15,7 @@ namespace {
 
 constexpr double kTwoPi = 2.0 * std::numbers::pi;
 constexpr std::size_t kMaxTaps = 24;
+constexpr std::size_t kFarthest = 15;  // subcarriers from one pilot to the next
 constexpr std::size_t kAllPatterns = 2 * Grid::kPatterns + 1;
 constexpr std::size_t kOrder = 4;  // coefficients that touch one symbol: cubic
 // Distances of knots that are tried, symbols: for 0.005, 0.008, 0.013, 0.02, 0.035, 0.06 cycles per symbol.
@@ -28,50 +29,9 @@ constexpr double kBetter = 0.98;    // closer knots must lower the score at leas
 
 using Complex = std::complex<double>;
 
-// Jacobi's method: `a` (n x n, Hermitian) becomes diagonal, `vectors` holds the eigenvectors in its columns.
-// Source: G. Golub, C. Van Loan, "Matrix Computations", 8.5.
-void hermitian_eigenvectors(std::vector<Complex>& a, std::size_t n, std::vector<Complex>& vectors) {
-    vectors.assign(n * n, Complex{});
-    double total = 0.0;
+void add_scaled(std::size_t n, double scale, const double* __restrict from, double* __restrict to) noexcept {
     for (std::size_t i = 0; i < n; ++i) {
-        vectors[i * n + i] = 1.0;
-        total += a[i * n + i].real();
-    }
-    for (int sweep = 0; sweep < 12; ++sweep) {
-        double off = 0.0;
-        for (std::size_t p = 0; p < n; ++p) {
-            for (std::size_t q = p + 1; q < n; ++q) {
-                const double size = std::abs(a[p * n + q]);
-                off += size * size;
-                if (!(size > 1e-14 * total)) {
-                    continue;
-                }
-                // Turn q so that the element is real, then rotate by the real angle.
-                const Complex turn = a[p * n + q] / size;
-                const double theta = (a[q * n + q].real() - a[p * n + p].real()) / (2.0 * size);
-                const double t = std::copysign(1.0, theta) / (std::abs(theta) + std::sqrt(theta * theta + 1.0));
-                const double c = 1.0 / std::sqrt(t * t + 1.0);
-                const double s = t * c;
-                const auto rotate = [&](Complex& x, Complex& y, Complex phase) {
-                    const Complex u = x;
-                    const Complex v = y * phase;
-                    x = c * u - s * v;
-                    y = s * u + c * v;
-                };
-                for (std::size_t k = 0; k < n; ++k) {
-                    rotate(a[k * n + p], a[k * n + q], std::conj(turn));
-                }
-                for (std::size_t k = 0; k < n; ++k) {
-                    rotate(a[p * n + k], a[q * n + k], turn);
-                }
-                for (std::size_t k = 0; k < n; ++k) {
-                    rotate(vectors[k * n + p], vectors[k * n + q], std::conj(turn));
-                }
-            }
-        }
-        if (!(off > 1e-20 * total * total)) {
-            break;
-        }
+        to[i] += scale * from[i];
     }
 }
 
@@ -159,49 +119,51 @@ std::span<const MovingChannel::Complex> MovingChannel::correlation(std::size_t p
 
 // Profiles with a long prefix: the delays where the record has most energy.
 void MovingChannel::select_taps(const PilotRecord& record) {
-    taps_ = support_;
+    taps_.assign(support_.begin(), support_.end());
     if (support_.size() <= kMaxTaps) {
         return;
     }
     const std::size_t n = grid_.profile().fft_size;
-    std::vector<double> energy(support_.size());
-    // Groups of neighbouring symbols are summed before the energy is taken.
-    std::vector<Sample> sums(support_.size());
-    std::size_t in_group = 0;
+    delay_energy_.assign(support_.size(), 0.0);
+    auto in = forward_.in();
+    std::fill(in.begin(), in.end(), Sample{});
+    // Groups of neighbouring symbols are summed before the energy is taken. A forward transform of conjugates has the
+    // magnitudes of a backward one.
     const auto close = [&] {
-        for (std::size_t t = 0; t < sums.size(); ++t) {
-            energy[t] += static_cast<double>(std::norm(sums[t]));
-            sums[t] = {};
+        forward_.run();
+        const auto response = forward_.out();
+        for (std::size_t t = 0; t < support_.size(); ++t) {
+            delay_energy_[t] +=
+                static_cast<double>(std::norm(response[static_cast<std::size_t>(support_[t]) & (n - 1)]));
         }
-        in_group = 0;
+        std::fill(in.begin(), in.end(), Sample{});
     };
+    std::size_t in_group = 0;
     for (const auto& row : record.rows_) {
         const bool training = row.pattern == PilotRecord::kTraining;
         const auto carriers =
             training ? std::span<const std::uint16_t>{} : grid_.pilots(row.number, row.pattern >= Grid::kPatterns);
         const std::size_t count = record.count(row);
         for (std::size_t i = 0; i < count; ++i) {
-            const int sub = grid_.subcarrier(training ? i : carriers[i]);
-            const Sample z = record.values_[row.first + i];
-            for (std::size_t t = 0; t < sums.size(); ++t) {
-                sums[t] += z * std::conj(twiddle_[static_cast<std::size_t>(sub * support_[t]) & (n - 1)]);
-            }
+            in[grid_.bin(training ? i : carriers[i])] += std::conj(record.values_[row.first + i]);
         }
-        if (training || ++in_group == 4) {
+        ++in_group;
+        if (training || in_group == 4) {
             close();
+            in_group = 0;
         }
     }
-    close();
-    std::vector<std::size_t> order(support_.size());
-    for (std::size_t t = 0; t < order.size(); ++t) {
-        order[t] = t;
+    if (in_group > 0) {
+        close();
     }
-    std::partial_sort(order.begin(), order.begin() + kMaxTaps, order.end(),
-                      [&](std::size_t a, std::size_t b) { return energy[a] > energy[b]; });
-    order.resize(kMaxTaps);
-    std::sort(order.begin(), order.end());
+    order_.resize(support_.size());
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
+    std::partial_sort(order_.begin(), order_.begin() + kMaxTaps, order_.end(),
+                      [&](std::size_t a, std::size_t b) { return delay_energy_[a] > delay_energy_[b]; });
+    order_.resize(kMaxTaps);
+    std::sort(order_.begin(), order_.end());
     taps_.clear();
-    for (const std::size_t t : order) {
+    for (const std::size_t t : order_) {
         taps_.push_back(support_[t]);
     }
 }
@@ -209,7 +171,22 @@ void MovingChannel::select_taps(const PilotRecord& record) {
 void MovingChannel::project(const PilotRecord& record) {
     const std::size_t n = grid_.profile().fft_size;
     const std::size_t taps = taps_.size();
-    projection_.assign(record.rows_.size() * taps, Sample{});
+    const auto back = [&](int subcarrier, int tap) {
+        return std::conj(twiddle_[static_cast<std::size_t>(subcarrier * tap) & (n - 1)]);
+    };
+    // Horner's rule over the pilots, all taps at once: from pilot to pilot each tap turns by its own step.
+    using Lanes = std::array<float, kMaxTaps>;
+    std::array<Lanes, kFarthest + 1> step_re;
+    std::array<Lanes, kFarthest + 1> step_im;
+    for (std::size_t d = 1; d <= kFarthest; ++d) {
+        for (std::size_t t = 0; t < kMaxTaps; ++t) {
+            const Sample w = t < taps ? back(static_cast<int>(d), taps_[t]) : Sample{};
+            step_re[d][t] = w.real();
+            step_im[d][t] = w.imag();
+        }
+    }
+    const std::size_t lanes = (taps + 3) / 4 * 4;
+    projection_.resize(record.rows_.size() * taps);
     energy_ = 0.0;
     observations_ = 0.0;
     for (std::size_t r = 0; r < record.rows_.size(); ++r) {
@@ -218,15 +195,29 @@ void MovingChannel::project(const PilotRecord& record) {
         const auto carriers =
             training ? std::span<const std::uint16_t>{} : grid_.pilots(row.number, row.pattern >= Grid::kPatterns);
         const std::size_t count = record.count(row);
-        Sample* out = &projection_[r * taps];
+        Lanes re{};
+        Lanes im{};
         double energy = 0.0;
-        for (std::size_t i = 0; i < count; ++i) {
+        int above = 0;  // subcarrier of the pilot before, which lies above
+        for (std::size_t i = count; i-- > 0;) {
             const int sub = grid_.subcarrier(training ? i : carriers[i]);
+            const auto distance = static_cast<std::size_t>(i + 1 < count ? above - sub : 1);
+            assert(distance <= kFarthest);
+            const Lanes& w_re = step_re[distance];
+            const Lanes& w_im = step_im[distance];
             const Sample z = record.values_[row.first + i];
+            const float x = z.real();
+            const float y = z.imag();
             energy += static_cast<double>(std::norm(z));
-            for (std::size_t t = 0; t < taps; ++t) {
-                out[t] += z * std::conj(twiddle_[static_cast<std::size_t>(sub * taps_[t]) & (n - 1)]);
+            for (std::size_t t = 0; t < lanes; ++t) {
+                const float turned = re[t] * w_re[t] - im[t] * w_im[t] + x;
+                im[t] = re[t] * w_im[t] + im[t] * w_re[t] + y;
+                re[t] = turned;
             }
+            above = sub;
+        }
+        for (std::size_t t = 0; t < taps; ++t) {
+            projection_[r * taps + t] = Sample(re[t], im[t]) * back(above, taps_[t]);
         }
         energy_ += row.weight * energy;
         // A training response was smoothed: it holds as many independent values as there are delays.
@@ -274,10 +265,11 @@ void MovingChannel::turn_back(const PilotRecord& record, double radians) noexcep
 }
 
 // By how much the solution itself turns per symbol.
-double MovingChannel::turn_of_solution() const noexcept {
+double MovingChannel::turn_of_solution() {
     const std::size_t shapes = power_.size();
-    std::vector<Complex> before(shapes);
-    std::vector<Complex> now(shapes);
+    product_.resize(2 * shapes);
+    const std::span<Complex> now = std::span(product_).first(shapes);
+    const std::span<Complex> before = std::span(product_).last(shapes);
     Complex lag{};
     for (double symbol = begin_; symbol <= end_; symbol += 1.0) {
         double w[kOrder];
@@ -285,13 +277,13 @@ double MovingChannel::turn_of_solution() const noexcept {
         for (std::size_t i = 0; i < shapes; ++i) {
             now[i] = {};
             for (std::size_t a = 0; a < kOrder; ++a) {
-                now[i] += w[a] * solution_[(q + a) * shapes + i];
+                now[i] += w[a] * solution_.at((q + a) * shapes + i);
             }
             if (symbol > begin_) {
                 lag += now[i] * std::conj(before[i]);
             }
+            before[i] = now[i];
         }
-        before.swap(now);
     }
     return lag == Complex{} ? 0.0 : std::arg(lag);
 }
@@ -314,148 +306,162 @@ std::size_t MovingChannel::spline(double symbol, double (&w)[4]) const noexcept 
     return q;
 }
 
-void MovingChannel::build(const PilotRecord& record) {
+// Every tap a shape of its own.
+void MovingChannel::take_taps_for_shapes(const PilotRecord& record, double noise) {
     const std::size_t taps = taps_.size();
-    const std::size_t shapes = power_.size();
-    const std::size_t unknowns = coefficients_ * shapes;
-    const std::size_t band = kOrder * shapes;
-    right_.assign(unknowns, Complex{});
-    normal_.assign(unknowns * band, Complex{});
-    weight_.assign(coefficients_ * kOrder * kAllPatterns, 0.0);
-    std::vector<Complex> in_basis(shapes);
-    for (std::size_t r = 0; r < record.rows_.size(); ++r) {
-        const auto& row = record.rows_[r];
-        for (std::size_t i = 0; i < shapes; ++i) {
-            in_basis[i] = {};
-            for (std::size_t t = 0; t < taps; ++t) {
-                in_basis[i] += std::conj(basis_[i * taps + t]) * Complex(projection_[r * taps + t]);
-            }
+    const double signal = std::max(energy_ / std::max(observations_, 1.0) - noise, 0.01 * noise);
+    power_.assign(taps, signal / static_cast<double>(taps));
+    ridge_.assign(taps, noise / power_.front());
+    patterns_.clear();
+    for (const auto& row : record.rows_) {
+        if (std::find(patterns_.begin(), patterns_.end(), row.pattern) == patterns_.end()) {
+            patterns_.push_back(row.pattern);
         }
-        double w[kOrder];
-        const std::size_t q = spline(row.symbol, w);
-        for (std::size_t a = 0; a < kOrder; ++a) {
-            for (std::size_t b = a; b < kOrder; ++b) {
-                weight_[((q + a) * kOrder + b - a) * kAllPatterns + row.pattern] += row.weight * w[a] * w[b];
-            }
-            for (std::size_t i = 0; i < shapes; ++i) {
-                right_[(q + a) * shapes + i] += row.weight * w[a] * in_basis[i];
+    }
+    gram_.assign(patterns_.size() * taps * taps);
+    for (std::size_t p = 0; p < patterns_.size(); ++p) {
+        const auto g = correlation(patterns_[p]);
+        for (std::size_t j = 0; j < taps; ++j) {
+            for (std::size_t i = 0; i < taps; ++i) {
+                const int difference = taps_[j] - taps_[i];
+                const Complex value = g[static_cast<std::size_t>(std::abs(difference))];
+                gram_.set((p * taps + j) * taps + i, difference < 0 ? std::conj(value) : value);
             }
         }
     }
-    std::vector<Complex> toeplitz(support_.size());
-    std::vector<Complex> product(taps * shapes);  // [tap][shape]
-    for (std::size_t q = 0; q < coefficients_; ++q) {
-        for (std::size_t a = 0; a < kOrder && q + a < coefficients_; ++a) {
-            std::fill(toeplitz.begin(), toeplitz.end(), Complex{});
-            const double* weights = &weight_[(q * kOrder + a) * kAllPatterns];
-            for (std::size_t p = 0; p < kAllPatterns; ++p) {
-                if (weights[p] != 0.0) {
-                    const auto g = correlation(p);
-                    for (std::size_t d = 0; d < toeplitz.size(); ++d) {
-                        toeplitz[d] += weights[p] * g[d];
-                    }
-                }
-            }
+    heard_.assign(projection_.size());
+    for (std::size_t i = 0; i < projection_.size(); ++i) {
+        heard_.set(i, Complex(projection_[i]));
+    }
+}
+
+// Takes basis_ and power_ for what the channel is made of.
+void MovingChannel::enter_basis(const PilotRecord& record, double noise) {
+    const std::size_t taps = taps_.size();
+    const std::size_t shapes = power_.size();
+    ridge_.clear();
+    for (const double p : power_) {
+        ridge_.push_back(noise / p);
+    }
+    gram_.assign(patterns_.size() * shapes * shapes);
+    product_.resize(taps);
+    for (std::size_t p = 0; p < patterns_.size(); ++p) {
+        const auto g = correlation(patterns_[p]);
+        for (std::size_t j = 0; j < shapes; ++j) {
             for (std::size_t t = 0; t < taps; ++t) {
-                for (std::size_t j = 0; j < shapes; ++j) {
-                    Complex sum{};
-                    for (std::size_t u = 0; u < taps; ++u) {
-                        const int difference = taps_[u] - taps_[t];
-                        const Complex g = toeplitz[static_cast<std::size_t>(std::abs(difference))];
-                        sum += (difference < 0 ? std::conj(g) : g) * basis_[j * taps + u];
-                    }
-                    product[t * shapes + j] = sum;
+                Complex sum{};
+                for (std::size_t u = 0; u < taps; ++u) {
+                    const int difference = taps_[u] - taps_[t];
+                    const Complex value = g[static_cast<std::size_t>(std::abs(difference))];
+                    sum += (difference < 0 ? std::conj(value) : value) * basis_[j * taps + u];
                 }
+                product_[t] = sum;
             }
-            // Column: coefficient q, shape j; row: coefficient q + a, shape i.
-            for (std::size_t j = 0; j < shapes; ++j) {
-                Complex* column = &normal_[(q * shapes + j) * band];
-                for (std::size_t i = a == 0 ? j : 0; i < shapes; ++i) {
-                    Complex sum{};
-                    for (std::size_t t = 0; t < taps; ++t) {
-                        sum += std::conj(basis_[i * taps + t]) * product[t * shapes + j];
-                    }
-                    column[a * shapes + i - j] = sum;
+            for (std::size_t i = 0; i < shapes; ++i) {
+                Complex sum{};
+                for (std::size_t t = 0; t < taps; ++t) {
+                    sum += std::conj(basis_[i * taps + t]) * product_[t];
                 }
+                gram_.set((p * shapes + j) * shapes + i, sum);
             }
+        }
+    }
+    const std::size_t rows = record.rows_.size();
+    heard_.assign(rows * shapes);
+    for (std::size_t r = 0; r < rows; ++r) {
+        for (std::size_t i = 0; i < shapes; ++i) {
+            Complex sum{};
+            for (std::size_t t = 0; t < taps; ++t) {
+                sum += std::conj(basis_[i * taps + t]) * Complex(projection_[r * taps + t]);
+            }
+            heard_.set(r * shapes + i, sum);
         }
     }
 }
 
-// (normal + ridge) solution = right, by Cholesky within the band.
-void MovingChannel::solve() {
+// The normal equations for the knots that are set.
+void MovingChannel::build(const PilotRecord& record) {
     const std::size_t shapes = power_.size();
+    const std::size_t unknowns = coefficients_ * shapes;
     const std::size_t band = kOrder * shapes;
-    const std::size_t n = right_.size();
-    factor_ = normal_;
-    solution_ = right_;
-    for (std::size_t j = 0; j < n; ++j) {
-        Complex* column = &factor_[j * band];
-        const double diagonal = std::sqrt(std::max(column[0].real() + ridge_[j % shapes], 1e-12));
-        const double inverse = 1.0 / diagonal;
-        const std::size_t length = std::min(band, n - j);
-        column[0] = diagonal;
-        for (std::size_t i = 1; i < length; ++i) {
-            column[i] *= inverse;
-        }
-        const Complex x = solution_[j] * inverse;
-        solution_[j] = x;
-        for (std::size_t i = 1; i < length; ++i) {
-            solution_[j + i] -= column[i] * x;
-        }
-        for (std::size_t k = 1; k < length; ++k) {
-            const Complex factor = std::conj(column[k]);
-            Complex* to = &factor_[(j + k) * band];
-            for (std::size_t i = k; i < length; ++i) {
-                to[i - k] -= column[i] * factor;
+    const std::size_t patterns = patterns_.size();
+    right_.assign(unknowns);
+    normal_.assign(unknowns * band);
+    diagonal_.resize(unknowns);
+    weight_.assign(coefficients_ * kOrder * patterns, 0.0);
+    for (std::size_t r = 0; r < record.rows_.size(); ++r) {
+        const auto& row = record.rows_[r];
+        const auto pattern =
+            static_cast<std::size_t>(std::find(patterns_.begin(), patterns_.end(), row.pattern) - patterns_.begin());
+        double w[kOrder];
+        const std::size_t q = spline(row.symbol, w);
+        for (std::size_t a = 0; a < kOrder; ++a) {
+            for (std::size_t b = a; b < kOrder; ++b) {
+                weight_[((q + a) * kOrder + b - a) * patterns + pattern] += row.weight * w[a] * w[b];
+            }
+            const double weight = row.weight * w[a];
+            for (std::size_t i = 0; i < shapes; ++i) {
+                right_.re[(q + a) * shapes + i] += weight * heard_.re[r * shapes + i];
+                right_.im[(q + a) * shapes + i] += weight * heard_.im[r * shapes + i];
             }
         }
     }
-    for (std::size_t j = n; j-- > 0;) {
-        const Complex* column = &factor_[j * band];
-        const std::size_t length = std::min(band, n - j);
-        Complex x = solution_[j];
-        for (std::size_t i = 1; i < length; ++i) {
-            x -= std::conj(column[i]) * solution_[j + i];
+    for (std::size_t q = 0; q < coefficients_; ++q) {
+        for (std::size_t a = 0; a < kOrder && q + a < coefficients_; ++a) {
+            for (std::size_t p = 0; p < patterns; ++p) {
+                const double weight = weight_[(q * kOrder + a) * patterns + p];
+                if (weight == 0.0) {
+                    continue;
+                }
+                // Column: coefficient q, shape j; row: coefficient q + a, shape i.
+                for (std::size_t j = 0; j < shapes; ++j) {
+                    const std::size_t first = a == 0 ? j : 0;
+                    const std::size_t to = (q * shapes + j) * band + a * shapes + first - j;
+                    const std::size_t from = (p * shapes + j) * shapes + first;
+                    add_scaled(shapes - first, weight, &gram_.re[from], &normal_.re[to]);
+                    add_scaled(shapes - first, weight, &gram_.im[from], &normal_.im[to]);
+                }
+            }
         }
-        solution_[j] = x / column[0].real();
     }
+    for (std::size_t i = 0; i < unknowns; ++i) {
+        diagonal_[i] = normal_.re[i * band];
+    }
+    solution_.re.assign(right_.re.begin(), right_.re.end());
+    solution_.im.assign(right_.im.begin(), right_.im.end());
 }
 
 // From a solution whose shapes are the taps: the shapes that the channel really takes, and the power of each. One path
 // between two sampling instants is many taps and one shape.
 void MovingChannel::learn_basis(double noise) {
     const std::size_t taps = taps_.size();
-    std::vector<Complex> covariance(taps * taps);
-    double sounded = 0.0;
+    covariance_.assign(taps * taps);
     for (std::size_t q = 0; q < coefficients_; ++q) {
-        const Complex* a = &solution_[q * taps];
         for (std::size_t t = 0; t < taps; ++t) {
+            const Complex a = solution_.at(q * taps + t) / static_cast<double>(coefficients_);
             for (std::size_t u = 0; u < taps; ++u) {
-                covariance[t * taps + u] += a[t] * std::conj(a[u]);
+                const Complex product = a * std::conj(solution_.at(q * taps + u));
+                covariance_.re[t * taps + u] += product.real();
+                covariance_.im[t * taps + u] += product.imag();
             }
-            sounded += normal_[(q * taps + t) * kOrder * taps].real();
         }
     }
-    for (auto& v : covariance) {
-        v /= static_cast<double>(coefficients_);
-    }
+    const double sounded = std::accumulate(diagonal_.begin(), diagonal_.end(), 0.0);
     const double chance = noise * static_cast<double>(coefficients_ * taps) / std::max(sounded, 1e-9);
-    std::vector<Complex> vectors;
-    hermitian_eigenvectors(covariance, taps, vectors);
+    hermitian_eigenvectors(covariance_, taps, vectors_);
     basis_.clear();
     power_.clear();
-    std::vector<std::size_t> order(taps);
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    const auto value = [&](std::size_t i) { return covariance[i * taps + i].real(); };
-    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return value(a) > value(b); });
-    for (const std::size_t i : order) {
+    order_.resize(taps);
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
+    const auto value = [&](std::size_t i) { return std::fmax(covariance_.re[i * taps + i], 0.0); };
+    std::sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) { return value(a) > value(b); });
+    for (const std::size_t i : order_) {
         if (!power_.empty() && value(i) < 1.5 * chance) {
             break;
         }
         power_.push_back(std::max(value(i) - chance, 0.1 * chance));
         for (std::size_t t = 0; t < taps; ++t) {
-            basis_.push_back(vectors[t * taps + i]);
+            basis_.push_back(vectors_.at(i * taps + t));
         }
     }
 }
@@ -465,10 +471,10 @@ MovingChannel::Fit MovingChannel::judge() const noexcept {
     const std::size_t shapes = power_.size();
     double left = energy_;
     double spent = 0.0;
-    for (std::size_t i = 0; i < right_.size(); ++i) {
+    for (std::size_t i = 0; i < diagonal_.size(); ++i) {
         const double ridge = ridge_[i % shapes];
-        const double diagonal = normal_[i * kOrder * shapes].real();
-        left -= (std::conj(solution_[i]) * right_[i]).real() + ridge * std::norm(solution_[i]);
+        const double diagonal = diagonal_[i];
+        left -= (std::conj(solution_.at(i)) * right_.at(i)).real() + ridge * std::norm(solution_.at(i));
         spent += diagonal / (diagonal + ridge);
     }
     left = std::max(left, 1e-9 * energy_);
@@ -484,25 +490,24 @@ std::size_t MovingChannel::coefficients_for(double spacing) const noexcept {
     return std::max(static_cast<std::size_t>(std::ceil((end_ - begin_) / spacing)), std::size_t{1}) + kOrder - 1;
 }
 
+// Puts the solution aside and takes back the one that was.
+void MovingChannel::exchange_solutions() noexcept {
+    std::swap(basis_, aside_.basis);
+    std::swap(power_, aside_.power);
+    std::swap(solution_, aside_.solution);
+    std::swap(coefficients_, aside_.coefficients);
+    std::swap(spacing_, aside_.spacing);
+}
+
 MovingChannel::Fit MovingChannel::fit_shapes(const PilotRecord& record, double noise, double first_spacing) {
     // First every tap for itself, to see what shapes there are.
-    const std::size_t taps = taps_.size();
-    const double signal = std::max(energy_ / std::max(observations_, 1.0) - noise, 0.01 * noise);
-    power_.assign(taps, signal / static_cast<double>(taps));
-    basis_.assign(taps * taps, Complex{});
-    for (std::size_t t = 0; t < taps; ++t) {
-        basis_[t * taps + t] = 1.0;
-    }
-    ridge_.assign(taps, noise / power_.front());
+    take_taps_for_shapes(record, noise);
     set_knots(coefficients_for(first_spacing));
     build(record);
-    solve();
+    solve_banded(normal_, kOrder * power_.size(), ridge_, solution_);
     learn_basis(noise);
 
-    ridge_.clear();
-    for (const double p : power_) {
-        ridge_.push_back(noise / p);
-    }
+    enter_basis(record, noise);
     Fit best;
     std::size_t best_coefficients = 0;
     std::size_t tried = 0;
@@ -514,7 +519,7 @@ MovingChannel::Fit MovingChannel::fit_shapes(const PilotRecord& record, double n
         tried = coefficients;
         set_knots(tried);
         build(record);
-        solve();
+        solve_banded(normal_, kOrder * power_.size(), ridge_, solution_);
         const Fit fit = judge();
         if (best_coefficients > 0 && !(fit.score < kBetter * best.score)) {
             if (best.noise < kExplained * noise) {
@@ -524,10 +529,10 @@ MovingChannel::Fit MovingChannel::fit_shapes(const PilotRecord& record, double n
         }
         best = fit;
         best_coefficients = tried;
-        best_.swap(solution_);
+        std::swap(best_, solution_);
     }
     set_knots(best_coefficients);
-    solution_.swap(best_);
+    std::swap(solution_, best_);
     return best;
 }
 
@@ -540,32 +545,32 @@ MovingChannel::Fit MovingChannel::fit(const PilotRecord& record, double noise) {
     Fit offset;
     guess_turn(record, noise, offset);
     turn_back(record, offset.turn);
-    double turn = offset.turn;
+    double turned = offset.turn;  // what projection_ was turned back by
     Fit best = fit_shapes(record, noise, kFirstSpacing);
-    const auto attempt = [&](double other, double first_spacing, double back_to) {
-        turn_back(record, other - turn);
-        const Fit fit = fit_shapes(record, noise, first_spacing);
-        turn = other;
+    best.turn = turned;
+    const auto attempt = [&](double turn, double first_spacing) {
+        turn_back(record, turn - turned);
+        turned = turn;
+        exchange_solutions();
+        Fit fit = fit_shapes(record, noise, first_spacing);
         if (fit.score < best.score) {
             best = fit;
-            return;
+            best.turn = turn;
+        } else {
+            exchange_solutions();
         }
-        turn_back(record, back_to - turn);
-        turn = back_to;
-        best = fit_shapes(record, noise, kFirstSpacing);
     };
     if (best.noise > kExplained * noise) {
         // Few pilots a symbol take one delay for another, and that spoils the guess; or the channel is too fast for
         // shapes to be seen with knots so far apart.
-        attempt(0.0, kFirstSpacingFast, offset.turn);
+        attempt(0.0, kFirstSpacingFast);
     }
     if (best.knots < kWide) {
         const double left = turn_of_solution();
         if (std::abs(left) > kStraight) {
-            attempt(turn + left, kFirstSpacing, turn);
+            attempt(best.turn + left, kFirstSpacing);
         }
     }
-    best.turn = turn;
     best.turn_deviation = offset.turn_deviation;
     return best;
 }
@@ -581,7 +586,7 @@ void MovingChannel::response(double symbol, std::span<Sample> out) {
     for (std::size_t i = 0; i < shapes; ++i) {
         Complex sum{};
         for (std::size_t a = 0; a < kOrder; ++a) {
-            sum += w[a] * solution_[(q + a) * shapes + i];
+            sum += w[a] * solution_.at((q + a) * shapes + i);
         }
         for (std::size_t t = 0; t < taps; ++t) {
             in[static_cast<std::size_t>(taps_[t] + static_cast<int>(n)) & (n - 1)] +=

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "phy/dsp/fft.hpp"
+#include "phy/dsp/hermitian.hpp"
 #include "phy/grid.hpp"
 
 namespace meshnet::phy {
@@ -83,10 +84,12 @@ private:
     void project(const PilotRecord& record);
     void guess_turn(const PilotRecord& record, double noise, Fit& out) const noexcept;
     void turn_back(const PilotRecord& record, double radians) noexcept;
-    [[nodiscard]] double turn_of_solution() const noexcept;
+    [[nodiscard]] double turn_of_solution();
+    void exchange_solutions() noexcept;
     void set_knots(std::size_t coefficients) noexcept;
+    void take_taps_for_shapes(const PilotRecord& record, double noise);
+    void enter_basis(const PilotRecord& record, double noise);
     void build(const PilotRecord& record);
-    void solve();
     void learn_basis(double noise);
     Fit fit_shapes(const PilotRecord& record, double noise, double first_spacing);
     [[nodiscard]] std::size_t spline(double symbol, double (&w)[4]) const noexcept;
@@ -105,17 +108,34 @@ private:
     double observations_ = 0.0;
     double begin_ = 0.0;
     double end_ = 0.0;
-    double spacing_ = 1.0;          // of the knots
-    std::size_t coefficients_ = 4;  // per shape
-    std::vector<Complex> basis_;    // [shape][tap]: the shapes of response that are combined, orthonormal
-    std::vector<double> power_;     // [shape]: mean square of its coefficients, as believed
-    std::vector<double> ridge_;     // [shape]
+    double spacing_ = 1.0;               // of the knots
+    std::size_t coefficients_ = 4;       // per shape
+    std::vector<Complex> basis_;         // [shape][tap]: the shapes of response that are combined, orthonormal
+    std::vector<double> power_;          // [shape]: mean square of its coefficients, as believed
+    std::vector<double> ridge_;          // [shape]
+    std::vector<std::size_t> patterns_;  // that the record has
+    PlanarComplex gram_;            // [index into patterns_][shape][shape]: of shapes seen on the pattern's carriers
+    PlanarComplex heard_;           // [row][shape]: pilots against each shape
     std::vector<double> weight_;    // [coefficient][4][pattern]
-    std::vector<Complex> normal_;   // [unknown][band]: columns of the lower triangle
-    std::vector<Complex> factor_;
-    std::vector<Complex> right_;
-    std::vector<Complex> solution_;  // [coefficient][shape]
-    std::vector<Complex> best_;
+    PlanarComplex normal_;          // [unknown][band]: columns of the lower triangle; then its factor
+    std::vector<double> diagonal_;  // [unknown]: of the normal equations
+    PlanarComplex right_;           // [coefficient][shape]
+    PlanarComplex solution_;        // [coefficient][shape]
+    PlanarComplex best_;
+    struct {
+        std::vector<Complex> basis;
+        std::vector<double> power;
+        PlanarComplex solution;
+        std::size_t coefficients = 4;
+        double spacing = 1.0;
+    } aside_;  // the solution before an attempt
+
+    // Scratch.
+    std::vector<double> delay_energy_;  // [delay of support_]
+    std::vector<std::size_t> order_;
+    std::vector<Complex> product_;
+    PlanarComplex covariance_;  // [tap][tap]
+    PlanarComplex vectors_;
 };
 
 }  // namespace meshnet::phy
