@@ -54,12 +54,28 @@ void equalise(std::size_t count, const float* heard, const float* channel, const
 }
 
 // Adds the LLRs of `count` points, no more than the block still takes; true if it is complete.
+template <unsigned kBits>
 bool add_points(BlockAssembly& assembly, const float* llr, std::size_t count) noexcept {
     bool complete = false;
     for (std::size_t i = 0; i < count; ++i) {
-        complete = assembly.add(llr + i * assembly.bits_per_symbol);
+        if (assembly.bits_per_symbol != kBits) {
+            __builtin_unreachable();  // lets the compiler write out the bits of a point one by one
+        }
+        complete = assembly.add(llr + i * kBits);
     }
     return complete;
+}
+bool add_points(BlockAssembly& assembly, const float* llr, std::size_t count) noexcept {
+    switch (assembly.bits_per_symbol) {
+        case 2:
+            return add_points<2>(assembly, llr, count);
+        case 4:
+            return add_points<4>(assembly, llr, count);
+        case 6:
+            return add_points<6>(assembly, llr, count);
+        default:
+            return add_points<8>(assembly, llr, count);
+    }
 }
 
 std::size_t prefix_backoff(const Profile& p) {
