@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 
@@ -7,6 +8,7 @@
 #include <cassert>
 #include <cerrno>
 #include <cmath>
+#include <cstdio>
 #include <deque>
 #include <stdexcept>
 
@@ -39,6 +41,45 @@ struct Connection {
 
     [[nodiscard]] std::size_t unsent() const { return out.size() - out_sent; }
 };
+
+std::string in_use(const std::string& path) {
+    return "another air server listens at " + path + "; stop it or choose another path";
+}
+
+// A name of this process in the folder of `path`; empty if the folder's own name leaves no room for one.
+std::string temporary_name(const std::string& path) {
+    char ending[8];  // '.' and up to six hexadecimal digits
+    std::snprintf(ending, sizeof ending, ".%x", static_cast<unsigned>(::getpid()) & 0xFF'FFFFU);
+    const std::string start = path.substr(0, sizeof(sockaddr_un::sun_path) - sizeof ending);
+    return path.find('/', start.size()) == std::string::npos ? start + ending : std::string();
+}
+
+// Makes room at `path`: nothing there is fine, a socket that nobody listens at is removed. Anything else stays.
+Status remove_stale(const std::string& path) {
+    struct stat about {};
+    const auto address = unix_address(path);
+    if (!address || ::lstat(path.c_str(), &about) != 0) {
+        return Ok{};  // if it is worse than absent, bind() says so
+    }
+    if (!S_ISSOCK(about.st_mode)) {
+        return Error{path + " exists and is no socket; choose another path"};
+    }
+    const FileDescriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (::connect(probe.get(), as_sockaddr(*address), sizeof *address) == 0 || errno != ECONNREFUSED) {
+        return Error{in_use(path)};
+    }
+    ::unlink(path.c_str());  // left by a server that died
+    return Ok{};
+}
+
+// Gives a name to what has another, unless the new one is taken.
+bool move_to_free_name(const std::string& from, const std::string& to) {
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+        return true;
+    }
+    // A file system without the flag: two servers started in the same microsecond are then not told apart.
+    return (errno == EINVAL || errno == ENOSYS) && ::rename(from.c_str(), to.c_str()) == 0;
+}
 
 }  // namespace
 
@@ -284,9 +325,14 @@ AirServer::AirServer(AirServer&&) noexcept = default;
 AirServer& AirServer::operator=(AirServer&&) noexcept = default;
 
 Result<AirServer> AirServer::listen(const Options& options, Air::Config config) {
-    const auto address = unix_address(options.path);
-    if (!address) {
+    if (!unix_address(options.path)) {
         return Error{"air socket path '" + options.path + "' is empty or longer than the system's 107 bytes"};
+    }
+    // Bound under a temporary name and moved to the path when it listens: whoever sees the path is let in.
+    const std::string temporary = temporary_name(options.path);
+    const auto address = unix_address(temporary);
+    if (!address) {
+        return Error{"air socket path '" + options.path + "': its folder's name is longer than 99 bytes"};
     }
     if (options.backlog < 1ms || options.backlog > 10s) {
         return Error{"the backlog must be within 1 ms..10 s"};
@@ -302,24 +348,22 @@ Result<AirServer> AirServer::listen(const Options& options, Air::Config config) 
     if (!impl->listener || !impl->epoll) {
         return Error{"cannot make a socket: " + system_error(errno)};
     }
-    struct stat about {};
-    if (::lstat(options.path.c_str(), &about) == 0) {
-        if (!S_ISSOCK(about.st_mode)) {
-            return Error{options.path + " exists and is no socket; choose another path"};
+    for (const std::string& name : {options.path, temporary}) {
+        if (const auto free = remove_stale(name); !free) {
+            return free.error();
         }
-        const FileDescriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        if (::connect(probe.get(), as_sockaddr(*address), sizeof *address) == 0 || errno != ECONNREFUSED) {
-            return Error{"another air server listens at " + options.path + "; stop it or choose another path"};
-        }
-        ::unlink(options.path.c_str());  // left by a server that died
     }
     if (::bind(impl->listener.get(), as_sockaddr(*address), sizeof *address) != 0) {
         return Error{"cannot make the socket " + options.path + ": " + system_error(errno)};
     }
-    impl->bound = true;
-    if (::listen(impl->listener.get(), static_cast<int>(kMaxStrangers)) != 0) {
-        return Error{"cannot listen at " + options.path + ": " + system_error(errno)};
+    if (::listen(impl->listener.get(), static_cast<int>(kMaxStrangers)) != 0 ||
+        !move_to_free_name(temporary, options.path)) {
+        const int why = errno;
+        ::unlink(temporary.c_str());
+        return Error{why == EEXIST ? in_use(options.path)
+                                   : "cannot listen at " + options.path + ": " + system_error(why)};
     }
+    impl->bound = true;
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.ptr = nullptr;

@@ -26,8 +26,8 @@ public:
         Result<ControlRequest> request;
     };
 
-    /// Binds `path` (mode 0600; a missing last folder is made). A socket nobody listens at is replaced; error if
-    /// somebody does.
+    /// Listens at `path` (mode 0600; a missing last folder is made). The file appears when clients are already let in.
+    /// A socket nobody listens at is replaced; error if somebody does, or if the path is another kind of file.
     [[nodiscard]] static Result<ControlServer> listen(const std::string& path);
     ~ControlServer();
     ControlServer(ControlServer&&) noexcept;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -326,6 +327,67 @@ TEST(AirSocket, PathsInUseAreRefusedAndDeadSocketsReplaced) {
     EXPECT_FALSE(AirServer::listen({path, 0ms}, two_stations()).ok());
     EXPECT_FALSE(AirServer::listen({path, 200ms}, Air::Config{}).ok());
     EXPECT_FALSE(AirServer::listen({"/nowhere/at/all", 200ms}, two_stations()).ok());
+}
+
+TEST(AirSocket, WhoeverSeesTheFileIsLetIn) {
+    // A watcher that does nothing but connect: nobody there, or let in, and never a socket that refuses.
+    const station::TemporaryFolder folder;
+    const std::string path = folder.path("air.sock");
+    constexpr int kRounds = 1'000;
+    std::atomic<int> let_in = 0;
+    std::atomic<int> refused = 0;
+    std::atomic<int> watching = 0;
+    std::atomic<int> gone = 0;
+    std::atomic<bool> over = false;
+    std::thread watcher([&] {
+        const auto address = unix_address(path);
+        for (int i = 0; i < kRounds && !over; ++i) {
+            while (gone < i && !over) {
+                std::this_thread::yield();
+            }
+            const FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+            while (::connect(fd.get(), as_sockaddr(*address), sizeof *address) != 0) {
+                refused += errno == ENOENT ? 0 : 1;
+                watching = i + 1;
+                if (over) {
+                    return;
+                }
+            }
+            ++let_in;
+        }
+    });
+    for (int i = 0; i < kRounds && !over; ++i) {
+        while (watching < i + 1) {
+            std::this_thread::yield();
+        }
+        {
+            const auto server = AirServer::listen({path, 200ms}, two_stations());
+            EXPECT_TRUE(server.ok()) << server.error().message;
+            over = !server.ok();
+            while (let_in < i + 1 && !over) {  // gone only when the watcher has been here
+                std::this_thread::yield();
+            }
+        }
+        ++gone;
+    }
+    over = true;
+    watcher.join();
+    EXPECT_EQ(refused, 0);
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path("")));
+}
+
+TEST(AirSocket, PathsUpToTheSystemsLimit) {
+    const station::TemporaryFolder folder;
+    const std::size_t taken = folder.path("").size();
+    ASSERT_LT(taken, 90U);
+    const std::string longest = folder.path(std::string(107 - taken, 's'));
+    EXPECT_TRUE(AirServer::listen({longest, 200ms}, two_stations()).ok());
+    for (const std::string& path : {longest + "s", folder.path(std::string(104 - taken, 'f') + "/s")}) {
+        const auto server = AirServer::listen({path, 200ms}, two_stations());
+        ASSERT_FALSE(server.ok());
+        EXPECT_NE(server.error().message.find("longer than"), std::string::npos) << server.error().message;
+    }
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path("")));
 }
 
 TEST(Pacer, FollowsTheWallClockAndGivesUpWhatIsTooLate) {

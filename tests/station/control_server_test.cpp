@@ -6,7 +6,12 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <atomic>
+#include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <thread>
 
 #include "tests/station/temporary_folder.hpp"
 
@@ -45,6 +50,7 @@ std::string heard(const UniqueFd& fd) {
 class ControlServerTest : public ::testing::Test {
 protected:
     ControlServerTest() : path_(folder_.path("control.sock")) {}
+    [[nodiscard]] bool folder_is_empty() const { return std::filesystem::is_empty(folder_.path("")); }
     TemporaryFolder folder_;
     std::string path_;
 };
@@ -98,6 +104,82 @@ TEST_F(ControlServerTest, ASocketLeftByAKilledDaemonIsReplaced) {
     }
     ASSERT_TRUE(std::filesystem::exists(path_));
     EXPECT_TRUE(ControlServer::listen(path_).ok());
+}
+
+TEST_F(ControlServerTest, WhoeverSeesTheFileIsLetIn) {
+    // A watcher that does nothing but connect: nobody there, or let in, and never a socket that refuses.
+    constexpr int kRounds = 1'000;
+    std::atomic<int> let_in = 0;
+    std::atomic<int> refused = 0;
+    std::atomic<int> watching = 0;
+    std::atomic<int> gone = 0;
+    std::atomic<bool> over = false;
+    std::thread watcher([&] {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::memcpy(address.sun_path, path_.data(), path_.size());
+        for (int i = 0; i < kRounds && !over; ++i) {
+            while (gone < i && !over) {
+                std::this_thread::yield();
+            }
+            UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+            while (::connect(fd.get(), static_cast<const sockaddr*>(static_cast<const void*>(&address)),
+                             sizeof address) != 0) {
+                refused += errno == ENOENT ? 0 : 1;
+                watching = i + 1;
+                if (over) {
+                    return;
+                }
+            }
+            ++let_in;
+        }
+    });
+    for (int i = 0; i < kRounds && !over; ++i) {
+        while (watching < i + 1) {
+            std::this_thread::yield();
+        }
+        {
+            const auto server = ControlServer::listen(path_);
+            EXPECT_TRUE(server.ok()) << server.error().message;
+            over = !server.ok();
+            while (let_in < i + 1 && !over) {  // gone only when the watcher has been here
+                std::this_thread::yield();
+            }
+        }
+        ++gone;
+    }
+    over = true;
+    watcher.join();
+    EXPECT_EQ(refused, 0);
+    EXPECT_TRUE(folder_is_empty());
+}
+
+TEST_F(ControlServerTest, AFileThatIsNoSocketIsNotTouched) {
+    std::ofstream(path_) << "a key, say";
+    const auto server = ControlServer::listen(path_);
+    ASSERT_FALSE(server.ok());
+    EXPECT_EQ(server.error().message,
+              "control socket " + path_ + ": a file that is no socket is there; choose another path");
+    EXPECT_EQ(std::filesystem::file_size(path_), 10U);
+}
+
+TEST_F(ControlServerTest, PathsUpToTheSystemsLimit) {
+    const std::size_t folder = folder_.path("").size();
+    ASSERT_LT(folder, 90U);
+    const std::string longest = folder_.path(std::string(107 - folder, 's'));
+    {
+        const auto server = ControlServer::listen(longest);
+        ASSERT_TRUE(server.ok()) << server.error().message;
+        EXPECT_TRUE(client_of(longest));
+    }
+    EXPECT_TRUE(folder_is_empty());
+    const auto longer = ControlServer::listen(longest + "s");
+    ASSERT_FALSE(longer.ok());
+    EXPECT_NE(longer.error().message.find("a path of 1 to 107 characters is needed"), std::string::npos);
+    const auto deep = ControlServer::listen(folder_.path(std::string(104 - folder, 'f') + "/s"));
+    ASSERT_FALSE(deep.ok());
+    EXPECT_NE(deep.error().message.find("its folder's name is too long"), std::string::npos) << deep.error().message;
+    EXPECT_TRUE(folder_is_empty());
 }
 
 TEST_F(ControlServerTest, NoPlaceForTheSocket) {
