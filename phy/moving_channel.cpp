@@ -168,6 +168,27 @@ void MovingChannel::select_taps(const PilotRecord& record) {
     }
 }
 
+// Memory for whatever shapes and knots the stretch asks for: another one as long finds it there.
+void MovingChannel::reserve(const PilotRecord& record) {
+    const std::size_t taps = taps_.size();
+    const std::size_t unknowns = coefficients_for(kSpacings.back()) * taps;
+    for (auto* values : {&solution_, &best_, &aside_.solution, &right_}) {
+        values->reserve(unknowns);
+    }
+    normal_.reserve(coefficients_for(kFirstSpacingFast) * taps * kOrder * taps);
+    diagonal_.reserve(unknowns);
+    weight_.reserve(coefficients_for(kSpacings.back()) * kOrder * kAllPatterns);
+    patterns_.reserve(kAllPatterns);
+    gram_.reserve(kAllPatterns * taps * taps);
+    heard_.reserve(record.rows_.size() * taps);
+    basis_.reserve(taps * taps);
+    aside_.basis.reserve(taps * taps);
+    product_.reserve(2 * taps);
+    for (auto* values : {&power_, &aside_.power, &ridge_}) {
+        values->reserve(taps);
+    }
+}
+
 void MovingChannel::project(const PilotRecord& record) {
     const std::size_t n = grid_.profile().fft_size;
     const std::size_t taps = taps_.size();
@@ -541,6 +562,7 @@ MovingChannel::Fit MovingChannel::fit(const PilotRecord& record, double noise) {
     begin_ = record.rows_.front().symbol;
     end_ = record.rows_.back().symbol;
     select_taps(record);
+    reserve(record);
     project(record);
     Fit offset;
     guess_turn(record, noise, offset);

@@ -81,6 +81,7 @@ private:
     using Complex = std::complex<double>;
 
     void select_taps(const PilotRecord& record);
+    void reserve(const PilotRecord& record);
     void project(const PilotRecord& record);
     void guess_turn(const PilotRecord& record, double noise, Fit& out) const noexcept;
     void turn_back(const PilotRecord& record, double radians) noexcept;

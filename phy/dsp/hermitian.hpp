@@ -21,6 +21,10 @@ struct PlanarComplex {
         re.assign(count, 0.0);
         im.assign(count, 0.0);
     }
+    void reserve(std::size_t count) {
+        re.reserve(count);
+        im.reserve(count);
+    }
     [[nodiscard]] std::complex<double> at(std::size_t i) const noexcept { return {re[i], im[i]}; }
     void set(std::size_t i, std::complex<double> value) noexcept {
         re[i] = value.real();
