@@ -4,6 +4,7 @@
 #include "tools/meshnet_cli.hpp"
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -107,8 +108,11 @@ void add_modem(CLI::App& app, Everything& e) {
     demod->callback([&e] { e.result = demodulate(e.modem); });
     for (auto* command : {mod, demod}) {
         command->add_option("--profile", m.profile, "Profile; meshnet-cli profiles lists them")->capture_default_str();
-        command->add_option("--rate", m.rate_hz, "Sample rate of the file in Hz (default: the profile's)");
-        command->add_option("--format", m.format, "cf32, cs8 or cs16 (default: by the file's ending)");
+        command->add_option(
+            "--rate", m.rate_hz,
+            "Sample rate of the file in Hz (default: its SigMF metadata's when read, else the profile's)");
+        command->add_option("--format", m.format,
+                            "cf32, cs8 or cs16 (default: by SigMF metadata when read, else by the file's ending)");
     }
     auto* modes = app.add_subcommand("modes", "The modes, the most robust first");
     modes->add_option("--profile", m.profile, "Profile the rates are for")->capture_default_str();
@@ -131,6 +135,10 @@ int run(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
         return app.exit(e) == 0 ? 0 : 2;
+    }
+    // A full disk is no success; a reader that has seen enough and left is.
+    if (std::fflush(stdout) != 0 && errno != EPIPE && everything.result == 0) {
+        return complain("standard output cannot be written", 1);
     }
     return everything.result;
 }

@@ -2,12 +2,15 @@
 // modulate and demodulate: the modem on files and pipes, in chunks, so that neither end of a pipe waits for the other's
 // end.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -53,7 +56,58 @@ struct Setup {
     double rate_hz = 0.0;
 };
 
-std::optional<Setup> set_up(const ModemOptions& o, const std::string& samples_path) {
+/// What the SigMF metadata beside a file says of its samples; nothing where it is silent.
+struct Described {
+    std::optional<IqFormat> format;
+    std::optional<double> rate_hz;
+};
+
+/// Reads the metadata beside `data_path`, if there is some. Source: SigMF 1.2, "Global Object".
+Result<Described> read_sigmf_meta(const std::string& data_path) {
+    constexpr std::uintmax_t kMaxBytes = 64 << 20;
+    const std::string path = station::sigmf_meta_path(data_path);
+    Described d;
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(path, error)) {
+        return d;
+    }
+    const std::string remedy = "; repair or remove it, or give both --rate and --format";
+    if (std::filesystem::file_size(path, error) > kMaxBytes || error) {
+        return Error{path + " is too large for SigMF metadata" + remedy};
+    }
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+        return Error{path + " cannot be opened: " + reason(errno)};
+    }
+    const auto json = nlohmann::json::parse(file, nullptr, false);
+    if (!json.is_object() || !json.contains("global") || !json["global"].is_object()) {
+        return Error{path + " is not SigMF metadata" + remedy};
+    }
+    const auto& global = json["global"];
+    if (const auto rate = global.find("core:sample_rate"); rate != global.end()) {
+        if (!rate->is_number()) {
+            return Error{path + ": core:sample_rate is not a number" + remedy};
+        }
+        d.rate_hz = rate->get<double>();
+    }
+    if (const auto channels = global.find("core:num_channels"); channels != global.end() && *channels != 1) {
+        return Error{path + ": the file holds several channels; write one of them to a file of its own"};
+    }
+    if (const auto type = global.find("core:datatype"); type != global.end()) {
+        const auto name = type->is_string() ? type->get<std::string>() : std::string("?");
+        d.format = name == "cf32_le"   ? std::optional(IqFormat::kCf32)
+                   : name == "ci16_le" ? std::optional(IqFormat::kCs16)
+                   : name == "ci8"     ? std::optional(IqFormat::kCs8)
+                                       : std::nullopt;
+        if (!d.format) {
+            return Error{path + ": samples of type " + name +
+                         " cannot be read; cf32_le, ci16_le and ci8 can. Convert the file, or name its true --format"};
+        }
+    }
+    return d;
+}
+
+std::optional<Setup> set_up(const ModemOptions& o, const std::string& samples_path, const Described& described = {}) {
     Setup s;
     s.profile = phy::find_profile(o.profile);
     if (s.profile == nullptr) {
@@ -64,7 +118,7 @@ std::optional<Setup> set_up(const ModemOptions& o, const std::string& samples_pa
         complain("no profile \"" + o.profile + "\"; the profiles are " + names, 2);
         return std::nullopt;
     }
-    s.format = station::iq_format_of_path(samples_path);
+    s.format = described.format.value_or(station::iq_format_of_path(samples_path));
     if (!o.format.empty()) {
         const auto format = station::iq_format_from_name(o.format);
         if (!format) {
@@ -73,15 +127,28 @@ std::optional<Setup> set_up(const ModemOptions& o, const std::string& samples_pa
         }
         s.format = *format;
     }
-    s.rate_hz = o.rate_hz == 0.0 ? s.profile->sample_rate_hz : o.rate_hz;
-    if (!(s.rate_hz >= s.profile->occupied_bandwidth_hz() && s.rate_hz <= 1e9)) {
-        complain("a sample rate of " + std::to_string(o.rate_hz) + " Hz cannot hold profile " +
-                     std::string(s.profile->name) + ", which occupies " +
-                     std::to_string(s.profile->occupied_bandwidth_hz()) + " Hz",
+    s.rate_hz = o.rate_hz == 0.0 ? described.rate_hz.value_or(s.profile->sample_rate_hz) : o.rate_hz;
+    char rate[64];
+    std::snprintf(rate, sizeof rate, "a sample rate of %.10g Hz ", s.rate_hz);
+    if (!(s.rate_hz > 0.0 && s.rate_hz <= 1e9) || s.rate_hz != std::floor(s.rate_hz)) {
+        complain(std::string(rate) + "is not possible; it is a whole number up to 1000000000", 2);
+        return std::nullopt;
+    }
+    if (s.rate_hz < s.profile->occupied_bandwidth_hz()) {
+        complain(std::string(rate) + "cannot hold profile " + std::string(s.profile->name) + ", which occupies " +
+                     std::to_string(std::llround(s.profile->occupied_bandwidth_hz())) + " Hz",
                  2);
         return std::nullopt;
     }
     return s;
+}
+
+/// True if both are the same file on a disk: writing one would destroy the other.
+bool same_file(int fd, const std::string& path) {
+    struct stat a {};
+    struct stat b {};
+    return ::fstat(fd, &a) == 0 && ::stat(path.c_str(), &b) == 0 && S_ISREG(a.st_mode) && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
 }
 
 /// Reads up to `size` bytes; 0 at the end.
@@ -168,6 +235,9 @@ int modulate(const ModemOptions& o) {
     if (!setup) {
         return 2;
     }
+    if (!std::isfinite(o.gap_ms)) {
+        return complain("--gap-ms is not a number", 2);
+    }
     const auto mode = phy::find_mode(o.mode);
     if (!mode) {
         std::string names;
@@ -180,16 +250,48 @@ int modulate(const ModemOptions& o) {
     if (!resampler) {
         return complain(resampler.error().message, 2);
     }
+    // The first payload before the output is opened: a command without input leaves the file of before.
+    Bytes payload(o.payload_size);
+    const auto read_payload = [&payload]() -> std::optional<std::size_t> {
+        std::size_t size = 0;
+        while (size < payload.size()) {
+            const ssize_t n = read_some(STDIN_FILENO, payload.data() + size, payload.size() - size);
+            if (n < 0) {
+                complain("standard input: " + reason(errno), 1);
+                return std::nullopt;
+            }
+            if (n == 0) {
+                break;
+            }
+            size += static_cast<std::size_t>(n);
+        }
+        return size;
+    };
     station::UniqueFd file;
+    bool with_metadata = false;  // beside a file on a disk, not beside a pipe or a device
     int out_fd = STDOUT_FILENO;
-    if (!o.output.empty() && o.output != "-") {
+    const bool to_file = !o.output.empty() && o.output != "-";
+    if (to_file && same_file(STDIN_FILENO, o.output)) {
+        return complain(o.output + " is also the input; write the samples to another file", 2);
+    }
+    if (!to_file && ::isatty(STDOUT_FILENO) == 1) {
+        return complain("samples would go to the terminal: give --output FILE, or a pipe", 2);
+    }
+    auto size = read_payload();
+    if (!size) {
+        return 1;
+    }
+    if (*size == 0) {
+        return complain("nothing on standard input: no frame made", 1);
+    }
+    if (to_file) {
         file = station::UniqueFd{::open(o.output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
         if (!file) {
             return complain(o.output + " cannot be written: " + reason(errno), 1);
         }
         out_fd = file.get();
-    } else if (::isatty(STDOUT_FILENO) == 1) {
-        return complain("samples would go to the terminal: give --output FILE, or a pipe", 2);
+        struct stat about {};
+        with_metadata = ::fstat(out_fd, &about) == 0 && S_ISREG(about.st_mode);
     }
 
     const double scale = setup->rate_hz / setup->profile->sample_rate_hz;
@@ -207,41 +309,26 @@ int modulate(const ModemOptions& o) {
     std::vector<Sample> burst;
     std::uint64_t rendered = gap.size();
     bool fine = sink.write(gap);
-    Bytes payload(o.payload_size);
-    std::size_t frames = 0;
-    for (bool end = false; !end && fine;) {
-        std::size_t size = 0;
-        while (size < payload.size() && !end) {
-            const ssize_t n = read_some(STDIN_FILENO, payload.data() + size, payload.size() - size);
-            if (n < 0) {
-                return complain("standard input: " + reason(errno), 1);
-            }
-            end = n == 0;
-            size += static_cast<std::size_t>(n);
-        }
-        if (size == 0) {
-            break;
-        }
+    while (fine && *size > 0) {
         burst.clear();
-        transmitter.modulate(*mode, ByteView(payload).first(size), burst);
+        transmitter.modulate(*mode, ByteView(payload).first(*size), burst);
         const auto at = [&](std::uint64_t index) {
             return static_cast<std::uint64_t>((static_cast<double>(index) + delay) * scale);
         };
-        if (file) {
+        if (with_metadata) {
             meta.annotations.push_back({at(rendered), at(rendered + burst.size()) - at(rendered), o.mode});
         }
         rendered += burst.size() + gap.size();
         fine = sink.write(burst) && sink.write(gap);
-        ++frames;
+        if (fine && !(size = read_payload())) {
+            return 1;
+        }
     }
     fine = fine && sink.finish();
     if (!fine) {
-        return complain((o.output.empty() ? "standard output" : o.output) + " cannot be written: " + reason(errno), 1);
+        return complain((to_file ? o.output : "standard output") + " cannot be written: " + reason(errno), 1);
     }
-    if (frames == 0) {
-        return complain("nothing on standard input: no frame made", 1);
-    }
-    if (file) {
+    if (with_metadata) {
         if (auto written = station::write_sigmf_meta(o.output, meta); !written) {
             return complain(written.error().message, 1);
         }
@@ -311,8 +398,25 @@ struct CloseFile {
 
 }  // namespace
 
-int demodulate(const ModemOptions& o) {
-    const auto setup = set_up(o, o.file);
+int demodulate(const ModemOptions& options) {
+    ModemOptions o = options;
+    static const std::string kMeta = ".sigmf-meta";
+    if (o.file.ends_with(kMeta)) {  // meant is the file it describes
+        o.file.erase(o.file.size() - kMeta.size());
+        std::error_code none;
+        o.file += std::filesystem::exists(o.file + ".sigmf-data", none) ? ".sigmf-data" : "";
+    }
+    const bool from_file = o.file != "-";
+    const std::string source = from_file ? o.file : "standard input";
+    Described described;
+    if (from_file && (o.rate_hz == 0.0 || o.format.empty())) {
+        auto read = read_sigmf_meta(o.file);
+        if (!read) {
+            return complain(read.error().message, 1);
+        }
+        described = *read;
+    }
+    const auto setup = set_up(o, o.file, described);
     if (!setup) {
         return 2;
     }
@@ -322,12 +426,17 @@ int demodulate(const ModemOptions& o) {
     }
     station::UniqueFd file;
     int in_fd = STDIN_FILENO;
-    if (o.file != "-") {
+    if (from_file) {
         file = station::UniqueFd{::open(o.file.c_str(), O_RDONLY | O_CLOEXEC)};
         if (!file) {
             return complain(o.file + " cannot be opened: " + reason(errno), 1);
         }
         in_fd = file.get();
+    } else if (::isatty(STDIN_FILENO) == 1) {
+        return complain("samples would come from the terminal: give a file, or a pipe", 2);
+    }
+    if (!o.output.empty() && same_file(in_fd, o.output)) {
+        return complain(o.output + " is also the input; write the payload to another file", 2);
     }
     std::unique_ptr<std::FILE, CloseFile> payload_file;
     if (!o.output.empty()) {
@@ -362,7 +471,7 @@ int demodulate(const ModemOptions& o) {
     while (fine) {
         const ssize_t n = read_some(in_fd, buffer.data(), buffer.size());
         if (n < 0) {
-            return complain(o.file + " cannot be read: " + reason(errno), 1);
+            return complain(source + " cannot be read: " + reason(errno), 1);
         }
         if (n == 0) {
             break;
@@ -388,6 +497,9 @@ int demodulate(const ModemOptions& o) {
     receiver.flush();
     at_rate.clear();
     take();
+    if (payload_file && std::fflush(payload_file.get()) != 0) {
+        return complain(o.output + " cannot be written: " + reason(errno), 1);
+    }
     if (!fine) {
         return complain("output cannot be written: " + reason(errno), 1);
     }
@@ -420,6 +532,9 @@ int demodulate(const ModemOptions& o) {
                     static_cast<unsigned long long>(printer.frames()), static_cast<unsigned long long>(c.frames_ok),
                     static_cast<double>(file_samples) / setup->rate_hz, static_cast<unsigned long long>(c.preambles),
                     static_cast<unsigned long long>(c.headers_ok));
+    }
+    if (file_samples == 0) {
+        return complain(source + " holds no samples", 1);
     }
     return 0;
 }

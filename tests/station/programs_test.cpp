@@ -8,11 +8,14 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <limits>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -271,13 +274,90 @@ TEST_F(Programs, WrongQuestionsToTheModem) {
     EXPECT_EQ(profile.code, 2);
     EXPECT_EQ(profile.err, "meshnet-cli: no profile \"3M\"; the profiles are 125k, 250k, 500k, 1M, 2M, 5M, 10M, 20M\n");
     EXPECT_EQ(run("$C demodulate --format cu8 x").code, 2);
-    EXPECT_EQ(run("$C demodulate --rate 1000 x").code, 2);
+    EXPECT_EQ(run("$C demodulate --rate 1000 x").err,
+              "meshnet-cli: a sample rate of 1000 Hz cannot hold profile 1M, which occupies 812500 Hz\n");
+    for (const char* rate : {"nan", "-5", "1e12", "2400000.5"}) {
+        const auto wrong = run(std::string("$C demodulate x --rate ") + rate);
+        EXPECT_EQ(wrong.code, 2) << rate;
+        EXPECT_NE(wrong.err.find("is not possible; it is a whole number"), std::string::npos) << wrong.err;
+    }
+    EXPECT_EQ(run("echo x | $C modulate --gap-ms nan --output x").err, "meshnet-cli: --gap-ms is not a number\n");
     EXPECT_EQ(run("$C demodulate no-such-file").code, 1);
     EXPECT_EQ(run("$C nonsense").code, 2);
     EXPECT_EQ(run("$C").code, 2);
     const auto nothing = run("$C modulate --output x < /dev/null");
     EXPECT_EQ(nothing.code, 1);
     EXPECT_EQ(nothing.err, "meshnet-cli: nothing on standard input: no frame made\n");
+}
+
+TEST_F(Programs, MetadataBesideARecordingTellsItsRateAndFormat) {
+    write_frames("noisy.cf32");
+    ASSERT_EQ(run("$C modulate --rate 4e6 --format cs16 --output x.sigmf-data < payload").code, 0);
+    ASSERT_EQ(run("$C modulate --rate 2e6 --output y.cs8 < payload").code, 0);
+    for (const char* file : {"x.sigmf-data", "x.sigmf-meta", "y.cs8", "y.cs8.sigmf-meta"}) {
+        const auto ran = run(std::string("$C demodulate --json --output back ") + file);
+        ASSERT_EQ(ran.code, 0) << file << ": " << ran.err;
+        EXPECT_EQ(json_lines(ran.out).back()["summary"]["frames_ok"], 3) << file;
+        EXPECT_EQ(read_file(folder_.path("back")), read_file(folder_.path("payload"))) << file;
+    }
+    // What is said aloud counts more, and then the metadata may be anything.
+    const auto other = run("$C demodulate x.sigmf-data --rate 2e6 --json | tail -1");
+    EXPECT_EQ(json_lines(other.out).at(0)["summary"]["frames"], 0) << "read at a wrong rate because told so";
+    const std::string meta = read_file(folder_.path("x.sigmf-meta"));
+    const auto with = [&](const std::string& from, const std::string& to) {
+        std::string changed = meta;
+        changed.replace(changed.find(from), from.size(), to);
+        return changed;
+    };
+    for (const auto& [bad, line] : std::initializer_list<std::pair<std::string, std::string>>{
+             {"not json", "is not SigMF metadata"},
+             {"{\"global\": 3}", "is not SigMF metadata"},
+             {std::string(100'000, '['), "is not SigMF metadata"},
+             {with("ci16_le", "cu8"), "samples of type cu8 cannot be read"},
+             {with("\"ci16_le\"", "7"), "samples of type ? cannot be read"},
+             {with("4000000.0", "\"4 MHz\""), "core:sample_rate is not a number"},
+             {with("4000000.0", "-4e6"), "a sample rate of -4000000 Hz is not possible"},
+             {with("\"core:recorder\"", "\"core:num_channels\": 2, \"core:recorder\""), "several channels"}}) {
+        write_file(folder_.path("x.sigmf-meta"), bad);
+        const auto ran = run("$C demodulate x.sigmf-data");
+        EXPECT_NE(ran.code, 0) << line;
+        EXPECT_NE(ran.err.find(line), std::string::npos) << ran.err;
+        EXPECT_EQ(lines_of(ran.err), 1U) << ran.err;
+    }
+    const auto told = run("$C demodulate x.sigmf-data --rate 4e6 --format cs16 --json | tail -1");
+    EXPECT_EQ(json_lines(told.out).at(0)["summary"]["frames_ok"], 3);
+}
+
+TEST_F(Programs, NoFileIsDestroyedByBeingItsOwnInput) {
+    write_frames("noisy.cf32");
+    const std::string before = read_file(folder_.path("noisy.cf32"));
+    ASSERT_EQ(run("ln noisy.cf32 other.cf32").code, 0);
+    for (const char* command :
+         {"$C demodulate noisy.cf32 --output noisy.cf32", "$C demodulate --output other.cf32 < noisy.cf32",
+          "ulimit -f 100000; $C modulate --output noisy.cf32 < noisy.cf32"}) {
+        const auto ran = run(command);
+        EXPECT_EQ(ran.code, 2) << command;
+        EXPECT_NE(ran.err.find("is also the input"), std::string::npos) << ran.err;
+        EXPECT_EQ(read_file(folder_.path("noisy.cf32")), before) << command;
+    }
+    EXPECT_EQ(run("$C modulate --output noisy.cf32 < /dev/null").code, 1);
+    EXPECT_EQ(read_file(folder_.path("noisy.cf32")), before) << "no input, so the file of before";
+}
+
+TEST_F(Programs, WhatCannotBeReadOrWrittenIsNoSuccess) {
+    write_frames("noisy.cf32");
+    write_file(folder_.path("empty.cf32"), "");
+    const auto empty = run("$C demodulate empty.cf32 --json");
+    EXPECT_EQ(empty.code, 1);
+    EXPECT_EQ(empty.err, "meshnet-cli: empty.cf32 holds no samples\n");
+    EXPECT_EQ(json_lines(empty.out).back()["summary"]["samples"], 0);
+    EXPECT_EQ(run("$C demodulate < /dev/null").err, "meshnet-cli: standard input holds no samples\n");
+    EXPECT_EQ(run("$C demodulate noisy.cf32 --output /dev/full").code, 1);
+    EXPECT_EQ(run("$C demodulate noisy.cf32 > /dev/full").code, 1);
+    EXPECT_EQ(run("$C profiles > /dev/full").err, "meshnet-cli: standard output cannot be written\n");
+    EXPECT_EQ(run("$C profiles | true").err, "");
+    EXPECT_EQ(run("mkfifo pipe; cat pipe > copy & $C modulate --output pipe < payload && wait").code, 0);
+    EXPECT_FALSE(std::filesystem::exists(folder_.path("pipe.sigmf-meta"))) << "metadata only beside a file";
 }
 
 TEST_F(Programs, ATruncatedFileGivesItsWholeFramesAndAWarning) {
