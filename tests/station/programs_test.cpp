@@ -71,7 +71,7 @@ protected:
         write_file(folder_.path("air.cf32"), "");
         std::filesystem::resize_file(folder_.path("air.cf32"), static_cast<std::uintmax_t>(seconds * 1e6) * 8);
     }
-    /// Waits until the daemon at this socket answers (the file is there a little before); false if it never does.
+    /// Waits until the daemon at this socket answers; false if it never does.
     bool answers(const std::string& socket) {
         for (int i = 0; i < 1'800; ++i) {  // minutes: the end of a hang
             if (run("$C status --socket " + socket).code == 0) {
