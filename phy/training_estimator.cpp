@@ -10,6 +10,68 @@ namespace {
 
 constexpr double kSilence = 1e-25;  // power of samples that are all zero: keeps every ratio a number
 
+// Sums over carriers in several parts, none of which waits for another.
+constexpr std::size_t kLanes = 8;
+
+double energy(std::span<const Sample> x) noexcept {
+    float part[kLanes]{};
+    const std::size_t whole = x.size() / kLanes * kLanes;
+    for (std::size_t c = 0; c < whole; c += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            part[l] += std::norm(x[c + l]);
+        }
+    }
+    double sum = 0.0;
+    for (std::size_t c = whole; c < x.size(); ++c) {
+        sum += static_cast<double>(std::norm(x[c]));
+    }
+    for (const float p : part) {
+        sum += static_cast<double>(p);
+    }
+    return sum;
+}
+
+// Energy of x - y.
+double distance(std::span<const Sample> x, std::span<const Sample> y) noexcept {
+    float part[kLanes]{};
+    const std::size_t whole = x.size() / kLanes * kLanes;
+    for (std::size_t c = 0; c < whole; c += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            part[l] += std::norm(x[c + l] - y[c + l]);
+        }
+    }
+    double sum = 0.0;
+    for (std::size_t c = whole; c < x.size(); ++c) {
+        sum += static_cast<double>(std::norm(x[c] - y[c]));
+    }
+    for (const float p : part) {
+        sum += static_cast<double>(p);
+    }
+    return sum;
+}
+
+// Sum of x times y conjugated.
+std::complex<double> correlation(std::span<const Sample> x, std::span<const Sample> y) noexcept {
+    float re[kLanes]{};
+    float im[kLanes]{};
+    const std::size_t whole = x.size() / kLanes * kLanes;
+    for (std::size_t c = 0; c < whole; c += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            const Sample product = x[c + l] * std::conj(y[c + l]);
+            re[l] += product.real();
+            im[l] += product.imag();
+        }
+    }
+    std::complex<double> sum{};
+    for (std::size_t c = whole; c < x.size(); ++c) {
+        sum += std::complex<double>(x[c] * std::conj(y[c]));
+    }
+    for (std::size_t l = 0; l < kLanes; ++l) {
+        sum += std::complex<double>(static_cast<double>(re[l]), static_cast<double>(im[l]));
+    }
+    return sum;
+}
+
 }  // namespace
 
 TrainingEstimator::TrainingEstimator(const Grid& grid)
@@ -23,13 +85,13 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
     const std::size_t m = symbols.size() / k;
     assert(m >= 2 && channel.size() == k && symbols.size() == m * k);
     const auto training = grid_.training();
+    const auto row = [&](std::size_t s) { return symbols.subspan(s * k, k); };
     double total = 0.0;
     for (std::size_t s = 0; s < m; ++s) {
         for (std::size_t c = 0; c < k; ++c) {
-            Sample& y = symbols[s * k + c];
-            y *= std::conj(training[c]);
-            total += static_cast<double>(std::norm(y));
+            symbols[s * k + c] *= std::conj(training[c]);
         }
+        total += energy(row(s));
     }
     total /= static_cast<double>(m * k);
 
@@ -54,9 +116,7 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
     const auto residual = [&] {
         double sum = 0.0;
         for (std::size_t s = 0; s < m; ++s) {
-            for (std::size_t c = 0; c < k; ++c) {
-                sum += static_cast<double>(std::norm(symbols[s * k + c] - channel[c]));
-            }
+            sum += distance(row(s), channel);
         }
         return sum / static_cast<double>(k * (m - 1));
     };
@@ -67,11 +127,7 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
     // First guess of the drift from neighbouring symbols, weighed against what the preamble said (0 +- prior).
     std::complex<double> lag1{};
     for (std::size_t s = 0; s + 1 < m; ++s) {
-        Sample sum{};
-        for (std::size_t c = 0; c < k; ++c) {
-            sum += symbols[(s + 1) * k + c] * std::conj(symbols[s * k + c]);
-        }
-        lag1 += std::complex<double>(sum);
+        lag1 += correlation(row(s + 1), row(s));
     }
     {
         const double pairs = static_cast<double>((m - 1) * k);
@@ -91,29 +147,18 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
     for (int pass = 0; pass < 2; ++pass) {
         average();
         const double noise = std::max(residual(), 1e-9 * total + kSilence);
-        double mean_power = 0.0;
-        for (const Sample h : channel) {
-            mean_power += static_cast<double>(std::norm(h));
-        }
-        mean_power /= static_cast<double>(k);
+        const double mean_power = energy(channel) / static_cast<double>(k);
         const double signal =
             std::max(mean_power - noise / static_cast<double>(m), 1e-3 * noise / static_cast<double>(m));
         const double estimate_snr = signal * static_cast<double>(m) / noise;
         smoother_.apply(channel, static_cast<float>(10.0 * std::log10(estimate_snr)));
         double numerator = 0.0;
         double denominator = 0.0;
-        double energy = 0.0;
-        for (const Sample h : channel) {
-            energy += static_cast<double>(std::norm(h));
-        }
+        const double smooth_energy = energy(channel);
         for (std::size_t s = 0; s < m; ++s) {
-            Sample z{};
-            for (std::size_t c = 0; c < k; ++c) {
-                z += symbols[s * k + c] * std::conj(channel[c]);
-            }
             const double t = static_cast<double>(s) - middle;
-            numerator += t * static_cast<double>(z.imag());
-            denominator += t * t * energy;
+            numerator += t * correlation(row(s), channel).imag();
+            denominator += t * t * smooth_energy;
         }
         const double slope_variance = noise / (2.0 * denominator);
         const double drift = numerator / denominator * prior_variance / (prior_variance + slope_variance);
@@ -126,11 +171,7 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
 
     average();
     const double noise = std::max(residual(), 1e-9 * total + kSilence);
-    double mean_power = 0.0;
-    for (const Sample h : channel) {
-        mean_power += static_cast<double>(std::norm(h));
-    }
-    mean_power /= static_cast<double>(k);
+    const double mean_power = energy(channel) / static_cast<double>(k);
     const double mean_noise = noise / static_cast<double>(m);
     const double signal = std::max(mean_power - mean_noise, 1e-3 * mean_noise);
     out.noise = static_cast<float>(noise);
