@@ -40,21 +40,36 @@ public:
         if (count == 0) {
             return;
         }
-        const Sample begin = at(first);
-        re[0] = begin.real();
-        im[0] = begin.imag();
         // What is there, turned by its own length, doubles it; from kLanes on no product waits for the one before.
         constexpr std::size_t kLanes = 16;
+        std::array<float, kLanes> x;
+        std::array<float, kLanes> y;
+        const Sample begin = at(first);
+        x[0] = begin.real();
+        y[0] = begin.imag();
         std::complex<double> leap = unit_;
-        std::size_t done = 1;
-        for (; done < kLanes; done *= 2) {
-            extend(re, im, done, std::min(2 * done, count), leap);
+        for (std::size_t have = 1; have < kLanes; have *= 2) {
+            const Sample w(leap);
+            for (std::size_t i = 0; i < have; ++i) {
+                x[have + i] = x[i] * w.real() - y[i] * w.imag();
+                y[have + i] = x[i] * w.imag() + y[i] * w.real();
+            }
             leap *= leap;
         }
-        for (; done < count; done += kLanes) {
-            const std::size_t end = std::min(done + kLanes, count);
-            const auto before = done - kLanes;
-            extend(re.subspan(before), im.subspan(before), kLanes, end - before, leap);
+        const Sample w(leap);
+        std::size_t done = 0;
+        for (; done + kLanes <= count; done += kLanes) {
+            std::copy_n(x.begin(), kLanes, re.begin() + static_cast<std::ptrdiff_t>(done));
+            std::copy_n(y.begin(), kLanes, im.begin() + static_cast<std::ptrdiff_t>(done));
+            for (std::size_t i = 0; i < kLanes; ++i) {
+                const float turned = x[i] * w.real() - y[i] * w.imag();
+                y[i] = x[i] * w.imag() + y[i] * w.real();
+                x[i] = turned;
+            }
+        }
+        for (std::size_t i = 0; done < count; ++i, ++done) {
+            re[done] = x[i];
+            im[done] = y[i];
         }
         factor_ = {re[count - 1], im[count - 1]};
         at_ = first + static_cast<int>(count) - 1;
@@ -72,16 +87,6 @@ private:
         const double s = angle * angle;
         return {1.0 - s * (1.0 / 2.0 - s * (1.0 / 24.0 - s / 720.0)),
                 angle * (1.0 - s * (1.0 / 6.0 - s * (1.0 / 120.0 - s / 5040.0)))};
-    }
-    // [have, end) from what lies `have` before, turned by `leap`.
-    static void extend(std::span<float> re, std::span<float> im, std::size_t have, std::size_t end,
-                       std::complex<double> leap) noexcept {
-        const auto x = static_cast<float>(leap.real());
-        const auto y = static_cast<float>(leap.imag());
-        for (std::size_t i = have; i < end; ++i) {
-            re[i] = re[i - have] * x - im[i - have] * y;
-            im[i] = re[i - have] * y + im[i - have] * x;
-        }
     }
     [[nodiscard]] Sample step(unsigned distance) noexcept {
         if ((known_ >> distance & 1U) == 0) {
