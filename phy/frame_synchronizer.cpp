@@ -25,6 +25,12 @@ constexpr float kJoint[3] = {28.0F, 29.5F, 31.5F};
 // signal would look like a perfect chirp.
 constexpr double kRoundingFloor = 1e-9;
 
+// Mean power, full scale = 1, below which there is nothing but the last bits of filters that forget.
+constexpr double kSilence = 1e-24;
+
+// Echoes beyond that many samples are not paired: over more lags what is left of other frames begins to look like them.
+constexpr std::size_t kMostReach = 66;
+
 // Parabola through three magnitudes around a peak: offset of the vertex in samples, [-0.5, 0.5].
 double vertex(double left, double centre, double right) noexcept {
     const double curvature = left - 2.0 * centre + right;
@@ -41,7 +47,7 @@ FrameSynchronizer::FrameSynchronizer(const Profile& profile, PreambleClass pream
       length_(class_params(profile, preamble).chirp_samples),
       rate_(chirp_rate(profile, length_)),
       max_cfo_(profile.max_cfo_hz / profile.sample_rate_hz),
-      path_reach_(profile.cyclic_prefix + 2),
+      path_reach_(std::min<std::size_t>(profile.cyclic_prefix + 2, kMostReach)),
       rising_paths_(2 * path_reach_ + 1),
       pair_search_(path_reach_),
       falling_paths_(2 * (path_reach_ + pair_search_) + 1),
@@ -227,8 +233,8 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     const auto shift = static_cast<std::int64_t>(shift_limit_);
     const auto peak_at = static_cast<std::int64_t>(peak.index);
 
-    // The falling chirp's peak lies within +-2 shifts of one chirp length after the rising one's, on the same path; on
-    // another one up to a prefix off.
+    // The falling chirp's peak lies within +-2 shifts of one chirp length after the rising one's, on the same path. The
+    // other paths lie up to a prefix off.
     const std::int64_t range = 2 * shift + static_cast<std::int64_t>(path_reach_);
     const std::int64_t first_lag = peak_at + length - range;
     const std::size_t lags = static_cast<std::size_t>(2 * range + 1);
@@ -255,14 +261,14 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     const auto correlation = inverse_.out();
     std::size_t best = 0;
     float best_metric = 0.0F;
-    for (std::size_t k = 0; k < lags; ++k) {
+    for (std::size_t k = path_reach_; k + path_reach_ < lags; ++k) {
         const float metric = std::norm(correlation[k]) / (static_cast<float>(length_) * energy_[k] + 1e-30F);
         if (metric > best_metric) {
             best_metric = metric;
             best = k;
         }
     }
-    if (!(peak.metric + best_metric > joint_threshold_)) {
+    if (!(peak.metric + best_metric > joint_threshold_) || total < kSilence * static_cast<double>(lags + length_)) {
         return false;
     }
     // What the falling chirp's filter says around its peak, for pair_paths().

@@ -206,6 +206,9 @@ bool FrameDemodulator::follow_motion(bool insist) {
     constexpr std::size_t kFewest = 6;  // symbols
     constexpr double kHarmless = 0.03;  // even in a fade of 15 dB
     const double noise = std::max(static_cast<double>(estimate_.noise), 1e-6 * static_cast<double>(estimate_.signal));
+    if (!(noise > 0.0) || !std::isfinite(noise)) {
+        return false;  // levels that no float holds: nothing can be learnt from them
+    }
     const double score = group_score();
     const bool explained = !(motion_.per_symbol() > 0.0) && score < (1.0 + chance()) * noise;
     if (!insist && (explained || score < kHarmless * least_noise() || first_row_symbol_ + row_count_ < kFewest)) {

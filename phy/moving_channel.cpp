@@ -133,8 +133,8 @@ void MovingChannel::select_taps(const PilotRecord& record) {
         forward_.run();
         const auto response = forward_.out();
         for (std::size_t t = 0; t < support_.size(); ++t) {
-            delay_energy_[t] +=
-                static_cast<double>(std::norm(response[static_cast<std::size_t>(support_[t]) & (n - 1)]));
+            const Sample h = response[static_cast<std::size_t>(support_[t]) & (n - 1)];
+            delay_energy_[t] += std::fmax(static_cast<double>(std::norm(h)), 0.0);  // 0 if it is not a number
         }
         std::fill(in.begin(), in.end(), Sample{});
     };

@@ -160,6 +160,7 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
             numerator += t * correlation(row(s), channel).imag();
             denominator += t * t * smooth_energy;
         }
+        denominator = std::max(denominator, 1e-15 * kSilence);  // digital silence
         const double slope_variance = noise / (2.0 * denominator);
         const double drift = numerator / denominator * prior_variance / (prior_variance + slope_variance);
         for (std::size_t s = 0; s < m; ++s) {

@@ -115,7 +115,7 @@ def plan(lab, modes, quick):
     for mode in modes:
         if not quick:
             lab.add(f"floor {mode}", 10, "sweep", "--mode", mode, *common, "--payload", 60 if mode in ROBUST else PAYLOAD,
-                    "--frames", lab.frames(4000), "--snr-db", above(mode), "--json", lines=True)
+                    "--frames", lab.frames(25000), "--snr-db", above(mode), "--json", lines=True)
     for mode in modes:
         lab.add(f"papr {mode}", 0.3, "papr", "--mode", mode, *common, "--symbols", 20000 if quick else 60000)
     for mode in ("qpsk-1/2", "16qam-1/2", "256qam-5/6"):

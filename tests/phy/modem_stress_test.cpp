@@ -158,6 +158,35 @@ TEST(Modem, NotANumberCostsAFrameAtMost) {
     EXPECT_EQ(right, 2);
 }
 
+// A sender that stops, a padded recording, gaps filled with zeros: training and header of what the edge is taken for
+// may be exact zeros.
+TEST(Modem, DigitalSilenceAfterNoiseIsNoFrameAndNoEnd) {
+    for (const Profile& profile : profiles()) {
+        Rng rng(9);
+        Receiver receiver = make_receiver(profile);
+        // Long enough that filters with a memory have forgotten the noise down to the last bit.
+        for (int i = 0; i < 3; ++i) {
+            std::vector<Sample> samples(300'000);
+            for (std::size_t n = 0; n < 2000; ++n) {
+                samples[n] = 0.01F * Sample(static_cast<float>(rng.normal()), static_cast<float>(rng.normal()));
+            }
+            receiver.push(samples);
+        }
+        receiver.flush();
+        EXPECT_FALSE(receiver.poll_frame().has_value()) << profile.name;
+        Transmitter transmitter(profile);
+        const Bytes payload = random_bytes(rng, 100);
+        std::vector<Sample> samples(5000);
+        transmitter.modulate(mode_of("qpsk-1/2"), payload, samples);
+        Receiver next = make_receiver(profile);
+        next.push(samples);
+        next.flush();
+        const auto frame = next.poll_frame();
+        ASSERT_TRUE(frame.has_value()) << profile.name;
+        EXPECT_EQ(frame->payload, payload);
+    }
+}
+
 TEST(Modem, ALostStretchOfSamplesCostsItsBlocksOnly) {
     Transmitter transmitter(one_megahertz());
     Rng rng(6);
