@@ -25,6 +25,23 @@ std::string reason(int error) {
     return std::error_code(error, std::generic_category()).message();
 }
 
+/// Why the socket at `path` cannot be reached, and what to do.
+std::string unreachable(const std::string& path, int error) {
+    const std::string start =
+        "start it with: meshnetd --config FILE; if it runs elsewhere, --socket or --config says where";
+    switch (error) {
+        case ENOENT:
+            return "no daemon runs here: there is no control socket " + path + "; " + start;
+        case ECONNREFUSED:
+            return "no daemon listens at " + path + " (it was killed, or this is no socket of it); " + start;
+        case EACCES:
+        case EPERM:
+            return "control socket " + path + " belongs to another user; run this as the user meshnetd runs as";
+        default:
+            return "no daemon answers at " + path + ": " + reason(error);
+    }
+}
+
 }  // namespace
 
 Result<std::string> control_socket_of(const ControlTarget& target) {
@@ -55,8 +72,7 @@ Result<ControlClient> ControlClient::connect(const ControlTarget& target) {
     station::UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     if (!fd ||
         ::connect(fd.get(), static_cast<const sockaddr*>(static_cast<const void*>(&address)), sizeof address) != 0) {
-        return Error{"no daemon answers at " + *path + " (" + reason(errno) +
-                     "); is meshnetd running? --socket or --config names another"};
+        return Error{unreachable(*path, errno)};
     }
     return ControlClient(std::move(fd));
 }
