@@ -191,6 +191,7 @@ private:
             if (best) {
                 starts.push_back(*best);
                 // How sure a start is decides how far it is trusted: this one is exact.
+                starts.front().cfo_cycles_per_sample = config.cfo_hz / config.sample_rate_hz;
                 starts.front().metric = 0.999F;
             }
         }
