@@ -87,7 +87,7 @@ float ChannelSmoother::noise_gain(float estimate_snr_db) const noexcept {
     return noise_gain_[level(estimate_snr_db)];
 }
 
-ChannelSmoother::ChannelSmoother(const Grid& grid) : grid_(grid) {
+ChannelSmoother::ChannelSmoother(const Grid& grid, Reach reach) : grid_(grid) {
     const std::size_t k = grid.carriers();
     window_ = std::min(kWindow, k);
     stride_ = (window_ + kLanes - 1) / kLanes * kLanes;
@@ -95,8 +95,11 @@ ChannelSmoother::ChannelSmoother(const Grid& grid) : grid_(grid) {
     smooth_.resize(k);
     const auto& profile = grid.profile();
     const double n = static_cast<double>(profile.fft_size);
-    const double spread = static_cast<double>(profile.cyclic_prefix) + 2.0;
-    const double middle = static_cast<double>(profile.cyclic_prefix) / 2.0;
+    const double prefix = static_cast<double>(profile.cyclic_prefix);
+    const double first_delay = reach == Reach::kPrefix ? -1.0 : -0.5 * prefix - 1.0;
+    const double last_delay = reach == Reach::kPrefix ? prefix + 1.0 : 5.0 * prefix + 1.0;
+    const double spread = last_delay - first_delay;
+    const double middle = 0.5 * (first_delay + last_delay);
     for (std::size_t c = 0; c < k; ++c) {
         const double phase = 2.0 * std::numbers::pi * grid.subcarrier(c) * middle / n;
         centring_.emplace_back(static_cast<float>(std::cos(phase)), static_cast<float>(std::sin(phase)));

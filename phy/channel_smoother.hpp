@@ -3,10 +3,10 @@
 //
 //     least-squares estimate on each carrier -> [ChannelSmoother] -> estimate with 8-10 dB less noise
 //
-// All paths are assumed to arrive within the cyclic prefix, with equal power anywhere in it: a robust prior that costs
-// little when wrong. Each carrier is estimated from its 31 nearest neighbours, DC gap and band edges included.
-// Source: P. Hoeher, S. Kaiser, P. Robertson, "Two-dimensional pilot-symbol-aided channel estimation by Wiener
-// filtering",
+// All paths are assumed to arrive within the cyclic prefix (or some prefixes), with equal power anywhere in it: a
+// robust prior that costs little when wrong. Each carrier is estimated from its 31 nearest neighbours, DC gap and band
+// edges included. Source: P. Hoeher, S. Kaiser, P. Robertson, "Two-dimensional pilot-symbol-aided channel estimation by
+// Wiener filtering",
 //         IEEE ICASSP 1997.
 #pragma once
 
@@ -22,7 +22,11 @@ namespace meshnet::phy {
 /// Immutable after construction; apply() may be called from one thread per instance (it has a scratch buffer).
 class ChannelSmoother {
 public:
-    explicit ChannelSmoother(const Grid& grid);
+    /// Where paths may be, samples after the window's first one: within the prefix, or, for echoes that outlast it, up
+    /// to five prefixes.
+    enum class Reach : std::uint8_t { kPrefix, kBeyond };
+
+    explicit ChannelSmoother(const Grid& grid, Reach reach = Reach::kPrefix);
 
     /// `estimate` shape [K], in place. `estimate_snr_db`: SNR of each least-squares value (not of one symbol).
     void apply(std::span<Sample> estimate, float estimate_snr_db);

@@ -28,7 +28,8 @@ double ChannelMotion::per_symbol() const noexcept {
     return std::max(0.0, excess_ - 2.0 * std::sqrt(variance_)) / symbols_;
 }
 
-ChannelTracker::ChannelTracker(const Grid& grid) : grid_(grid), smoother_(grid) {
+ChannelTracker::ChannelTracker(const Grid& grid)
+    : grid_(grid), smoother_(grid), long_smoother_(grid, ChannelSmoother::Reach::kBeyond) {
     sum_.resize(grid.carriers());
     count_.resize(grid.carriers());
     const auto& p = grid.profile();
@@ -56,7 +57,8 @@ void ChannelTracker::add(std::span<const Sample> carriers, std::size_t symbol, b
     ++symbols_;
 }
 
-void ChannelTracker::end(double noise, const ChannelState& prior, ChannelGroup& out) {
+void ChannelTracker::end(double noise, const ChannelState& prior, bool long_echoes, ChannelGroup& out) {
+    ChannelSmoother& smoother = long_echoes ? long_smoother_ : smoother_;
     const std::size_t k = grid_.carriers();
     double signal = 0.0;
     double spread = 0.0;  // mean of 1/count over sounded carriers
@@ -76,11 +78,11 @@ void ChannelTracker::end(double noise, const ChannelState& prior, ChannelGroup& 
     constexpr double kLeastSnrDb = 10.0;
     const double snr_db = std::max(kLeastSnrDb, 10.0 * std::log10(std::max(signal, 1e-30) / std::max(ls_noise, 1e-30)));
     out.measured.assign(sum_.begin(), sum_.end());
-    smoother_.apply(out.measured, static_cast<float>(snr_db));
+    smoother.apply(out.measured, static_cast<float>(snr_db));
     // Carriers taken over from the prior add no information: the measurement is worth less by their share.
     const double share = static_cast<double>(sounded) / static_cast<double>(k);
-    out.noise = ls_noise * static_cast<double>(smoother_.noise_gain(static_cast<float>(snr_db))) /
-                std::max(share * share, 1e-3);
+    out.noise =
+        ls_noise * static_cast<double>(smoother.noise_gain(static_cast<float>(snr_db))) / std::max(share * share, 1e-3);
     out.centre = first_symbol_ + (static_cast<double>(symbols_) - 1.0) / 2.0;
     out.whole = sounded == k;
 }

@@ -64,8 +64,8 @@ public:
     /// Adds symbol `symbol`'s pilots. `carriers`: [K] transform output; rotation of carrier c: exp(j (phase - g(c)
     /// time)) with g = 2 pi subcarrier / N.
     void add(std::span<const Sample> carriers, std::size_t symbol, bool dense, double phase, double time);
-    /// Ends it. `noise`: per carrier and symbol.
-    void end(double noise, const ChannelState& prior, ChannelGroup& out);
+    /// Ends it. `noise`: per carrier and symbol; `long_echoes`: as the training said.
+    void end(double noise, const ChannelState& prior, bool long_echoes, ChannelGroup& out);
 
     /// One step forward: `state` moves to the group's time and takes its measurement; the result is also kept in
     /// `group`.
@@ -79,6 +79,7 @@ public:
 private:
     const Grid& grid_;
     ChannelSmoother smoother_;
+    ChannelSmoother long_smoother_;
     std::vector<Sample> sum_;
     std::vector<std::uint8_t> count_;
     std::size_t symbols_ = 0;

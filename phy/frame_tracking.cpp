@@ -87,7 +87,7 @@ void FrameDemodulator::follow_channel(std::size_t row, std::size_t symbol) {
         tracker.add(std::span<const Sample>(rows_).subspan((row - i) * k, k), symbol - i, dense_, t.phase.value,
                     t.time.value - t.shift);
     }
-    tracker.end(static_cast<double>(estimate_.noise), reference_, newest_group_);
+    tracker.end(static_cast<double>(estimate_.noise), reference_, estimate_.long_echoes, newest_group_);
     if (newest_group_.whole && previous_group_.whole) {
         motion_.add(previous_group_.measured, newest_group_.measured, newest_group_.centre - previous_group_.centre,
                     0.5 * (newest_group_.noise + previous_group_.noise), tracker.independent_values());
@@ -124,7 +124,7 @@ void FrameDemodulator::prepare_rows(std::size_t handed_on) {
             tracker.add(std::span<const Sample>(rows_).subspan(r * k, k), first_row_symbol_ + r, dense_,
                         smooth_phase_[r].value, smooth_time_[r].value - tracks_[r].shift);
         }
-        tracker.end(static_cast<double>(estimate_.noise), state, group);
+        tracker.end(static_cast<double>(estimate_.noise), state, estimate_.long_echoes, group);
         ChannelTracker::update(state, group, motion);
         group_noise_[group_count_] = group_noise(group_count_ > 0 ? group_end_[group_count_ - 1] : 0, end);
         group_end_[group_count_++] = end;

@@ -75,7 +75,11 @@ std::complex<double> correlation(std::span<const Sample> x, std::span<const Samp
 }  // namespace
 
 TrainingEstimator::TrainingEstimator(const Grid& grid)
-    : grid_(grid), smoother_(grid), inverse_(grid.profile().fft_size, Fft::Direction::kInverse) {
+    : grid_(grid),
+      smoother_(grid),
+      long_smoother_(grid, ChannelSmoother::Reach::kBeyond),
+      mean_(grid.carriers()),
+      inverse_(grid.profile().fft_size, Fft::Direction::kInverse) {
     energy_.resize(grid.profile().fft_size);
 }
 
@@ -179,10 +183,33 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
     out.signal = static_cast<float>(signal);
     out.phase_variance = noise / (2.0 * static_cast<double>(m * k) * signal);
     out.timing_shift = best_shift(channel, static_cast<float>(mean_noise));
-    const auto estimate_snr_db = static_cast<float>(10.0 * std::log10(signal / mean_noise));
-    smoother_.apply(channel, estimate_snr_db);
-    out.channel_error = static_cast<float>(mean_noise) * smoother_.noise_gain(estimate_snr_db);
+    smooth(channel, mean_noise, m, out);
     return out;
+}
+
+// Smooths the mean of `symbols` symbols, whose noise is `noise`. What the prefix holds cannot explain what is taken out
+// where echoes outlast it; then once more with a longer reach. Equal symbols one after the other show even those whole.
+void TrainingEstimator::smooth(std::span<Sample> channel, double noise, std::size_t symbols, Estimate& out) {
+    constexpr double kDeviations = 4.0;
+    const double k = static_cast<double>(channel.size());
+    const auto snr_db = static_cast<float>(10.0 * std::log10(static_cast<double>(out.signal) / noise));
+    std::copy(channel.begin(), channel.end(), mean_.begin());
+    smoother_.apply(channel, snr_db);
+    const double gain = static_cast<double>(smoother_.noise_gain(snr_db));
+    const double long_gain = static_cast<double>(long_smoother_.noise_gain(snr_db));
+    const double taken = distance(mean_, channel) / k;
+    const double chance =
+        kDeviations * std::sqrt(1.0 / (k * (1.0 - gain)) + 1.0 / (k * static_cast<double>(symbols - 1)));
+    // Fainter echoes are let be: the smoother's own error is of that size at high SNR.
+    constexpr double kFaintest = 0.004;
+    const double excess = taken - noise * (1.0 - gain);
+    out.long_echoes = excess > std::max({noise * (1.0 - gain) * chance, noise * (long_gain - gain),
+                                         kFaintest * static_cast<double>(out.signal)});
+    if (out.long_echoes) {
+        std::copy(mean_.begin(), mean_.end(), channel.begin());
+        long_smoother_.apply(channel, snr_db);
+    }
+    out.channel_error = static_cast<float>(noise * (out.long_echoes ? long_gain : gain));
 }
 
 int TrainingEstimator::best_shift(std::span<const Sample> channel, float noise_per_carrier) {

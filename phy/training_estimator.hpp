@@ -25,6 +25,7 @@ public:
         double drift = 0.0;           ///< residual carrier offset, radians per symbol
         double drift_variance = 0.0;  ///< of that, radians^2
         double phase_variance = 0.0;  ///< of the phase reference, radians^2
+        bool long_echoes = false;     ///< there is more channel than fits the prefix: H was smoothed less
         int timing_shift = 0;         ///< samples the transform window should move for the paths to fit the prefix
     };
 
@@ -36,10 +37,13 @@ public:
     Estimate run(std::span<Sample> symbols, double prior_variance, std::span<Sample> channel);
 
 private:
+    void smooth(std::span<Sample> channel, double noise, std::size_t symbols, Estimate& out);
     [[nodiscard]] int best_shift(std::span<const Sample> channel, float noise_per_carrier);
 
     const Grid& grid_;
     ChannelSmoother smoother_;
+    ChannelSmoother long_smoother_;
+    std::vector<Sample> mean_;  // [K]
     Fft inverse_;
     std::vector<double> energy_;
 };

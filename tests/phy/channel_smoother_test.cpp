@@ -111,5 +111,23 @@ TEST(ChannelSmoother, EveryCarrierIsSmoothedByItself) {
     }
 }
 
+TEST(ChannelSmoother, KeepsEchoesBeyondThePrefixIfToldTo) {
+    for (const Profile& profile : profiles()) {
+        const Grid grid(profile);
+        const double prefix = static_cast<double>(profile.cyclic_prefix);
+        const auto truth = channel_with_paths(grid, {{0.25 * prefix, 0.8}, {4.0 * prefix, 0.6}});
+        ChannelSmoother within(grid);
+        ChannelSmoother beyond(grid, ChannelSmoother::Reach::kBeyond);
+        auto estimate = truth;
+        within.apply(estimate, 30.0F);
+        EXPECT_GT(error_db(estimate, truth), -12.0) << profile.name;
+        estimate = truth;
+        beyond.apply(estimate, 30.0F);
+        EXPECT_LT(error_db(estimate, truth), -22.0) << profile.name;
+        EXPECT_LT(beyond.noise_gain(30.0F), 0.6F) << profile.name;
+        EXPECT_GT(beyond.noise_gain(30.0F), within.noise_gain(30.0F)) << profile.name;
+    }
+}
+
 }  // namespace
 }  // namespace meshnet::phy
