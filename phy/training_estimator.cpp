@@ -200,8 +200,8 @@ void TrainingEstimator::smooth(std::span<Sample> channel, double noise, std::siz
     const double taken = distance(mean_, channel) / k;
     const double chance =
         kDeviations * std::sqrt(1.0 / (k * (1.0 - gain)) + 1.0 / (k * static_cast<double>(symbols - 1)));
-    // Fainter echoes are let be: the smoother's own error is of that size at high SNR.
-    constexpr double kFaintest = 0.004;
+    // Fainter echoes are let be: smoothing less costs 64QAM more than they do.
+    constexpr double kFaintest = 0.05;
     const double excess = taken - noise * (1.0 - gain);
     out.long_echoes = excess > std::max({noise * (1.0 - gain) * chance, noise * (long_gain - gain),
                                          kFaintest * static_cast<double>(out.signal)});
