@@ -194,8 +194,9 @@ TailBitingCode::Outcome TailBitingCode::decode(std::span<const float> llr, std::
         d.keep_word(n, d.words[i + 1]);
         order[i] = &d.words[i + 1];
     }
-    std::stable_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count),
-                     [](const Word* a, const Word* b) { return a->metric > b->metric; });
+    // Equal ones as they came, without the memory a stable sort takes.
+    std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count),
+              [](const Word* a, const Word* b) { return a->metric > b->metric || (a->metric == b->metric && a < b); });
     const bool had_first = outcome.candidates != 0;
     for (std::size_t i = 0; i < count && outcome.candidates < limit; ++i) {
         if (had_first && std::equal(order[i]->bits.begin(), order[i]->bits.begin() + static_cast<std::ptrdiff_t>(n),
