@@ -5,8 +5,9 @@
 //
 // H(c, s) = sum over taps d and coefficients q of a(d, q) B_q(s) exp(-j 2 pi subcarrier(c) d / N): all pilots of a
 // stretch are used at once, each where and when it was sent, so nothing needs to stand still for the 13 symbols after
-// which every carrier has been sounded. Each tap is shrunk by its own power, found in a first solution, so taps that
-// are not there cost nothing. How fast the curves may bend is chosen by generalised cross-validation.
+// which every carrier has been sounded. From a first solution the shapes are learnt that the taps really take together
+// (one per path), each with its power; only those are fitted, so delays where nothing arrives cost nothing. How fast
+// the curves may bend is chosen by generalised cross-validation.
 //
 // A cubic spline with knots D symbols apart follows Doppler up to 0.27 / D cycles per symbol within -34 dB.
 // Sources: C. de Boor, "A Practical Guide to Splines" (1978); G. Golub, M. Heath, G. Wahba, "Generalized
