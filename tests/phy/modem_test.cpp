@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(
         ChannelCase{"hackrf", "64qam-3/4", 19.0, 15}, ChannelCase{"two-ray", "qpsk-1/2", 16.0, 15},
         ChannelCase{"tdl-a", "qpsk-1/2", 12.0, 14}, ChannelCase{"tdl-b", "qpsk-1/2", 14.0, 14},
         ChannelCase{"tdl-c-2us", "16qam-1/2", 20.0, 14}, ChannelCase{"tdl-a-1us-20hz", "qpsk-1/2", 20.0, 15},
-        ChannelCase{"tdl-c-5us-10hz", "qpsk-1/2", 20.0, 14}, ChannelCase{"tdl-c-5us", "16qam-1/2", 20.0, 14},
+        ChannelCase{"tdl-c-5us-10hz", "qpsk-1/2", 20.0, 14}, ChannelCase{"two-ray-20us-6db", "16qam-1/2", 20.0, 14},
         ChannelCase{"rician-100hz", "64qam-3/4", 24.0, 15}, ChannelCase{"rayleigh-100hz", "qpsk-1/2", 20.0, 14},
         ChannelCase{"rayleigh-100hz", "64qam-3/4", 36.0, 14}, ChannelCase{"tdl-b-1us-100hz", "16qam-1/2", 24.0, 14},
         ChannelCase{"hackrf+rician-50hz", "16qam-1/2", 18.0, 14}, ChannelCase{"rician-20hz-10db", "qpsk-1/2", 10.0, 14},
