@@ -92,8 +92,8 @@ void Contention::request(Instant now, unsigned extra_slots) {
     }
     wanted_ = true;
     const bool idle = !busy_ && now >= idle_from();
-    // After a failure also on an idle channel: two that began at the same instant never heard each other, and would do so
-    // again and again.
+    // After a failure also on an idle channel: two that began at the same instant never heard each other, and would do
+    // so again and again.
     const bool at_once = idle && failures_ == 0;
     slots_left_ = (at_once ? 0 : draw()) + extra_slots;
     counted_from_ = idle ? now : kLongAgo;

@@ -32,8 +32,8 @@ public:
 
     /// New keys from `random` (the daemon passes libsodium's generator; simulations a seed).
     [[nodiscard]] static Identity generate(RandomSource& random);
-    /// The text form kept in a key file (one line of printable characters, versioned, checksummed), and back. Errors are
-    /// one clear line that never shows key material.
+    /// The text form kept in a key file (one line of printable characters, versioned, checksummed), and back. Errors
+    /// are one clear line that never shows key material.
     [[nodiscard]] static Result<Identity> from_text(std::string_view text);
     [[nodiscard]] std::string to_text() const;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "phy/receiver.hpp"
-#include "phy/dc_blocker.hpp"
+#include "phy/dsp/dc_blocker.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,10 +10,10 @@
 #include <string>
 #include <utility>
 
-#include "phy/collision_resolver.hpp"
-#include "phy/power_meter.hpp"
-#include "phy/receiver_chain.hpp"
-#include "phy/sample_gate.hpp"
+#include "phy/cancellation/collision_resolver.hpp"
+#include "phy/demodulation/receiver_chain.hpp"
+#include "phy/dsp/sample_gate.hpp"
+#include "phy/estimation/power_meter.hpp"
 
 namespace meshnet::phy {
 namespace {

@@ -5,11 +5,11 @@
 
 #include "phy/dsp/doppler_oscillator.hpp"
 #include "phy/frame.hpp"
-#include "phy/frame_layout.hpp"
-#include "phy/frame_mapper.hpp"
-#include "phy/grid.hpp"
-#include "phy/preamble.hpp"
-#include "phy/symbol_modulator.hpp"
+#include "phy/waveform/frame_layout.hpp"
+#include "phy/waveform/frame_mapper.hpp"
+#include "phy/waveform/grid.hpp"
+#include "phy/waveform/preamble.hpp"
+#include "phy/waveform/symbol_modulator.hpp"
 
 namespace meshnet::phy {
 

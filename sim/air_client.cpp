@@ -7,9 +7,10 @@
 #include <chrono>
 #include <deque>
 
+#include "host/unique_fd.hpp"
+#include "host/unix_socket.hpp"
 #include "sim/air_protocol.hpp"
 #include "sim/air_socket.hpp"
-#include "sim/unix_socket.hpp"
 
 namespace meshnet::sim {
 namespace {
@@ -27,7 +28,7 @@ std::string system_error(int error) {
 
 struct AirClient::Impl {
     std::string path;
-    FileDescriptor socket, wake, waiter;
+    host::UniqueFd socket, wake, waiter;
     double sample_rate_hz = 0.0;
     std::uint64_t first_index = 0;
     AirMessageStream in;
@@ -144,7 +145,7 @@ AirClient::AirClient(AirClient&&) noexcept = default;
 AirClient& AirClient::operator=(AirClient&&) noexcept = default;
 
 Result<AirClient> AirClient::connect(const std::string& path, const std::string& station) {
-    const auto address = unix_address(path);
+    const auto address = host::unix_address(path);
     if (!address) {
         return Error{"air socket path '" + path + "' is empty or longer than the system's 107 bytes"};
     }
@@ -153,9 +154,9 @@ Result<AirClient> AirClient::connect(const std::string& path, const std::string&
     }
     auto impl = std::make_unique<Impl>();
     impl->path = path;
-    impl->socket = FileDescriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    impl->wake = FileDescriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    impl->waiter = FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
+    impl->socket = host::UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    impl->wake = host::UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    impl->waiter = host::UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
     if (!impl->socket || !impl->wake || !impl->waiter) {
         return Error{"cannot make a socket: " + system_error(errno)};
     }
@@ -167,7 +168,7 @@ Result<AirClient> AirClient::connect(const std::string& path, const std::string&
             return Error{"cannot wait for a socket: " + system_error(errno)};
         }
     }
-    if (::connect(impl->socket.get(), as_sockaddr(*address), sizeof *address) != 0) {
+    if (::connect(impl->socket.get(), host::as_sockaddr(*address), sizeof *address) != 0) {
         const int error = errno;
         if (error == ENOENT || error == ECONNREFUSED) {
             return Error{"no air server listens at " + path + "; start one with: meshnet-air --config FILE --socket " +

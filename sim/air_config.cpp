@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "sim/toml.hpp"
+#include "host/toml.hpp"
 
 namespace meshnet::sim {
 namespace {

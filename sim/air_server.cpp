@@ -12,9 +12,10 @@
 #include <deque>
 #include <stdexcept>
 
+#include "host/unique_fd.hpp"
+#include "host/unix_socket.hpp"
 #include "sim/air_protocol.hpp"
 #include "sim/air_socket.hpp"
-#include "sim/unix_socket.hpp"
 
 namespace meshnet::sim {
 namespace {
@@ -31,7 +32,7 @@ std::string system_error(int error) {
 }  // NOLINT(concurrency-mt-unsafe)
 
 struct Connection {
-    FileDescriptor socket;
+    host::UniqueFd socket;
     AirMessageStream in;
     Bytes out;
     std::size_t out_sent = 0;
@@ -57,15 +58,15 @@ std::string temporary_name(const std::string& path) {
 // Makes room at `path`: nothing there is fine, a socket that nobody listens at is removed. Anything else stays.
 Status remove_stale(const std::string& path) {
     struct stat about {};
-    const auto address = unix_address(path);
+    const auto address = host::unix_address(path);
     if (!address || ::lstat(path.c_str(), &about) != 0) {
         return Ok{};  // if it is worse than absent, bind() says so
     }
     if (!S_ISSOCK(about.st_mode)) {
         return Error{path + " exists and is no socket; choose another path"};
     }
-    const FileDescriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (::connect(probe.get(), as_sockaddr(*address), sizeof *address) == 0 || errno != ECONNREFUSED) {
+    const host::UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (::connect(probe.get(), host::as_sockaddr(*address), sizeof *address) == 0 || errno != ECONNREFUSED) {
         return Error{in_use(path)};
     }
     ::unlink(path.c_str());  // left by a server that died
@@ -117,7 +118,7 @@ struct AirServer::Impl {
     Options options;
     Air air;
     std::vector<StationStats> stats;
-    FileDescriptor listener, epoll;
+    host::UniqueFd listener, epoll;
     bool bound = false;
     std::vector<std::unique_ptr<Connection>> connections;
     std::deque<std::string> events;
@@ -138,7 +139,7 @@ void AirServer::Impl::watch(Connection& c, bool room) {
 
 void AirServer::Impl::accept_all() {
     for (std::size_t turn = 0; turn < kMaxStrangers; ++turn) {
-        FileDescriptor socket(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        host::UniqueFd socket(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!socket) {
             if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ECONNABORTED) {
                 event("cannot accept a connection: " + system_error(errno));
@@ -325,12 +326,12 @@ AirServer::AirServer(AirServer&&) noexcept = default;
 AirServer& AirServer::operator=(AirServer&&) noexcept = default;
 
 Result<AirServer> AirServer::listen(const Options& options, Air::Config config) {
-    if (!unix_address(options.path)) {
+    if (!host::unix_address(options.path)) {
         return Error{"air socket path '" + options.path + "' is empty or longer than the system's 107 bytes"};
     }
     // Bound under a temporary name and moved to the path when it listens: whoever sees the path is let in.
     const std::string temporary = temporary_name(options.path);
-    const auto address = unix_address(temporary);
+    const auto address = host::unix_address(temporary);
     if (!address) {
         return Error{"air socket path '" + options.path + "': its folder's name is longer than 99 bytes"};
     }
@@ -343,8 +344,8 @@ Result<AirServer> AirServer::listen(const Options& options, Air::Config config) 
     } catch (const std::invalid_argument& error) {
         return Error{error.what()};
     }
-    impl->listener = FileDescriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    impl->epoll = FileDescriptor(::epoll_create1(EPOLL_CLOEXEC));
+    impl->listener = host::UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    impl->epoll = host::UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
     if (!impl->listener || !impl->epoll) {
         return Error{"cannot make a socket: " + system_error(errno)};
     }
@@ -353,7 +354,7 @@ Result<AirServer> AirServer::listen(const Options& options, Air::Config config) 
             return free.error();
         }
     }
-    if (::bind(impl->listener.get(), as_sockaddr(*address), sizeof *address) != 0) {
+    if (::bind(impl->listener.get(), host::as_sockaddr(*address), sizeof *address) != 0) {
         return Error{"cannot make the socket " + options.path + ": " + system_error(errno)};
     }
     if (::listen(impl->listener.get(), static_cast<int>(kMaxStrangers)) != 0 ||

@@ -111,14 +111,14 @@ struct Later {
 struct World::Impl {
     struct Slot {
         Slot(NodeTime t, std::uint64_t seed) : time(t), random(seed) {}
-        std::function<station::Node::Config()> make;
+        std::function<node::Node::Config()> make;
         std::string identity;
         net::NodeId id{};
         net::Address address{};
         NodeTime time;
         Rng random;
         MemoryLedger ledger;
-        std::unique_ptr<station::Node> node;
+        std::unique_ptr<node::Node> node;
         std::uint64_t boot = 0;
         std::optional<Instant> wake;  // world time of the earliest wake event
         int sensed = 0;               // arrivals that make the channel busy
@@ -165,9 +165,9 @@ void World::Impl::start_node(std::size_t n) {
     ++slot.boot;  // what was scheduled for a past life, or while there was none, is not for this one
     auto identity = net::Identity::from_text(slot.identity);
     assert(identity.ok());
-    station::Node::Config c = slot.make();
+    node::Node::Config c = slot.make();
     c.router.identity = std::move(*identity);
-    slot.node = std::make_unique<station::Node>(std::move(c), phy, slot.random, slot.ledger.state());
+    slot.node = std::make_unique<node::Node>(std::move(c), phy, slot.random, slot.ledger.state());
     pump(n);
 }
 
@@ -417,7 +417,7 @@ World::World(const Config& config) {
 
 World::~World() = default;
 
-std::size_t World::add_node(std::function<station::Node::Config()> make) {
+std::size_t World::add_node(std::function<node::Node::Config()> make) {
     Impl& it = *impl_;
     const auto offset = static_cast<std::int64_t>(it.random.below(1'000'000'000'000));
     const double ppm = (2.0 * it.random.uniform() - 1.0) * it.config.clock_error_ppm;
@@ -498,7 +498,7 @@ std::size_t World::size() const noexcept {
 bool World::alive(std::size_t node) const noexcept {
     return impl_->slots[node].node != nullptr;
 }
-station::Node& World::node(std::size_t node) {
+node::Node& World::node(std::size_t node) {
     assert(alive(node));
     return *impl_->slots[node].node;
 }

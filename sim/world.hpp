@@ -17,9 +17,9 @@
 
 #include "core/bytes.hpp"
 #include "core/time.hpp"
+#include "node/node.hpp"
 #include "phy/profile.hpp"
 #include "sim/memory_ledger.hpp"
-#include "station/node.hpp"
 
 namespace meshnet::sim {
 
@@ -61,7 +61,7 @@ public:
 
     /// A new node with an identity from the seed; the index counts from 0. `make` gives its configuration at every
     /// start; the identity in it is replaced.
-    std::size_t add_node(std::function<station::Node::Config()> make = [] { return station::Node::Config{}; });
+    std::size_t add_node(std::function<node::Node::Config()> make = [] { return node::Node::Config{}; });
     /// Radio path in both directions; `snr_db` in the occupied band. Called again: replaces it. Nodes not connected
     /// hear nothing.
     void connect(std::size_t a, std::size_t b, double snr_db, Duration delay);
@@ -83,7 +83,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept;
     [[nodiscard]] bool alive(std::size_t node) const noexcept;
     /// Of a living node. Reading is free; whatever changes it must go through the world.
-    [[nodiscard]] station::Node& node(std::size_t node);
+    [[nodiscard]] node::Node& node(std::size_t node);
     [[nodiscard]] const net::NodeId& id(std::size_t node) const noexcept;
     [[nodiscard]] const net::Address& address(std::size_t node) const noexcept;
     [[nodiscard]] const MemoryLedger& ledger(std::size_t node) const noexcept;

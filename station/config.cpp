@@ -10,10 +10,10 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "host/toml.hpp"
+#include "node/phy_model.hpp"
 #include "phy/profile.hpp"
 #include "phy/transmitter.hpp"
-#include "sim/toml.hpp"
-#include "station/phy_model.hpp"
 
 namespace meshnet::station {
 
@@ -168,7 +168,7 @@ Status check_together(const Config& c, const std::string& source) {
                      std::to_string(c.initial_window_bytes / 1024)};
     }
     const auto* profile = phy::find_profile(c.profile);
-    const auto first = first_mode(c.longest_preamble);
+    const auto first = node::first_mode(c.longest_preamble);
     // The least a MAC can work with (docs/spec/mac.md): a request of 400 bytes in its most robust mode within one
     // burst.
     const double least_ms =

@@ -6,7 +6,7 @@
 #include "phy/modes.hpp"
 #include "phy/profile.hpp"
 #include "station/config.hpp"
-#include "station/radio.hpp"
+#include "station/radio/radio.hpp"
 
 namespace meshnet::station {
 

@@ -17,18 +17,18 @@
 
 #include <spdlog/spdlog.h>
 
+#include "node/node.hpp"
+#include "node/phy_model.hpp"
 #include "phy/modes.hpp"
 #include "phy/profile.hpp"
-#include "station/control_server.hpp"
+#include "station/control/control_server.hpp"
+#include "station/control/ledger_views.hpp"
+#include "station/control/views.hpp"
 #include "station/key_file.hpp"
-#include "station/ledger_sqlite.hpp"
-#include "station/ledger_views.hpp"
-#include "station/node.hpp"
-#include "station/phy_model.hpp"
-#include "station/radio.hpp"
-#include "station/radio_link.hpp"
+#include "station/ledger/ledger_sqlite.hpp"
+#include "station/radio/radio.hpp"
+#include "station/radio/radio_link.hpp"
 #include "station/tun.hpp"
-#include "station/views.hpp"
 
 namespace meshnet::station {
 
@@ -50,21 +50,21 @@ void warn_line(const std::string& line) {
     spdlog::warn("{}", line);
 }
 
-Result<UniqueFd> make_signal_fd() {
+Result<host::UniqueFd> make_signal_fd() {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    UniqueFd fd{::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
+    host::UniqueFd fd{::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
     if (!fd) {
         return Error{"no signalfd: " + reason(errno)};
     }
     return fd;
 }
 
-Result<UniqueFd> make_timer() {
-    UniqueFd fd{::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)};
+Result<host::UniqueFd> make_timer() {
+    host::UniqueFd fd{::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)};
     itimerspec spec{};
     spec.it_interval.tv_nsec = std::chrono::nanoseconds(kTick).count();
     spec.it_value = spec.it_interval;
@@ -74,11 +74,11 @@ Result<UniqueFd> make_timer() {
     return fd;
 }
 
-Node::Config node_config(const Config& config, net::Identity identity) {
-    Node::Config out;
+node::Node::Config node_config(const Config& config, net::Identity identity) {
+    node::Node::Config out;
     out.mac = config.mac;
     if (const auto fixed = phy::find_mode(config.fixed_mode)) {
-        out.mac.fixed_mode = static_cast<mac::ModeIndex>(*fixed - first_mode(config.longest_preamble));
+        out.mac.fixed_mode = static_cast<mac::ModeIndex>(*fixed - node::first_mode(config.longest_preamble));
     }
     out.router.identity = std::move(identity);
     out.router.price_msat_per_mib = config.price_msat_per_mib;
@@ -96,13 +96,13 @@ Node::Config node_config(const Config& config, net::Identity identity) {
 
 struct Daemon::Impl final : RadioEvents {
     Impl(const Config& c, ControlServer control_server, std::unique_ptr<SqliteLedger> sqlite,
-         std::unique_ptr<Radio> radio, net::Identity identity, UniqueFd signal, UniqueFd ticks)
+         std::unique_ptr<Radio> radio, net::Identity identity, host::UniqueFd signal, host::UniqueFd ticks)
         : config(c),
           profile(*phy::find_profile(c.profile)),
           control(std::move(control_server)),
           ledger(std::move(sqlite)),
           link({&profile, c.longest_preamble}, std::move(radio)),
-          model(profile, link.clock().rate(), first_mode(c.longest_preamble)),
+          model(profile, link.clock().rate(), node::first_mode(c.longest_preamble)),
           node(node_config(c, std::move(identity)), model, random, ledger->state()),
           signals(std::move(signal)),
           ticker(std::move(ticks)),
@@ -405,10 +405,10 @@ struct Daemon::Impl final : RadioEvents {
     ControlServer control;
     std::unique_ptr<SqliteLedger> ledger;
     RadioLink link;
-    PhyModel model;
-    Node node;
+    node::PhyModel model;
+    node::Node node;
     std::optional<Tun> tun;
-    UniqueFd signals, ticker;
+    host::UniqueFd signals, ticker;
     std::uint64_t price;
     ControlServer::ClientId host = 0;  // the attached host, 0: none
     std::map<ControlServer::ClientId, Watcher> watchers;

@@ -11,7 +11,7 @@
 #include <system_error>
 #include <utility>
 
-#include "station/unique_fd.hpp"
+#include "host/unique_fd.hpp"
 
 namespace meshnet::station {
 
@@ -41,7 +41,7 @@ Status write_all(int fd, const std::string& text) {
 Result<LoadedKey> create(const std::string& path, RandomSource& random) {
     const std::string draft = path + ".new";
     ::unlink(draft.c_str());  // left by a start that was cut off
-    const UniqueFd fd{::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
+    const host::UniqueFd fd{::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
     if (!fd) {
         return Error{"key file " + path + " cannot be made: " + reason(errno)};
     }
@@ -64,7 +64,7 @@ Result<LoadedKey> create(const std::string& path, RandomSource& random) {
         return Error{"key file " + path + " cannot be written: " + written.error().message};
     }
     auto folder = std::filesystem::path(path).parent_path();
-    const UniqueFd folder_fd{::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    const host::UniqueFd folder_fd{::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (folder_fd) {
         ::fsync(folder_fd.get());
     }
@@ -87,7 +87,7 @@ Status init_random() {
 }
 
 Result<LoadedKey> load_or_create_key(const std::string& path, RandomSource& random) {
-    const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    const host::UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!fd) {
         if (errno == ENOENT) {
             return create(path, random);

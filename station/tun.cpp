@@ -46,7 +46,7 @@ ifreq request_for(const std::string& name) {
 }  // namespace
 
 Result<Tun> Tun::open(const std::string& name, const net::Address& address, unsigned mtu) {
-    UniqueFd fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
+    host::UniqueFd fd{::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
     if (!fd) {
         return step_failed(name, "opening /dev/net/tun", errno);
     }
@@ -57,10 +57,10 @@ Result<Tun> Tun::open(const std::string& name, const net::Address& address, unsi
     }
     // Link-local addresses have no use here, and their solicitations would be packets nobody asked for.
     const std::string knob = "/proc/sys/net/ipv6/conf/" + name + "/addr_gen_mode";
-    if (const UniqueFd mode{::open(knob.c_str(), O_WRONLY | O_CLOEXEC)}) {
+    if (const host::UniqueFd mode{::open(knob.c_str(), O_WRONLY | O_CLOEXEC)}) {
         (void)!::write(mode.get(), "1", 1);
     }
-    const UniqueFd control{::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    const host::UniqueFd control{::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
     if (!control) {
         return step_failed(name, "no IPv6 in this kernel or namespace", errno);
     }

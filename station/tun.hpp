@@ -7,8 +7,8 @@
 
 #include "core/bytes.hpp"
 #include "core/result.hpp"
+#include "host/unique_fd.hpp"
 #include "net/node_id.hpp"
-#include "station/unique_fd.hpp"
 
 namespace meshnet::station {
 
@@ -27,8 +27,8 @@ public:
     bool write(ByteView packet);
 
 private:
-    explicit Tun(UniqueFd fd) : fd_(std::move(fd)) {}
-    UniqueFd fd_;
+    explicit Tun(host::UniqueFd fd) : fd_(std::move(fd)) {}
+    host::UniqueFd fd_;
 };
 
 }  // namespace meshnet::station

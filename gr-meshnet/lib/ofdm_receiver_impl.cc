@@ -18,8 +18,8 @@ namespace gr::meshnet {
 namespace {
 
 namespace phy = ::meshnet::phy;
-using ::meshnet::station::SampleClock;
-using ::meshnet::station::SampleRate;
+using ::meshnet::node::SampleClock;
+using ::meshnet::node::SampleRate;
 
 const pmt::pmt_t& pdus_port() {
     static const pmt::pmt_t port = pmt::mp("pdus");

@@ -10,8 +10,8 @@
 #include <mutex>
 #include <span>
 
+#include "node/sample_clock.hpp"
 #include "phy/receiver.hpp"
-#include "station/sample_clock.hpp"
 
 namespace gr::meshnet {
 
@@ -36,7 +36,7 @@ private:
     void publish_tick();
     void publish_constellation();
     void set_time(const pmt::pmt_t& tag_value);
-    const ::meshnet::station::SampleClock& clock_at(std::uint64_t index) const;
+    const ::meshnet::node::SampleClock& clock_at(std::uint64_t index) const;
     void keep_counters();
 
     const ::meshnet::phy::Receiver::Config config_;
@@ -46,7 +46,7 @@ private:
     std::uint64_t index_ = 0;  // samples pushed
 
     // Sample index -> time: before and since the last rx_time.
-    ::meshnet::station::SampleClock earlier_, clock_;
+    ::meshnet::node::SampleClock earlier_, clock_;
     std::uint64_t clock_from_ = 0;
 
     mutable std::mutex mutex_;  // guards counters_

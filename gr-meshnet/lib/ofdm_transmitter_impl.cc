@@ -54,7 +54,7 @@ ofdm_transmitter_impl::ofdm_transmitter_impl(const std::string& profile, const s
       gap_(gap),
       length_tag_(length_tag.empty() ? pmt::PMT_NIL : pmt::mp(length_tag)),
       transmitter_(profile_named(kName, profile)),
-      clock_(::meshnet::station::SampleRate::from_hz(transmitter_.profile().sample_rate_hz)),
+      clock_(::meshnet::node::SampleRate::from_hz(transmitter_.profile().sample_rate_hz)),
       mode_(mode_named(kName, mode)) {
     if (gap > kMaxGap) {
         throw std::invalid_argument(std::string(kName) + ": gap is " + std::to_string(gap) +

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "core/time.hpp"
+#include "node/sample_clock.hpp"
 #include "pdu.h"
 #include "phy/transmitter.hpp"
-#include "station/sample_clock.hpp"
 
 namespace gr::meshnet {
 
@@ -58,7 +58,7 @@ private:
     const std::uint64_t gap_;
     const pmt::pmt_t length_tag_;  // nil: tx_sob and tx_eob
     ::meshnet::phy::Transmitter transmitter_;
-    const ::meshnet::station::SampleClock clock_;
+    const ::meshnet::node::SampleClock clock_;
     std::atomic<::meshnet::phy::ModeIndex> mode_;
 
     std::deque<Request> queue_;

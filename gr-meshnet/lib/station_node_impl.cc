@@ -23,7 +23,7 @@ namespace phy = ::meshnet::phy;
 using ::meshnet::Duration;
 using ::meshnet::Instant;
 namespace station = ::meshnet::station;
-using station::Node;
+using node::Node;
 
 constexpr const char* kName = "Station Node";
 constexpr phy::ModeIndex kNoMode = 255;
@@ -69,7 +69,7 @@ const station_settings& checked(const station_settings& s) {
     check(s.lead_s + s.turnaround_s, 0.003, 0.063, "lead_s + turnaround_s");
     check(s.max_propagation_s, 0.0, 0.02, "max_propagation_s");
     check(s.hello_interval_s, 0.05, 4.0, "hello_interval_s");
-    const auto first = station::first_mode(preamble_named(kName, s.longest_preamble));
+    const auto first = node::first_mode(preamble_named(kName, s.longest_preamble));
     if (!s.mode.empty() && mode_named(kName, s.mode) < first) {
         throw std::invalid_argument(std::string(kName) + ": mode " + s.mode +
                                     " has a longer preamble than longest_preamble");
@@ -87,8 +87,8 @@ station_node_impl::station_node_impl(const station_settings& settings)
     : gr::block("meshnet_station_node", gr::io_signature::make(0, 0, 0), gr::io_signature::make(0, 0, 0)),
       profile_(profile_named(kName, settings.profile)),
       settings_(checked(settings)),
-      clock_(station::SampleRate::from_hz(profile_.sample_rate_hz)),
-      first_mode_(station::first_mode(preamble_named(kName, settings.longest_preamble))),
+      clock_(node::SampleRate::from_hz(profile_.sample_rate_hz)),
+      first_mode_(node::first_mode(preamble_named(kName, settings.longest_preamble))),
       model_(profile_, clock_.rate(), first_mode_),
       lead_(::meshnet::from_seconds(settings.lead_s)),
       random_(nullptr) {

@@ -10,12 +10,12 @@
 
 #include "core/random.hpp"
 #include "core/time.hpp"
+#include "node/node.hpp"
+#include "node/phy_model.hpp"
+#include "node/sample_clock.hpp"
 #include "pdu.h"
 #include "phy/profile.hpp"
-#include "station/ledger_sqlite.hpp"
-#include "station/node.hpp"
-#include "station/phy_model.hpp"
-#include "station/sample_clock.hpp"
+#include "station/ledger/ledger_sqlite.hpp"
 
 namespace gr::meshnet {
 
@@ -53,15 +53,15 @@ private:
 
     const ::meshnet::phy::Profile& profile_;
     const station_settings settings_;
-    const ::meshnet::station::SampleClock clock_;
+    const ::meshnet::node::SampleClock clock_;
     const ::meshnet::phy::ModeIndex first_mode_;  // the MAC counts modes from here
-    const ::meshnet::station::PhyModel model_;
+    const ::meshnet::node::PhyModel model_;
     const ::meshnet::Duration lead_;
 
     mutable std::mutex mutex_;  // guards all below: handlers run in the block's thread, displays in others
     std::unique_ptr<::meshnet::RandomSource> random_;
     std::unique_ptr<::meshnet::station::SqliteLedger> ledger_;  // null: in memory
-    std::unique_ptr<::meshnet::station::Node> node_;
+    std::unique_ptr<::meshnet::node::Node> node_;
     std::string address_;
     ::meshnet::Instant now_{};
     bool busy_ = false;

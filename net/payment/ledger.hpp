@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The port between the router and whatever keeps its books: the daemon's SQLite file, memory in simulations.
 //
-// The router emits numbered batches; the adapter commits them in order, durably, and says so with Router::on_persisted().
-// At start the adapter hands back the state all committed batches add up to.
-// Spec: docs/spec/payment.md, "Ledger".
+// The router emits numbered batches; the adapter commits them in order, durably, and says so with
+// Router::on_persisted(). At start the adapter hands back the state all committed batches add up to. Spec:
+// docs/spec/payment.md, "Ledger".
 #pragma once
 
 #include <array>
@@ -15,14 +15,15 @@
 
 namespace meshnet::net {
 
-/// One durable row: `key` names it within its `table`, a newer row of the same key replaces the older, empty `value` deletes it.
-/// `peer`/`amount_nsat`/`kind` are repeated in clear for accounts and displays; the router itself only reads key and value.
+/// One durable row: `key` names it within its `table`, a newer row of the same key replaces the older, empty `value`
+/// deletes it. `peer`/`amount_nsat`/`kind` are repeated in clear for accounts and displays; the router itself only
+/// reads key and value.
 struct LedgerRow {
     enum class Table : std::uint8_t {
-        kNonce = 1,     ///< reserved counters and epochs: never reused after a crash
-        kFlow = 2,      ///< newest word and prices of a flow
-        kBalance = 3,   ///< balance with a neighbour
-        kEntry = 4,     ///< one credit or debit, append-only, unique id: (peer, flow, first unit, last unit)
+        kNonce = 1,    ///< reserved counters and epochs: never reused after a crash
+        kFlow = 2,     ///< newest word and prices of a flow
+        kBalance = 3,  ///< balance with a neighbour
+        kEntry = 4,    ///< one credit or debit, append-only, unique id: (peer, flow, first unit, last unit)
         kCertificate = 5,
     };
     Table table{};
@@ -32,7 +33,7 @@ struct LedgerRow {
     std::array<std::uint8_t, 32> peer{};  ///< node id of the neighbour
     std::int64_t amount_nsat = 0;         ///< nano-satoshi... see docs/spec/payment.md; > 0: the peer owes us
     std::uint64_t bytes_delivered = 0;    ///< payload bytes this entry is for
-    std::string kind;                     ///< "relay" (we earned), "own" (we owe for our own flow), "pay" (we owe the next hop), ...
+    std::string kind;  ///< "relay" (we earned), "own" (we owe for our own flow), "pay" (we owe the next hop), ...
 };
 
 /// What must reach the disk together.

@@ -11,7 +11,7 @@
 //
 // Spec:   docs/spec/phy.md, "Payload code". Why this family: docs/decisions/0002-payload-code.md.
 // Source: T. Richardson, R. Urbanke, "Multi-edge type LDPC codes" (2004); T.-Y. Chen, K. Vakilinia, D. Divsalar,
-//         R. D. Wesel, IEEE Trans. Commun. 63 (2015): structure. The graph is ours (tools/ldpc_design.cpp).
+//         R. D. Wesel, IEEE Trans. Commun. 63 (2015): structure. The graph is ours (lab/ldpc/ldpc_design.cpp).
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The LDPC family's base graph and shifts. Written by tools/ldpc_design.cpp 31 120000: do not edit.
+// The LDPC family's base graph and shifts. Written by lab/ldpc/ldpc_design.cpp 31 120000: do not edit.
 //
 // Row r touches column c with the circulant of shift s[g] mod Z (bit (i + shift) mod Z of the column stands in
 // check i), g the shift table of Z. The degree-1 parity column 16 + r of each extension row r >= 4 is implied

@@ -6,7 +6,7 @@
 #include "net/ip_header.hpp"
 #include "net/packet_format.hpp"
 #include "net/payment/book.hpp"
-#include "tests/net/test_world.hpp"
+#include "tests/net/net_world.hpp"
 
 using namespace meshnet;
 using namespace meshnet::net;

@@ -5,7 +5,7 @@
 
 #include "core/bytes.hpp"
 #include "phy/frame.hpp"
-#include "phy/header_codec.hpp"
+#include "phy/waveform/header_codec.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace meshnet;

@@ -7,7 +7,7 @@
 
 #include "core/bytes.hpp"
 #include "core/random.hpp"
-#include "phy/harq_combiner.hpp"
+#include "phy/demodulation/harq_combiner.hpp"
 #include "phy/receiver.hpp"
 #include "phy/transmitter.hpp"
 

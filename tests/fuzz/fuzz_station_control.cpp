@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "station/control_protocol.hpp"
+#include "station/control/control_protocol.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 

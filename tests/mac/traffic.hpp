@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "tests/mac/test_medium.hpp"
+#include "tests/mac/medium.hpp"
 
 namespace meshnet::mac::test {
 

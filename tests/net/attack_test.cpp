@@ -2,8 +2,8 @@
 // Attacks, played: each must cost the attacked nothing, or at most what docs/spec/payment.md says.
 #include <gtest/gtest.h>
 
+#include "tests/net/net_world.hpp"
 #include "tests/net/router_access.hpp"
-#include "tests/net/test_world.hpp"
 
 namespace meshnet::net::test {
 namespace {

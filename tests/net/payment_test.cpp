@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "net/payment/amount.hpp"
-#include "tests/net/test_world.hpp"
+#include "tests/net/net_world.hpp"
 
 namespace meshnet::net::test {
 namespace {

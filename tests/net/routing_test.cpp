@@ -2,7 +2,7 @@
 // Routes in networks: no loop after any event, up in seconds, repaired when something dies.
 #include <gtest/gtest.h>
 
-#include "tests/net/test_world.hpp"
+#include "tests/net/net_world.hpp"
 
 namespace meshnet::net::test {
 namespace {

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstdio>
 
-#include "tests/net/test_world.hpp"
+#include "tests/net/net_world.hpp"
 
 namespace meshnet::net::test {
 namespace {

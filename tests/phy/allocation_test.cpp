@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/random.hpp"
-#include "phy/moving_channel.hpp"
+#include "phy/estimation/time_varying_channel.hpp"
 #include "phy/receiver.hpp"
 #include "phy/transmitter.hpp"
 

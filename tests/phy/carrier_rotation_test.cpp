@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "phy/carrier_rotation.hpp"
+#include "phy/dsp/carrier_rotation.hpp"
 
 #include <gtest/gtest.h>
 
 #include <complex>
 #include <vector>
 
-#include "phy/grid.hpp"
+#include "phy/waveform/grid.hpp"
 
 namespace meshnet::phy {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "phy/channel_smoother.hpp"
+#include "phy/estimation/channel_smoother.hpp"
 
 #include <gtest/gtest.h>
 

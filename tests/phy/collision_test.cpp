@@ -4,8 +4,8 @@
 
 #include <cstdio>
 
-#include "phy/frame_canceller.hpp"
-#include "phy/receiver_chain.hpp"
+#include "phy/cancellation/frame_canceller.hpp"
+#include "phy/demodulation/receiver_chain.hpp"
 #include "tests/phy/collision_harness.hpp"
 
 namespace meshnet::phy {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "phy/constellation.hpp"
+#include "phy/waveform/constellation.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "phy/frame_layout.hpp"
+#include "phy/waveform/frame_layout.hpp"
 
 #include <gtest/gtest.h>
 

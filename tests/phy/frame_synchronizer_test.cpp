@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "phy/frame_synchronizer.hpp"
+#include "phy/estimation/frame_synchronizer.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <numbers>
 
 #include "core/random.hpp"
-#include "phy/grid.hpp"
-#include "phy/preamble.hpp"
+#include "phy/waveform/grid.hpp"
+#include "phy/waveform/preamble.hpp"
 
 namespace meshnet::phy {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "phy/grid.hpp"
+#include "phy/waveform/grid.hpp"
 
 #include <gtest/gtest.h>
 

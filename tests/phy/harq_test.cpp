@@ -2,7 +2,7 @@
 // Transmissions that fail alone and are whole together.
 #include <gtest/gtest.h>
 
-#include "phy/harq_combiner.hpp"
+#include "phy/demodulation/harq_combiner.hpp"
 #include "tests/phy/modem_harness.hpp"
 
 namespace meshnet::phy {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "phy/header_codec.hpp"
+#include "phy/waveform/header_codec.hpp"
 
 #include <gtest/gtest.h>
 

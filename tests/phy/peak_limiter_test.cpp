@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "phy/peak_limiter.hpp"
+#include "phy/waveform/peak_limiter.hpp"
 
 #include <gtest/gtest.h>
 

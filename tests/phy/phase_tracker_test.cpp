@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "phy/phase_tracker.hpp"
+#include "phy/estimation/phase_tracker.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-#include "phy/sample_gate.hpp"
+#include "phy/dsp/sample_gate.hpp"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 #include <vector>
 
-#include "phy/dc_blocker.hpp"
-#include "phy/power_meter.hpp"
+#include "phy/dsp/dc_blocker.hpp"
+#include "phy/estimation/power_meter.hpp"
 
 namespace meshnet::phy {
 namespace {

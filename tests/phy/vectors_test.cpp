@@ -14,11 +14,11 @@
 #include <sstream>
 
 #include "core/random.hpp"
-#include "phy/block_decoder.hpp"
+#include "phy/demodulation/block_decoder.hpp"
 #include "phy/fec/crc.hpp"
 #include "phy/fec/ldpc_encoder.hpp"
-#include "phy/header_codec.hpp"
 #include "phy/transmitter.hpp"
+#include "phy/waveform/header_codec.hpp"
 
 namespace meshnet::phy {
 namespace {

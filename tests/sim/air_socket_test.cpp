@@ -12,12 +12,12 @@
 #include <string>
 #include <thread>
 
+#include "host/unix_socket.hpp"
 #include "sim/air_protocol.hpp"
 #include "sim/air_socket.hpp"
 #include "sim/pacer.hpp"
-#include "sim/unix_socket.hpp"
 #include "tests/sim/test_signals.hpp"
-#include "tests/station/temporary_folder.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace meshnet::sim {
 namespace {

@@ -17,8 +17,8 @@
 namespace meshnet::sim {
 namespace {
 
-station::Node::Config node_config() {
-    station::Node::Config config;
+node::Node::Config node_config() {
+    node::Node::Config config;
     config.mac.max_burst = 400ms;  // 400 bytes fit in the most robust mode of the 1M profile
     return config;
 }

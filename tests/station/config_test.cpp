@@ -6,7 +6,7 @@
 #include <array>
 #include <fstream>
 
-#include "tests/station/temporary_folder.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace meshnet::station {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "station/control_protocol.hpp"
+#include "station/control/control_protocol.hpp"
 
 #include <gtest/gtest.h>
 

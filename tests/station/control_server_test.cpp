@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "station/control_server.hpp"
+#include "station/control/control_server.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -13,16 +13,16 @@
 #include <fstream>
 #include <thread>
 
-#include "tests/station/temporary_folder.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace meshnet::station {
 namespace {
 
-UniqueFd client_of(const std::string& path) {
+host::UniqueFd client_of(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path.data(), path.size());
-    UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    host::UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     if (::connect(fd.get(), static_cast<const sockaddr*>(static_cast<const void*>(&address)), sizeof address) != 0) {
         fd.reset();
     }
@@ -37,11 +37,11 @@ std::vector<ControlServer::Incoming> turn(ControlServer& server) {
     return server.handle(fds);
 }
 
-void say(const UniqueFd& fd, const std::string& text) {
+void say(const host::UniqueFd& fd, const std::string& text) {
     ASSERT_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
 }
 
-std::string heard(const UniqueFd& fd) {
+std::string heard(const host::UniqueFd& fd) {
     char buffer[65'536];
     const ssize_t n = ::recv(fd.get(), buffer, sizeof buffer, MSG_DONTWAIT);
     return n > 0 ? std::string(buffer, static_cast<std::size_t>(n)) : std::string();
@@ -58,7 +58,7 @@ protected:
 TEST_F(ControlServerTest, AnswersLinesInPiecesAndInHeaps) {
     auto server = ControlServer::listen(path_);
     ASSERT_TRUE(server.ok()) << server.error().message;
-    const UniqueFd client = client_of(path_);
+    const host::UniqueFd client = client_of(path_);
     ASSERT_TRUE(client);
     EXPECT_TRUE(turn(*server).empty());
     say(client, "{\"cmd\":");
@@ -95,7 +95,7 @@ TEST_F(ControlServerTest, TwoDaemonsOnOneSocket) {
 
 TEST_F(ControlServerTest, ASocketLeftByAKilledDaemonIsReplaced) {
     {
-        UniqueFd dead{::socket(AF_UNIX, SOCK_STREAM, 0)};
+        host::UniqueFd dead{::socket(AF_UNIX, SOCK_STREAM, 0)};
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
         std::memcpy(address.sun_path, path_.data(), path_.size());
@@ -122,7 +122,7 @@ TEST_F(ControlServerTest, WhoeverSeesTheFileIsLetIn) {
             while (gone < i && !over) {
                 std::this_thread::yield();
             }
-            UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+            host::UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
             while (::connect(fd.get(), static_cast<const sockaddr*>(static_cast<const void*>(&address)),
                              sizeof address) != 0) {
                 refused += errno == ENOENT ? 0 : 1;
@@ -192,7 +192,7 @@ TEST_F(ControlServerTest, NoPlaceForTheSocket) {
 TEST_F(ControlServerTest, AnEndlessLineIsRefusedAndTheClientSentAway) {
     auto server = ControlServer::listen(path_);
     ASSERT_TRUE(server.ok());
-    const UniqueFd client = client_of(path_);
+    const host::UniqueFd client = client_of(path_);
     EXPECT_TRUE(turn(*server).empty());
     say(client, std::string(40'000, 'x'));
     for (int i = 0; i < 4; ++i) {
@@ -204,7 +204,7 @@ TEST_F(ControlServerTest, AnEndlessLineIsRefusedAndTheClientSentAway) {
 TEST_F(ControlServerTest, AClientThatDoesNotReadIsClosedNotWaitedFor) {
     auto server = ControlServer::listen(path_);
     ASSERT_TRUE(server.ok());
-    const UniqueFd client = client_of(path_);
+    const host::UniqueFd client = client_of(path_);
     EXPECT_TRUE(turn(*server).empty());
     say(client, "{\"cmd\":\"status\"}\n");
     const auto requests = turn(*server);
@@ -222,7 +222,7 @@ TEST_F(ControlServerTest, AClientThatDoesNotReadIsClosedNotWaitedFor) {
 TEST_F(ControlServerTest, ClientsBeyondTheLimitAreTold) {
     auto server = ControlServer::listen(path_);
     ASSERT_TRUE(server.ok());
-    std::vector<UniqueFd> clients;
+    std::vector<host::UniqueFd> clients;
     for (int i = 0; i < 17; ++i) {
         clients.push_back(client_of(path_));
         ASSERT_TRUE(clients.back());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "station/iq_file.hpp"
+#include "station/radio/iq_file.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/random.hpp"
-#include "tests/station/temporary_folder.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace meshnet::station {
 namespace {

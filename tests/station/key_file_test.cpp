@@ -8,7 +8,7 @@
 #include <iterator>
 
 #include "core/random.hpp"
-#include "tests/station/temporary_folder.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace meshnet::station {
 namespace {

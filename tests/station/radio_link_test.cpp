@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The radio link over a radio made of memory: what is sent comes back as an echo, with noise, gaps and restarts as
 // told.
-#include "station/radio_link.hpp"
+#include "station/radio/radio_link.hpp"
 
 #include <gtest/gtest.h>
 
@@ -28,7 +28,7 @@ struct Script {
 class ScriptedRadio final : public Radio {
 public:
     explicit ScriptedRadio(Script& script) : script_(script) {}
-    SampleRate sample_rate() const override { return {1'000'000, 1}; }
+    node::SampleRate sample_rate() const override { return {1'000'000, 1}; }
     int fd() const override { return -1; }
     Result<Reception> receive() override {
         if (script_.gone) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Device texts, replay and recording.
-#include "station/radio.hpp"
+#include "station/radio/radio.hpp"
 
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -10,8 +10,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "station/iq_file.hpp"
-#include "tests/station/temporary_folder.hpp"
+#include "station/radio/iq_file.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace meshnet::station {
 namespace {

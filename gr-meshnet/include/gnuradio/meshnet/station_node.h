@@ -46,7 +46,7 @@ struct MESHNET_API station_neighbor {
     std::int64_t balance_msat = 0;  ///< > 0: it owes us
 };
 
-/// Wires `station::Node`, which keeps all protocol state, to message ports. No stream: its time is that of the
+/// Wires `node::Node`, which keeps all protocol state, to message ports. No stream: its time is that of the
 /// receiver's events, so it stands still when no samples come and runs as fast as they do.
 ///
 /// With an OFDM Transmitter of idle "clocked" two nodes over two Channels stay in step by themselves: each transmitter

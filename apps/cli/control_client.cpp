@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "apps/cli/control_client.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "station/config.hpp"
+
+namespace meshnet::apps {
+
+namespace {
+
+constexpr std::size_t kMaxAnswer = 16 << 20;
+constexpr auto kAnswerWait = std::chrono::seconds(10);
+
+std::string reason(int error) {
+    return std::error_code(error, std::generic_category()).message();
+}
+
+/// Why the socket at `path` cannot be reached, and what to do.
+std::string unreachable(const std::string& path, int error) {
+    const std::string start =
+        "start it with: meshnetd --config FILE; if it runs elsewhere, --socket or --config says where";
+    switch (error) {
+        case ENOENT:
+            return "no daemon runs here: there is no control socket " + path + "; " + start;
+        case ECONNREFUSED:
+            return "no daemon listens at " + path + " (it was killed, or this is no socket of it); " + start;
+        case EACCES:
+        case EPERM:
+            return "control socket " + path + " belongs to another user; run this as the user meshnetd runs as";
+        default:
+            return "no daemon answers at " + path + ": " + reason(error);
+    }
+}
+
+}  // namespace
+
+Result<std::string> control_socket_of(const ControlTarget& target) {
+    if (!target.socket.empty()) {
+        return target.socket;
+    }
+    if (target.config.empty()) {
+        return station::Config{}.control_socket;
+    }
+    const auto config = station::load_config(target.config);
+    if (!config) {
+        return config.error();
+    }
+    return config->control_socket;
+}
+
+Result<ControlClient> ControlClient::connect(const ControlTarget& target) {
+    const auto path = control_socket_of(target);
+    if (!path) {
+        return path.error();
+    }
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path->empty() || path->size() >= sizeof address.sun_path) {
+        return Error{"control socket " + *path + ": a path of 1 to 107 characters is needed"};
+    }
+    std::memcpy(address.sun_path, path->data(), path->size());
+    host::UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    if (!fd ||
+        ::connect(fd.get(), static_cast<const sockaddr*>(static_cast<const void*>(&address)), sizeof address) != 0) {
+        return Error{unreachable(*path, errno)};
+    }
+    return ControlClient(std::move(fd));
+}
+
+Status ControlClient::send(const std::string& line) {
+    const std::string out = line + "\n";
+    std::size_t done = 0;
+    while (done < out.size()) {
+        const ssize_t n = ::send(fd_.get(), out.data() + done, out.size() - done, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return Error{"the daemon is gone: " + reason(errno)};
+        }
+        done += static_cast<std::size_t>(n);
+    }
+    return Ok{};
+}
+
+Result<std::optional<std::string>> ControlClient::next_line(std::chrono::milliseconds wait) {
+    const auto until = std::chrono::steady_clock::now() + wait;
+    while (true) {
+        if (const auto end = in_.find('\n'); end != std::string::npos) {
+            std::optional<std::string> line = in_.substr(0, end);
+            in_.erase(0, end + 1);
+            return line;
+        }
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        pollfd p{fd_.get(), POLLIN, 0};
+        const int ready = ::poll(&p, 1, left.count() > 0 ? static_cast<int>(left.count()) : 0);
+        if (ready == 0) {
+            return std::optional<std::string>{};
+        }
+        if (ready < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            return Error{"waiting for the daemon: " + reason(errno)};
+        }
+        char buffer[65'536];
+        const ssize_t n = ::recv(fd_.get(), buffer, sizeof buffer, 0);
+        if (n == 0) {
+            return Error{"the daemon closed the connection"};
+        }
+        if (n < 0 && errno != EINTR) {
+            return Error{"the daemon is gone: " + reason(errno)};
+        }
+        in_.append(buffer, n > 0 ? static_cast<std::size_t>(n) : 0);
+        if (in_.size() > kMaxAnswer) {
+            return Error{"the daemon's answer has no end"};
+        }
+    }
+}
+
+Result<nlohmann::ordered_json> ControlClient::read_answer(const std::string& line) {
+    auto json = nlohmann::ordered_json::parse(line, nullptr, false);
+    if (!json.is_object() || !json.contains("ok") || !json["ok"].is_boolean()) {
+        return Error{"the daemon's answer cannot be read"};
+    }
+    if (!json["ok"].get<bool>()) {
+        return Error{json.contains("error") && json["error"].is_string() ? json["error"].get<std::string>()
+                                                                         : "refused"};
+    }
+    return json.contains("result") ? json["result"] : nlohmann::ordered_json(nullptr);
+}
+
+Result<nlohmann::ordered_json> ControlClient::ask(const std::string& request) {
+    if (auto sent = send(request); !sent) {
+        return sent.error();
+    }
+    auto line = next_line(kAnswerWait);
+    if (!line) {
+        return line.error();
+    }
+    if (!*line) {
+        return Error{"the daemon does not answer"};
+    }
+    return read_answer(**line);
+}
+
+}  // namespace meshnet::apps

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Between a modem profile's sample rate and a radio's: a rational polyphase resampler, in chunks of any size.
+//
+// Source: liquid-dsp, rresamp (Kaiser-windowed sinc). Pass band: the occupied part of the narrower of the two rates.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/result.hpp"
+#include "phy/sample.hpp"
+
+namespace meshnet::apps {
+
+/// One direction, one stream.
+class Resampler {
+public:
+    /// From `in_hz` to `out_hz`, whole numbers of Hz whose reduced ratio has terms up to 20000. Error: one line.
+    [[nodiscard]] static Result<Resampler> create(double in_hz, double out_hz);
+    ~Resampler();
+    Resampler(Resampler&&) noexcept;
+    Resampler& operator=(Resampler&&) noexcept;
+
+    /// Appends what `in` completes.
+    void process(std::span<const phy::Sample> in, std::vector<phy::Sample>& out);
+    /// Appends what is still inside, as if zeros followed.
+    void flush(std::vector<phy::Sample>& out);
+    /// Delay of the filter in input samples; 0 if both rates are the same.
+    [[nodiscard]] double delay_samples() const noexcept;
+
+private:
+    struct Impl;
+    explicit Resampler(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace meshnet::apps

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+# Every library from outside, found once for all folders. `./meshnet` installs their Debian packages.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(FFTW3F REQUIRED IMPORTED_TARGET fftw3f)
+pkg_check_modules(VOLK REQUIRED IMPORTED_TARGET volk)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)  # configuration files of the daemon and of the air
+
+if(MESHNET_BUILD_STATION)
+  pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
+  find_package(spdlog REQUIRED)
+endif()
+if(MESHNET_BUILD_STATION OR MESHNET_BUILD_LAB)
+  find_package(nlohmann_json REQUIRED)
+  find_package(CLI11 REQUIRED)
+endif()
+if(MESHNET_BUILD_STATION OR MESHNET_BUILD_LAB OR MESHNET_BUILD_BENCH)
+  find_library(LIQUID_LIBRARY liquid REQUIRED)  # resampling recordings; the baseline of benchmarks
+endif()
+if(MESHNET_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+if(MESHNET_BUILD_BENCH)
+  find_package(benchmark REQUIRED)
+endif()

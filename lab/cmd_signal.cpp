@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "lab/commands.hpp"
+#include "lab/detection.hpp"
+#include "lab/signal_stats.hpp"
+#include "phy/frame.hpp"
+
+namespace meshnet::lab {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double round_to(double value, double step) {
+    return std::round(value / step) * step;
+}
+
+Result<phy::PreambleClass> preamble_named(const std::string& name) {
+    if (name == "short") return phy::PreambleClass::kShort;
+    if (name == "medium") return phy::PreambleClass::kMedium;
+    if (name == "long") return phy::PreambleClass::kLong;
+    return Error{"unknown preamble class '" + name + "'; known are short medium long"};
+}
+
+}  // namespace
+
+int run_papr(const SignalOptions& o) {
+    const auto scenario = scenario_of(o.scenario);
+    if (!scenario) {
+        return complain("papr", scenario.error().message);
+    }
+    if (o.symbols < 1 || o.symbols > 10'000'000) {
+        return complain("papr", "symbols must be 1..10000000");
+    }
+    const auto peaks = symbol_peaks_db(*scenario->profile, scenario->mode, o.symbols, o.scenario.seed);
+    Json out = {{"mode", o.scenario.mode},
+                {"profile", o.scenario.profile},
+                {"seed", o.scenario.seed},
+                {"symbols", peaks.size()},
+                {"papr_db_1e_3", round_to(value_exceeded(peaks, 1e-3), 1e-3)}};
+    Json ccdf = Json::array();
+    for (double exceeding = 1.0; exceeding > 5.0 / static_cast<double>(peaks.size());
+         exceeding *= std::pow(10.0, -0.2)) {
+        ccdf.push_back({round_to(value_exceeded(peaks, exceeding), 1e-3), exceeding});
+    }
+    out["ccdf"] = ccdf;
+    std::puts(out.dump().c_str());
+    return 0;
+}
+
+int run_spectrum(const SignalOptions& o) {
+    const auto scenario = scenario_of(o.scenario);
+    if (!scenario) {
+        return complain("spectrum", scenario.error().message);
+    }
+    if (o.samples < 10'000 || o.samples > 100'000'000) {
+        return complain("spectrum", "samples must be 10000..100000000");
+    }
+    const Spectrum spectrum = spectrum_of(*scenario->profile, scenario->mode, o.samples, o.scenario.seed);
+    Json out = {{"mode", o.scenario.mode},
+                {"profile", o.scenario.profile},
+                {"seed", o.scenario.seed},
+                {"occupied_hz", scenario->profile->occupied_bandwidth_hz()},
+                {"outside_db", round_to(spectrum.outside_db, 0.01)},
+                {"edge_db", round_to(spectrum.edge_db, 0.01)}};
+    Json density = Json::array();
+    for (std::size_t i = 0; i < spectrum.frequency_hz.size(); ++i) {
+        density.push_back({spectrum.frequency_hz[i], round_to(spectrum.density_db[i], 0.01)});
+    }
+    out["density"] = density;
+    std::puts(out.dump().c_str());
+    return 0;
+}
+
+int run_efficiency() {
+    constexpr std::array<std::size_t, 2> kPayloads{1000, 24'000};
+    Json out = Json::array();
+    for (const auto& profile : phy::profiles()) {
+        for (std::size_t m = 0; m < phy::modes().size(); ++m) {
+            Json row = {{"profile", profile.name}, {"mode", phy::modes()[m].name}};
+            for (const std::size_t bytes : kPayloads) {
+                const double e = efficiency(profile, static_cast<phy::ModeIndex>(m), bytes);
+                const std::string suffix = "_" + std::to_string(bytes);
+                row["efficiency" + suffix] = round_to(e, 1e-5);
+                row["bps" + suffix] = std::round(e * profile.occupied_bandwidth_hz());
+            }
+            out.push_back(row);
+        }
+    }
+    std::puts(out.dump().c_str());
+    return 0;
+}
+
+int run_detection(const DetectionOptions& o) {
+    const auto profile = profile_named(o.scenario.profile);
+    if (!profile) {
+        return complain("detection", profile.error().message);
+    }
+    const auto preamble = preamble_named(o.preamble);
+    if (!preamble) {
+        return complain("detection", preamble.error().message);
+    }
+    const auto snrs = parse_snr_range(o.snr_db);
+    if (!snrs) {
+        return complain("detection", snrs.error().message);
+    }
+    if (o.scenario.frames < 1 || o.scenario.frames > 100'000'000) {
+        return complain("detection", "frames must be 1..100000000");
+    }
+    Json points = Json::array();
+    for (const double snr : *snrs) {
+        const auto t =
+            measure_detection(**profile, *preamble, snr, o.scenario.frames, o.scenario.seed, threads_of(o.scenario));
+        const Interval missed = wilson(t.trials - t.found, t.trials);
+        const double found = static_cast<double>(std::max<std::uint64_t>(t.found, 1));
+        points.push_back({{"snr_db", snr},
+                          {"trials", t.trials},
+                          {"missed", t.trials - t.found},
+                          {"miss_rate", static_cast<double>(t.trials - t.found) / static_cast<double>(t.trials)},
+                          {"miss_low", missed.low},
+                          {"miss_high", missed.high},
+                          {"elsewhere", t.elsewhere},
+                          {"time_rms_samples", round_to(std::sqrt(t.time_error_squared / found), 1e-4)},
+                          {"cfo_rms_hz", round_to(std::sqrt(t.cfo_error_squared / found), 1e-2)}});
+    }
+    const Json out = {
+        {"preamble", o.preamble}, {"profile", o.scenario.profile}, {"seed", o.scenario.seed}, {"points", points}};
+    std::puts(out.dump().c_str());
+    return 0;
+}
+
+int run_noise(const DetectionOptions& o) {
+    const auto profile = profile_named(o.scenario.profile);
+    if (!profile) {
+        return complain("noise", profile.error().message);
+    }
+    if (o.samples < 1 || o.samples > 1'000'000'000'000) {
+        return complain("noise", "samples must be 1..1000000000000");
+    }
+    Progress progress("noise", static_cast<double>(o.samples), o.scenario.quiet);
+    Effort effort;
+    effort.threads = threads_of(o.scenario);
+    effort.progress = [&](std::uint64_t batches, std::uint64_t) {
+        progress.at(std::min(4e6 * static_cast<double>(batches), static_cast<double>(o.samples)), "of the noise heard");
+    };
+    const NoiseTally t = measure_false_alarms(**profile, o.samples, o.scenario.seed, effort);
+    const double hours = static_cast<double>(t.samples) / 2e6 / 3600.0;
+    const Json out = {{"profile", o.scenario.profile},
+                      {"seed", o.scenario.seed},
+                      {"samples", t.samples},
+                      {"hours_at_2_msps", round_to(hours, 1e-6)},
+                      {"preambles", t.preambles},
+                      {"headers", t.headers},
+                      {"preambles_per_hour_at_2_msps", round_to(static_cast<double>(t.preambles) / hours, 1e-3)}};
+    std::puts(out.dump().c_str());
+    return 0;
+}
+
+}  // namespace meshnet::lab

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// The commands of meshnet-lab, one struct of options and one function each. All return the exit code: 0 done, 1 a
+// comparison failed, 2 an option was wrong (one line on stderr says which). `sweep` and `regress` print for people
+// unless asked for JSON; the others are the instruments of the report and print one JSON value.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lab/lab_io.hpp"
+
+namespace meshnet::lab {
+
+struct SweepOptions {
+    ScenarioOptions scenario;
+    std::string snr_db;
+};
+/// Points of one mode, one JSON object a line with --json.
+int run_sweep(const SweepOptions& o);
+
+struct ThresholdOptions {
+    ScenarioOptions scenario;
+    std::string scheme = "qpsk-golay-1/2";  ///< of liquid
+    double per = 1e-2;
+    double step_db = 0.25;
+    std::vector<double> awgn;  ///< fading: a and b of a `fit` of threshold for this mode, or empty: measured first
+};
+/// The SNR at an error rate, its interval, the normal approximation beside it, and the points it was read from.
+int run_threshold(const ThresholdOptions& o);
+/// The same for liquid's modem.
+int run_liquid(const ThresholdOptions& o);
+/// The same for a fading channel, beside the same receiver told the channel, and what the channel's information allows.
+int run_fading(const ThresholdOptions& o);
+/// What each part of the receiver costs: the threshold with the truth given to one part at a time.
+int run_budget(const ThresholdOptions& o);
+
+struct RegressOptions {
+    std::string golden;              ///< file of thresholds
+    std::vector<std::string> modes;  ///< these only; empty: all
+    bool write = false;              ///< replace the file by what was measured
+    unsigned threads = 1;
+    bool quiet = false;
+};
+/// Each mode's SNR at PER 1e-1 against the committed table.
+int run_regress(const RegressOptions& o);
+
+struct SignalOptions {
+    ScenarioOptions scenario;
+    std::size_t symbols = 20'000;
+    std::size_t samples = 400'000;
+};
+int run_papr(const SignalOptions& o);
+int run_spectrum(const SignalOptions& o);
+/// bit/s/Hz of every mode in every profile, for 1000-byte frames and bursts of 16 x 1500 bytes.
+int run_efficiency();
+
+struct DetectionOptions {
+    ScenarioOptions scenario;
+    std::string preamble = "short";
+    std::string snr_db;
+    std::uint64_t samples = 100'000'000;
+};
+int run_detection(const DetectionOptions& o);
+int run_noise(const DetectionOptions& o);
+
+}  // namespace meshnet::lab

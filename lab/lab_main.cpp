@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// meshnet-lab: measures the modem. Options only; the work is in the other files.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "lab/commands.hpp"
+
+namespace {
+
+using namespace meshnet::lab;
+
+struct Everything {
+    SweepOptions sweep;
+    ThresholdOptions threshold;
+    RegressOptions regress;
+    SignalOptions signal;
+    DetectionOptions detection;
+    int result = 0;
+};
+
+void add_scenario(CLI::App* command, ScenarioOptions& o, bool with_mode) {
+    if (with_mode) {
+        command->add_option("--mode", o.mode, "Mode, as qpsk-1/2")->required();
+        command->add_option("--channel", o.channel, "Channel, as awgn or tdl-c-2us+cfo-8000hz")->capture_default_str();
+        command->add_option("--payload", o.payload, "Bytes in a frame")->capture_default_str();
+    }
+    command->add_option("--profile", o.profile, "Numerology, as 1M")->capture_default_str();
+    command->add_option("--seed", o.seed, "Seed of payloads, times, offsets and noise")->capture_default_str();
+    command->add_option("--threads", o.threads, "Threads, 0: one per core; never changes a result")
+        ->check(CLI::Range(0, 256))
+        ->capture_default_str();
+    command->add_flag("--json", o.json, "JSON instead of a table");
+    command->add_flag("--quiet", o.quiet, "No progress on stderr");
+}
+
+void add_frames(CLI::App* command, ScenarioOptions& o) {
+    command->add_option("--frames", o.frames, "Frames per point, at most")->capture_default_str();
+    command->add_option("--min-errors", o.min_errors, "Stop a point after so many errors; 0: never")
+        ->capture_default_str();
+    command->add_option_function<double>(
+        "--cfo-hz", [&o](double v) { o.cfo_hz = v, o.has_cfo = true; },
+        "Carrier offset of every frame (else: uniform in the profile's range, or the channel's)");
+    command->add_option_function<double>(
+        "--sfo-ppm", [&o](double v) { o.sfo_ppm = v, o.has_sfo = true; }, "Sampling clock error of every frame");
+    command->add_option("--truth", o.truth,
+                        "Tell the receiver the truth of these parts: start header phase channel noise demapper, "
+                        "csi: phase, channel and noise, peaks: no limiting, all, none; joined by '+'");
+}
+
+void add_sweep(CLI::App& app, Everything& e) {
+    auto* command = app.add_subcommand("sweep", "Frame error rate against SNR, the whole receiver from samples");
+    add_scenario(command, e.sweep.scenario, true);
+    add_frames(command, e.sweep.scenario);
+    command->add_option("--snr-db", e.sweep.snr_db, "A:STEP:B, one value, or values joined by commas")->required();
+    command->callback([&e] { e.result = run_sweep(e.sweep); });
+}
+
+void add_target(CLI::App* command, ThresholdOptions& o) {
+    command->add_option("--per", o.per, "The frame error rate asked for")->capture_default_str();
+    command->add_option("--step-db", o.step_db, "Between the points measured around it")->capture_default_str();
+}
+
+void add_thresholds(CLI::App& app, Everything& e) {
+    auto* threshold = app.add_subcommand("threshold", "The SNR at which a frame error rate is reached (JSON)");
+    add_scenario(threshold, e.threshold.scenario, true);
+    add_frames(threshold, e.threshold.scenario);
+    add_target(threshold, e.threshold);
+    threshold->callback([&e] { e.result = run_threshold(e.threshold); });
+
+    auto* fading = app.add_subcommand("fading", "The same in a fading channel, beside ideal channel knowledge (JSON)");
+    add_scenario(fading, e.threshold.scenario, true);
+    add_frames(fading, e.threshold.scenario);
+    add_target(fading, e.threshold);
+    fading->add_option("--awgn", e.threshold.awgn, "a and b of this mode's fit in AWGN (else it is measured first)")
+        ->expected(2);
+    fading->callback([&e] { e.result = run_fading(e.threshold); });
+
+    auto* budget =
+        app.add_subcommand("budget", "What each part of the receiver costs, told the truth one at a time (JSON)");
+    add_scenario(budget, e.threshold.scenario, true);
+    add_frames(budget, e.threshold.scenario);
+    add_target(budget, e.threshold);
+    budget->callback([&e] { e.result = run_budget(e.threshold); });
+
+    auto* liquid = app.add_subcommand("liquid", "The same for liquid-dsp's ofdmflexframe (JSON)");
+    add_scenario(liquid, e.threshold.scenario, false);
+    add_frames(liquid, e.threshold.scenario);
+    add_target(liquid, e.threshold);
+    liquid->add_option("--scheme", e.threshold.scheme, "Modulation and code, as qpsk-golay-1/2")->capture_default_str();
+    liquid->add_option("--payload", e.threshold.scenario.payload, "Bytes in a frame")->capture_default_str();
+    liquid->callback([&e] { e.result = run_liquid(e.threshold); });
+}
+
+void add_regress(CLI::App& app, Everything& e) {
+    auto* command = app.add_subcommand("regress", "Every mode's SNR at PER 1e-1 against the committed table");
+    command->add_option("--golden", e.regress.golden, "The table (tests/golden/phy_snr.txt)")->required();
+    command->add_option("--mode", e.regress.modes, "These modes only (may be repeated)");
+    command->add_flag("--write", e.regress.write, "Replace the table by what is measured");
+    command->add_option("--threads", e.regress.threads, "Threads; never changes a result")
+        ->check(CLI::Range(1, 256))
+        ->capture_default_str();
+    command->callback([&e] { e.result = run_regress(e.regress); });
+}
+
+void add_signal(CLI::App& app, Everything& e) {
+    auto* papr = app.add_subcommand("papr", "Peak to mean power of the symbols of a mode (JSON)");
+    add_scenario(papr, e.signal.scenario, true);
+    papr->add_option("--symbols", e.signal.symbols, "Symbols, at least")->capture_default_str();
+    papr->callback([&e] { e.result = run_papr(e.signal); });
+
+    auto* spectrum = app.add_subcommand("spectrum", "Power density of a mode (JSON)");
+    add_scenario(spectrum, e.signal.scenario, true);
+    spectrum->add_option("--samples", e.signal.samples, "Samples, at least")->capture_default_str();
+    spectrum->callback([&e] { e.result = run_spectrum(e.signal); });
+
+    app.add_subcommand("efficiency", "bit/s/Hz of every mode and profile (JSON)")->callback([&e] {
+        e.result = run_efficiency();
+    });
+
+    auto* detection = app.add_subcommand("detection", "How often a preamble is found (JSON)");
+    add_scenario(detection, e.detection.scenario, false);
+    detection->add_option("--preamble", e.detection.preamble, "short, medium or long")->capture_default_str();
+    detection->add_option("--snr-db", e.detection.snr_db, "A:STEP:B, one value, or values joined by commas")
+        ->required();
+    detection->add_option("--frames", e.detection.scenario.frames, "Trials per point")->capture_default_str();
+    detection->callback([&e] { e.result = run_detection(e.detection); });
+
+    auto* noise = app.add_subcommand("noise", "False alarms of the whole receiver on white noise (JSON)");
+    add_scenario(noise, e.detection.scenario, false);
+    noise->add_option("--samples", e.detection.samples, "Samples of noise")->capture_default_str();
+    noise->callback([&e] { e.result = run_noise(e.detection); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Everything e;
+    CLI::App app("Measures the modem: error rates, thresholds, spectra, detection", "meshnet-lab");
+    app.require_subcommand(1);
+    add_sweep(app, e);
+    add_thresholds(app, e);
+    add_regress(app, e);
+    add_signal(app, e);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) {
+            return app.exit(error);
+        }
+        const auto chosen = app.get_subcommands();
+        return complain(chosen.empty() ? "lab" : chosen.front()->get_name(), error.what());
+    } catch (const std::exception& error) {
+        return complain("lab", error.what(), 1);
+    }
+    return e.result;
+}

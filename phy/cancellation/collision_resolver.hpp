@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// Hears the frame beneath a frame: successive interference cancellation over a receiver's recent samples.
+//
+//     receptions that ended -> which frames overlap, which of them failed -> subtract the whole ones from the raw
+//     samples -> search and demodulate what is left, then go on with the live samples -> more frames
+//
+// Nothing is subtracted as long as nothing collides. A second search is made when a frame failed, or its header did,
+// and a whole frame lay over it; or when the pilots of a whole frame met power well above the noise floor that no
+// detection explains (of suspicions that lead to nothing, as a fast channel causes, ever fewer are followed, one in
+// eight at last). Frames found so may be subtracted in their turn, once. Bounded: two searches at a time, frames no
+// longer than the history, logs of fixed size.
+//
+// Why so, and what it brings: docs/decisions/0008-interference-cancellation.md.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "phy/cancellation/frame_canceller.hpp"
+#include "phy/demodulation/receiver_chain.hpp"
+
+namespace meshnet::phy {
+
+/// Decides what is handed up: each frame once, and again only with more good blocks. One instance, one thread; besides
+/// frames it allocates in the constructor only.
+class CollisionResolver {
+public:
+    struct Config {
+        ReceiverChain::Config chain;  ///< of the second searches
+        std::size_t history = 0;      ///< samples the raw ring holds
+        bool cancel = true;           ///< false: only duplicates are looked after
+    };
+
+    CollisionResolver(DemodulatorShared& shared, const Config& config);
+
+    /// After one step of the live chain: `ended` (moved from) in it; `live` holds the raw samples, its newest step was
+    /// just worked through. `noise_power`: per sample, as far as known. Frames to hand up are appended to `out`.
+    void step(const ReceiverChain& live, std::span<EndedReception> ended, double noise_power, std::vector<Frame>& out,
+              ReceiverCounters& counters);
+
+    /// Of the frames being received by second searches.
+    [[nodiscard]] std::optional<std::uint64_t> reception_ends() const noexcept;
+
+private:
+    static constexpr std::size_t kWhole = 16;
+    static constexpr std::size_t kFailed = 32;
+    static constexpr std::size_t kPasses = 2;
+    static constexpr unsigned kDeepest = 2;
+
+    struct Whole {
+        HeardFrame heard;
+        std::uint64_t end = 0;
+        std::uint64_t serial = 0;  // 0: empty
+        unsigned level = 0;
+        bool strange = false;  // power beneath it that nothing explains, not searched for yet
+    };
+    struct Failed {
+        std::uint64_t start = 0, end = 0;
+        std::uint64_t serial = 0;  // of the newest whole frame that was out of its way; end == 0: empty
+        unsigned attempts = 0;
+    };
+    struct Delivered {
+        std::uint64_t start = 0;
+        std::size_t bytes = 0, good = 0, blocks = 0;  // blocks == 0: empty
+        ModeIndex mode = 0;
+        std::uint8_t redundancy_version = 0;
+        std::uint64_t digest = 0;  // of the payload
+    };
+    struct Pass {
+        std::unique_ptr<ReceiverChain> chain;
+        bool active = false;
+        std::uint64_t first = 0;   // index of the chain's first sample
+        std::uint64_t before = 0;  // detections from here on are the live chain's
+        std::uint64_t serial = 0;
+        unsigned level = 0;
+        bool on_suspicion = false;  // no detection asked for it
+        bool fruitful = false;      // it handed something up
+        std::vector<EndedReception> ended;
+    };
+
+    void run(Pass& pass, std::span<const Sample> step);
+    void take(EndedReception& ended, Pass* pass);
+    [[nodiscard]] bool is_repetition(const Delivered& d) const noexcept;
+    void note_failure(std::uint64_t start, std::uint64_t end, std::uint64_t serial);
+    void note_whole(Frame frame, const EndedReception& ended, std::uint64_t first, unsigned level);
+    [[nodiscard]] bool explained(std::uint64_t start, std::uint64_t end, std::uint64_t serial) const noexcept;
+    bool search_again();
+    void start_pass(Pass& pass, std::uint64_t from, unsigned level);
+    void end_pass(Pass& pass) noexcept;
+
+    Config config_;
+    FrameCanceller canceller_;
+    std::size_t fft_size_;
+    std::size_t reach_;  // samples before a suspicious frame that are searched too
+    std::vector<Sample> residual_;
+    std::array<Whole, kWhole> whole_;
+    std::array<Failed, kFailed> failed_;
+    std::array<Delivered, kWhole + kFailed> delivered_;
+    std::array<Pass, kPasses> passes_;
+    std::uint64_t serial_ = 0;
+    std::size_t next_failed_ = 0;
+    std::size_t next_delivered_ = 0;
+    unsigned patience_ = 1;  // of so many suspicions one is looked into
+    unsigned passed_over_ = 0;
+    bool pending_ = false;  // something may have to be searched again
+
+    // Of the step at work.
+    const ReceiverChain* live_ = nullptr;
+    double noise_power_ = 0.0;
+    std::vector<Frame>* out_ = nullptr;
+    ReceiverCounters* counters_ = nullptr;
+    std::vector<Sample> newest_;
+};
+
+}  // namespace meshnet::phy

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// The part of a receiver that works on one stream of samples: ring, detectors, demodulators.
+//
+//     steps of samples -> ring -> FrameSynchronizer per class -> FrameDemodulators -> EndedReception
+//
+// The receiver has one for what it hears, and further ones for what is left after frames were subtracted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "phy/demodulation/frame_demodulator.hpp"
+#include "phy/dsp/sample_ring.hpp"
+#include "phy/estimation/frame_synchronizer.hpp"
+#include "phy/frame.hpp"
+
+namespace meshnet::phy {
+
+/// How one detection ended. Indexes count from the first sample of the chain.
+struct EndedReception {
+    FrameStart start;
+    std::uint64_t end = 0;       ///< one past the last sample looked at
+    std::optional<Frame> frame;  ///< if the header passed
+    int timing_shift = 0;        ///< of the transform windows, samples
+    double cfo = 0.0;            ///< cycles per sample, after the training
+    float signal_power = 0.0F;   ///< per carrier, transform output units
+    float strange_power = 0.0F;  ///< what pilots could not explain, same units
+};
+
+/// Works in steps of kStep samples at fixed absolute positions, so chunking cannot change a result. One thread.
+class ReceiverChain {
+public:
+    static constexpr std::size_t kStep = 128;
+    static constexpr std::uint64_t kForever = std::numeric_limits<std::uint64_t>::max();
+
+    struct Config {
+        bool search_short = true;
+        bool search_medium = true;
+        bool search_long = true;
+        std::size_t demodulators = 4;   ///< overlapping frames held at once
+        std::size_t ring_capacity = 0;  ///< samples, a power of two, at least shortest_ring()
+        unsigned max_iterations = 25;
+    };
+
+    /// `shared` must outlive it; chains used by one thread may share it.
+    ReceiverChain(DemodulatorShared& shared, const Config& config);
+
+    /// Samples that detection and demodulation look back.
+    [[nodiscard]] static std::size_t shortest_ring(const Profile& profile) noexcept;
+
+    /// The next kStep samples.
+    void push(std::span<const Sample> step) noexcept { ring_.push(step); }
+    /// Works through them. Detections that begin at or after `before` are not taken up. What ended is appended to
+    /// `ended`; `counters` (or nullptr) counts preambles, headers and dropped detections.
+    void look(std::uint64_t before, std::vector<EndedReception>& ended, ReceiverCounters* counters);
+    /// Forgets everything; the next sample has index 0.
+    void restart() noexcept;
+
+    [[nodiscard]] const SampleRing& ring() const noexcept { return ring_; }
+    /// No frame is being demodulated.
+    [[nodiscard]] bool idle() const noexcept;
+    /// Every detection of a frame that begins before `index` has been reported.
+    [[nodiscard]] bool searched(std::uint64_t index) const noexcept;
+    /// Payload of a frame that begins before `index` is being received.
+    [[nodiscard]] bool receiving_since_before(std::uint64_t index) const noexcept;
+    /// One past the last sample of the latest frame whose payload is being received.
+    [[nodiscard]] std::optional<std::uint64_t> reception_ends() const noexcept;
+
+private:
+    void begin(const FrameStart& start, ReceiverCounters* counters);
+    void advance(FrameDemodulator& d, std::vector<EndedReception>& ended, ReceiverCounters* counters);
+
+    unsigned max_iterations_;
+    SampleRing ring_;
+    std::vector<FrameSynchronizer> synchronizers_;
+    std::vector<FrameDemodulator> demodulators_;
+    std::vector<FrameStart> found_;
+};
+
+}  // namespace meshnet::phy

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// Finds preambles of one class in a stream of samples.
+//
+//     samples -> matched filter for the rising chirp -> peaks -> test for the falling chirp -> FrameStart
+//
+// The first stage costs two transforms per 3 L new samples whatever the carrier offset: a chirp keeps its peak under an
+// offset and only moves it. The second stage looks for the falling chirp around where it must be; the two positions
+// give time and offset, the phase between the two peaks refines the offset. Both metrics are correlation energy over
+// window energy, so amplitude does not matter, and a tone or DC scores 1/(B L), far below the threshold.
+//
+// Spec: docs/spec/phy.md, "Preamble". Thresholds: docs/notes/detection.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "phy/dsp/fft.hpp"
+#include "phy/dsp/sample_ring.hpp"
+#include "phy/modes.hpp"
+#include "phy/profile.hpp"
+#include "phy/sample.hpp"
+
+namespace meshnet::phy {
+
+/// Where one frame begins, as this receiver heard it.
+struct FrameStart {
+    std::uint64_t sample_index = 0;  ///< first preamble sample, rounded to the nearest
+    double fraction = 0.0;           ///< + this many samples, [-0.5, 0.5]
+    PreambleClass preamble{};
+    double cfo_cycles_per_sample = 0;  ///< sender's carrier minus ours
+    float metric = 0.0F;               ///< mean of the two correlation energies over window energy, 0 noise .. 1 clean
+    float power = 0.0F;                ///< mean power of the preamble itself (correlated), full scale = 1
+};
+
+/// Detector for one preamble class. Works in blocks at fixed absolute positions, so chunking cannot change what it
+/// finds. Allocates in the constructor only (and when more than 16 starts wait to be taken).
+class FrameSynchronizer {
+public:
+    FrameSynchronizer(const Profile& profile, PreambleClass preamble);
+
+    /// Works through the samples of `ring` that it has not seen. `ring` must still hold all samples from wanted() on.
+    void advance(const SampleRing& ring, std::vector<FrameStart>& found);
+
+    /// The oldest sample index still needed.
+    [[nodiscard]] std::uint64_t wanted() const noexcept;
+    /// Samples from the first preamble sample to the latest moment its detection is reported.
+    [[nodiscard]] std::size_t latency() const noexcept;
+    void reset() noexcept;
+
+private:
+    struct Peak {
+        std::uint64_t index = 0;
+        float metric = 0.0F;
+        bool active = false;
+    };
+    void search_block(const SampleRing& ring);
+    [[nodiscard]] std::size_t samples_to_verify() const noexcept;
+    bool verify(const SampleRing& ring, const Peak& peak, FrameStart& out);
+    struct Pairing {
+        double moved = 0.0;  // distance of the chirps beyond that of the two strongest peaks, samples
+        double phase = 0.0;  // by which the falling chirp's peaks lead the rising one's, radians
+    };
+    [[nodiscard]] std::optional<Pairing> pair_paths(const SampleRing& ring, std::int64_t rising_at, double metric);
+
+    PreambleClass preamble_;
+    std::size_t length_;       // L: samples of one chirp
+    std::size_t shift_limit_;  // largest shift of a peak by the carrier offset, samples
+    double rate_;              // chirp rate, cycles per sample^2
+    double max_cfo_;           // cycles per sample
+    float first_threshold_;
+    float joint_threshold_;
+    std::size_t path_reach_;             // echoes looked for around a peak, samples either side
+    std::vector<Sample> rising_paths_;   // [2 path_reach + 1]: matched filter around the rising peak
+    std::size_t pair_search_;            // by which the two peaks may be of different paths, samples
+    std::vector<Sample> falling_paths_;  // [2 (path_reach + pair_search) + 1]
+    std::vector<Sample> pair_;           // [2 pair_search + 1]
+    std::vector<double> score_;          // [2 pair_search + 1]
+    std::size_t merge_span_;             // peaks closer than this are one arrival
+    std::vector<Sample> chirp_;
+    std::vector<Sample> reference_;  // conj(transform of the rising chirp) / (L F), shape [F]
+    std::vector<Sample> falling_reference_;
+    Fft forward_;
+    Fft inverse_;
+    std::vector<float> energy_;       // window energies along the block
+    std::vector<float> part_energy_;  // energy of every 8 samples
+    std::uint64_t next_block_ = 0;
+    Peak pending_;
+    std::vector<Peak> queue_;  // finished peaks that wait for their falling chirp
+};
+
+}  // namespace meshnet::phy

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// What a frame's training symbols tell: channel, noise, the rest of the carrier offset, and where the paths lie in
+// time.
+//
+// Spec: docs/spec/phy.md, "Training".
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "phy/dsp/fft.hpp"
+#include "phy/estimation/channel_smoother.hpp"
+#include "phy/waveform/grid.hpp"
+
+namespace meshnet::phy {
+
+/// Estimates from M received training symbols, transform outputs as they come.
+class TrainingEstimator {
+public:
+    struct Estimate {
+        float noise = 1.0F;           ///< noise power per carrier, transform output units
+        float signal = 0.0F;          ///< mean |H|^2, same units, bias removed
+        float channel_error = 0.0F;   ///< mean squared error of H per carrier after smoothing
+        double drift = 0.0;           ///< residual carrier offset, radians per symbol
+        double drift_variance = 0.0;  ///< of that, radians^2
+        double phase_variance = 0.0;  ///< of the phase reference, radians^2
+        bool long_echoes = false;     ///< there is more channel than fits the prefix: H was smoothed less
+        int timing_shift = 0;         ///< samples the transform window should move for the paths to fit the prefix
+    };
+
+    explicit TrainingEstimator(const Grid& grid);
+
+    /// `symbols`: shape [M][K], M >= 2, the carriers of each training symbol, derotated by the preamble's offset whose
+    /// variance is `prior_variance` (radians^2 per symbol^2). Writes H for the middle of the training to `channel` [K].
+    /// `symbols` is overwritten.
+    Estimate run(std::span<Sample> symbols, double prior_variance, std::span<Sample> channel);
+
+private:
+    void smooth(std::span<Sample> channel, double noise, std::size_t symbols, Estimate& out);
+    [[nodiscard]] int best_shift(std::span<const Sample> channel, float noise_per_carrier);
+
+    const Grid& grid_;
+    ChannelSmoother smoother_;
+    ChannelSmoother long_smoother_;
+    std::vector<Sample> mean_;  // [K]
+    Fft inverse_;
+    std::vector<double> energy_;
+};
+
+}  // namespace meshnet::phy

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "phy/waveform/peak_limiter.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numbers>
+
+namespace meshnet::phy {
+namespace {
+
+constexpr float kStep = 1.6F;  // more than what was clipped is taken back: one pass does what two would
+
+struct Numbers {
+    int passes;
+    float clip;    // amplitude over rms
+    float regain;  // amplitude that restores the mean power
+};
+// Clip at 4.0, 4.45, 4.8, 7.6, 8.4, 9.2 dB.
+constexpr Numbers kNumbers[] = {{3, 1.5849F, 1.0836F}, {3, 1.6692F, 1.0635F}, {6, 1.7378F, 1.0541F},
+                                {3, 2.3988F, 1.0035F}, {3, 2.6303F, 1.0011F}, {3, 2.8840F, 1.0003F}};
+
+}  // namespace
+
+PeakLimiter::PeakLimiter(const Grid& grid)
+    : grid_(grid),
+      inverse_(2 * grid.profile().fft_size, Fft::Direction::kInverse),
+      forward_(2 * grid.profile().fft_size, Fft::Direction::kForward) {
+    const double angle = 0.5 * std::numbers::pi / static_cast<double>(grid.profile().fft_size);
+    weight_.resize(grid.carriers());
+    for (std::size_t c = 0; c < grid.carriers(); ++c) {
+        delay_.emplace_back(std::polar(1.0, angle * grid.subcarrier(c)));
+    }
+}
+
+void PeakLimiter::apply(std::span<Sample> carriers, std::span<const std::uint16_t> data, Strength strength) noexcept {
+    const std::size_t n = 2 * grid_.profile().fft_size;
+    const std::size_t half = carriers.size() / 2;
+    const auto bin = [n, half](std::size_t c) { return c < half ? n - half + c : c - half + 1; };
+    const Numbers& numbers = kNumbers[static_cast<std::size_t>(strength)];
+    const float limit_power = numbers.clip * numbers.clip * static_cast<float>(carriers.size());
+    const float limit = std::sqrt(limit_power);
+    std::fill(weight_.begin(), weight_.end(), 0.0F);
+    for (const std::uint16_t c : data) {
+        weight_[c] = kStep / static_cast<float>(n);
+    }
+    for (int pass = 0; pass < numbers.passes; ++pass) {
+        const bool between = pass % 2 != 0;
+        auto in = inverse_.in();
+        in[0] = {};
+        std::fill(in.begin() + 1 + static_cast<std::ptrdiff_t>(half), in.end() - static_cast<std::ptrdiff_t>(half),
+                  Sample{});
+        for (const std::size_t first : {std::size_t{0}, half}) {
+            Sample* to = &in[bin(first)];
+            for (std::size_t c = 0; c < half; ++c) {
+                to[c] = between ? carriers[first + c] * delay_[first + c] : carriers[first + c];
+            }
+        }
+        inverse_.run();
+        const auto time = inverse_.out();
+        auto excess = forward_.in();
+        std::uint32_t any = 0;
+        const auto* x = reinterpret_cast<const float*>(time.data());
+        auto* y = reinterpret_cast<float*>(excess.data());
+        for (std::size_t i = 0; i < n; ++i) {  // without a branch: four at a time
+            const float power = x[2 * i] * x[2 * i] + x[2 * i + 1] * x[2 * i + 1];
+            const float cut = limit / std::sqrt(power > limit_power ? power : limit_power) - 1.0F;
+            any |= std::bit_cast<std::uint32_t>(cut);
+            y[2 * i] = x[2 * i] * cut;
+            y[2 * i + 1] = x[2 * i + 1] * cut;
+        }
+        if (any == 0) {
+            continue;  // between these samples there may still be a peak
+        }
+        forward_.run();
+        const auto out = forward_.out();
+        for (const std::size_t first : {std::size_t{0}, half}) {
+            const Sample* error = &out[bin(first)];
+            const float* weight = &weight_[first];
+            Sample* to = &carriers[first];
+            if (between) {
+                const Sample* delay = &delay_[first];
+                for (std::size_t c = 0; c < half; ++c) {
+                    to[c] += weight[c] * (error[c] * std::conj(delay[c]));
+                }
+            } else {
+                for (std::size_t c = 0; c < half; ++c) {
+                    to[c] += weight[c] * error[c];
+                }
+            }
+        }
+    }
+    for (const std::uint16_t c : data) {
+        carriers[c] *= numbers.regain;
+    }
+}
+
+}  // namespace meshnet::phy

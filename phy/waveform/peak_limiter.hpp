@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// Takes the peaks off an OFDM symbol: clip at twice the sample rate, keep what falls on the data carriers, several
+// times over, every other time half a sample of that rate later: so the peaks between the samples are seen too.
+//
+// Nothing falls outside the occupied carriers and pilots stay exact; the price is an error vector on the data points.
+// Why these numbers: docs/decisions/0007-peaks-between-the-samples.md.
+// Source: J. Armstrong, "Peak-to-average power reduction for OFDM by repeated clipping and frequency domain filtering",
+//         Electronics Letters 38 (2002).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "phy/dsp/fft.hpp"
+#include "phy/waveform/grid.hpp"
+
+namespace meshnet::phy {
+
+/// One instance, one thread. No allocation after construction.
+class PeakLimiter {
+public:
+    /// Peaks exceeded by one symbol in a thousand, over the mean power, and the error vector.
+    enum class Strength : std::uint8_t {
+        kStrong,  ///< 5.3 dB, -17.2 dB: QPSK that works below 0 dB
+        kNormal,  ///< 5.5 dB, -18.6 dB: QPSK, headers
+        kGentle,  ///< 5.5 dB, -19.3 dB at twice the work: QPSK above rate 1/2
+        k16,      ///< 8.0 dB, -33 dB: 16QAM
+        k64,      ///< 8.8 dB, -39 dB: 64QAM
+        k256,     ///< 9.6 dB, -46 dB: 256QAM
+    };
+
+    explicit PeakLimiter(const Grid& grid);
+
+    /// `carriers` [K], points of unit mean power, changed in place on the carriers listed in `data` only. Mean power is
+    /// kept.
+    void apply(std::span<Sample> carriers, std::span<const std::uint16_t> data, Strength strength) noexcept;
+
+private:
+    const Grid& grid_;
+    std::vector<Sample> delay_;  // [K]: half a sample of twice the sample rate
+    std::vector<float> weight_;  // [K]: of what was clipped, on each carrier; 0 on those that stay
+    Fft inverse_;
+    Fft forward_;
+};
+
+}  // namespace meshnet::phy

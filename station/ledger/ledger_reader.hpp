@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Looks into a ledger without changing it, also while a daemon writes it (WAL readers see the last commit).
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/result.hpp"
+#include "station/ledger/ledger_store.hpp"
+
+namespace meshnet::station {
+
+class LedgerReader {
+public:
+    struct Balance {
+        std::array<std::uint8_t, 32> peer{};  ///< node id
+        std::int64_t net_nsat = 0;            ///< > 0: the neighbour owes us
+        std::int64_t earned_nsat = 0;         ///< all credits ever
+        std::int64_t spent_nsat = 0;          ///< all debits ever, >= 0
+        std::uint64_t bytes = 0;              ///< payload delivered in the flows these are for
+    };
+    struct Entry {
+        std::uint64_t id = 0;           ///< 1, 2, 3, ... in the order of commits
+        std::int64_t unix_seconds = 0;  ///< wall clock when written, for display
+        std::array<std::uint8_t, 32> peer{};
+        std::array<std::uint8_t, 16> flow{};
+        std::uint64_t from_byte = 0, to_byte = 0;  ///< of the flow's payload
+        std::int64_t amount_nsat = 0;
+        std::string kind;  ///< "relay": we earned, "pay": to the next hop, "own": for our own flow
+    };
+    struct Totals {
+        std::int64_t earned_nsat = 0;  ///< sum of kind "relay"
+        std::int64_t paid_nsat = 0;    ///< sum of kind "pay", >= 0: handed on to other relays
+        std::int64_t own_nsat = 0;     ///< sum of kind "own", >= 0: for flows of our own
+        std::uint64_t entries = 0;
+    };
+    /// What fsck found; `problems` empty: every checksum and every sum is right.
+    struct Report {
+        std::uint64_t entries = 0, rows = 0;
+        std::vector<std::string> problems;
+    };
+
+    /// Errors are one line that names the file.
+    [[nodiscard]] static Result<LedgerReader> open(const std::string& path);
+
+    [[nodiscard]] Result<std::vector<Balance>> balances();
+    /// The newest `limit` entries, newest first.
+    [[nodiscard]] Result<std::vector<Entry>> entries(std::size_t limit);
+    [[nodiscard]] Result<Totals> totals();
+    [[nodiscard]] Report fsck();
+
+private:
+    explicit LedgerReader(std::unique_ptr<LedgerStore> store, std::string path)
+        : store_(std::move(store)), path_(std::move(path)) {}
+    [[nodiscard]] Error failed() const;
+    std::unique_ptr<LedgerStore> store_;
+    std::string path_;
+};
+
+}  // namespace meshnet::station

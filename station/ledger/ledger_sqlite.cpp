@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "station/ledger/ledger_sqlite.hpp"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+namespace meshnet::station {
+
+Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::string& path, Options options) {
+    // The lock is a file of its own: closing any descriptor of the database itself would drop SQLite's locks on it.
+    host::UniqueFd lock(::open((path + ".lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+    if (!lock) {
+        return Error{"ledger " + path + " cannot be locked: " + std::strerror(errno)};
+    }
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+        return errno == EWOULDBLOCK ? Error{"ledger " + path + " is in use by another meshnetd"}
+                                    : Error{"ledger " + path + " cannot be locked: " + std::strerror(errno)};
+    }
+    if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
+        if (::access((path + "-wal").c_str(), F_OK) == 0) {
+            return Error{"ledger " + path + " is missing, but its log " + path +
+                         "-wal is there: put the file back beside it, or move the log away to start anew"};
+        }
+        if (auto made = LedgerStore::create(path); !made) {
+            return made.error();
+        }
+    }
+    auto store = LedgerStore::open(path, false);
+    if (!store) {
+        return store.error();
+    }
+    if (const auto problems = (*store)->check(); !problems.empty()) {
+        return Error{"ledger " + path + " is damaged: " + problems.front() +
+                     ". Nothing was changed; put a copy in its place, or move it away to start anew"};
+    }
+    host::UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!event) {
+        return Error{std::string("eventfd: ") + std::strerror(errno)};
+    }
+    return std::unique_ptr<SqliteLedger>(
+        new SqliteLedger(std::move(store).value(), std::move(lock), std::move(event), options));
+}
+
+SqliteLedger::SqliteLedger(std::unique_ptr<LedgerStore> store, host::UniqueFd lock, host::UniqueFd event,
+                           Options options)
+    : store_(std::move(store)), lock_(std::move(lock)), event_(std::move(event)), options_(options) {
+    state_ = store_->state();
+    thread_ = std::thread([this] { run(); });
+}
+
+SqliteLedger::~SqliteLedger() {
+    close();
+}
+
+void SqliteLedger::submit(net::LedgerBatch batch) {
+    {
+        const std::lock_guard guard(mutex_);
+        if (failure_ || closing_) {
+            return;
+        }
+        queue_.push_back(std::move(batch));
+    }
+    wake_.notify_one();
+}
+
+std::uint64_t SqliteLedger::take_persisted() {
+    std::uint64_t ignored = 0;
+    (void)!::read(event_.get(), &ignored, sizeof ignored);  // not readable: nothing new
+    const std::lock_guard guard(mutex_);
+    if (persisted_ == taken_) {
+        return 0;
+    }
+    taken_ = persisted_;
+    return taken_;
+}
+
+std::optional<std::string> SqliteLedger::failure() const {
+    const std::lock_guard guard(mutex_);
+    return failure_;
+}
+
+void SqliteLedger::close() {
+    {
+        const std::lock_guard guard(mutex_);
+        closing_ = true;
+    }
+    wake_.notify_one();
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+    store_.reset();
+    lock_.reset();
+}
+
+void SqliteLedger::signal() const {
+    const std::uint64_t one = 1;
+    (void)!::write(event_.get(), &one, sizeof one);  // full only if it is readable anyway
+}
+
+Status SqliteLedger::commit(const std::deque<net::LedgerBatch>& batches) {
+    if (auto s = store_->execute("BEGIN IMMEDIATE"); !s) {
+        return s;
+    }
+    const auto wall = static_cast<std::int64_t>(std::time(nullptr));  // for displays only
+    for (const net::LedgerBatch& batch : batches) {
+        if (auto s = store_->write(batch, wall); !s) {
+            (void)store_->execute("ROLLBACK");
+            return s;
+        }
+    }
+    return store_->execute("COMMIT");
+}
+
+void SqliteLedger::run() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+        wake_.wait(lock, [&] { return closing_ || !queue_.empty(); });
+        if (queue_.empty()) {
+            return;
+        }
+        wake_.wait_for(lock, options_.group, [&] { return closing_; });  // gather
+        const auto batches = std::exchange(queue_, {});
+        lock.unlock();
+        const Status done = commit(batches);
+        lock.lock();
+        if (!done) {
+            failure_ = done.error().message;
+            queue_.clear();
+            signal();
+            return;
+        }
+        persisted_ = batches.back().number;
+        signal();
+    }
+}
+
+}  // namespace meshnet::station

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A radio and a modem made into frames on a time line: what a Node can be wired to.
+//
+//     radio samples -> Receiver -> RxFrame, carrier, time          TxRequest -> Transmitter -> burst at a sample index
+//
+// The time line is the radio's sample counter, so everything the MAC decides is exact to the sample. It stands still
+// when the radio does, and goes on after replace().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "mac/mac.hpp"
+#include "node/sample_clock.hpp"
+#include "phy/receiver.hpp"
+#include "phy/transmitter.hpp"
+#include "station/radio/radio.hpp"
+
+namespace meshnet::station {
+
+/// Who is told. `now` never goes back.
+class RadioEvents {
+public:
+    RadioEvents() = default;
+    RadioEvents(const RadioEvents&) = delete;
+    RadioEvents& operator=(const RadioEvents&) = delete;
+    virtual ~RadioEvents() = default;
+    virtual void on_frame(Instant now, const mac::RxFrame& frame) = 0;
+    virtual void on_carrier(Instant now, bool busy) = 0;
+    virtual void on_transmitted(Instant now, std::uint64_t id, mac::TxOutcome outcome) = 0;
+    /// Time has moved to `now`; called at least once a millisecond of samples, after the events of that millisecond.
+    virtual void on_time(Instant now) = 0;
+};
+
+/// Counted since construction.
+struct RadioLinkCounters {
+    std::uint64_t gaps = 0, samples_lost = 0;
+    std::uint64_t bursts_sent = 0, bursts_late = 0;
+    std::uint64_t reopened = 0;
+};
+
+/// One radio, one receiver, one transmitter. One thread.
+class RadioLink {
+public:
+    struct Config {
+        const phy::Profile* profile = nullptr;
+        phy::PreambleClass longest_preamble = phy::PreambleClass::kMedium;  ///< modes with a longer one are not used
+    };
+    RadioLink(const Config& config, std::unique_ptr<Radio> radio);
+
+    [[nodiscard]] int fd() const { return radio_->fd(); }
+    /// The end of the newest sample received.
+    [[nodiscard]] Instant now() const noexcept { return now_; }
+    [[nodiscard]] const node::SampleClock& clock() const noexcept { return clock_; }
+    [[nodiscard]] const phy::Receiver& receiver() const noexcept { return receiver_; }
+    [[nodiscard]] const RadioLinkCounters& counters() const noexcept { return counters_; }
+    [[nodiscard]] std::uint64_t next_index() const noexcept { return next_index_; }
+    /// The modem's mode of a MAC mode, by name; "?" if there is none.
+    [[nodiscard]] std::string_view mode_name(mac::ModeIndex mode) const noexcept;
+    /// A recording was played to its end.
+    [[nodiscard]] bool ended() const noexcept { return ended_; }
+
+    /// Takes what the radio has. Error: the radio is gone.
+    [[nodiscard]] Status receive(RadioEvents& events);
+    /// Renders a burst and hands it to the radio. Error: the radio is gone (the burst is then reported late).
+    [[nodiscard]] Status transmit(const mac::TxRequest& request);
+    /// Goes on with another radio after `pause` without one. Bursts still out are reported late.
+    void replace(std::unique_ptr<Radio> radio, Duration pause, RadioEvents& events);
+
+private:
+    struct Outstanding {
+        std::uint64_t id = 0;
+        bool reported = false;
+        std::uint64_t end_index = 0;      // 0: late
+        std::uint64_t give_up_index = 0;  // a second after its end a burst without a report counts as late
+    };
+    void take(const Radio::Reception& got, RadioEvents& events);
+    void process(std::span<const phy::Sample> samples, RadioEvents& events);
+    void deliver_reports(RadioEvents& events);
+    void give_up_bursts();
+    void find_gap(std::uint64_t first_index, RadioEvents& events);
+
+    Config config_;
+    std::unique_ptr<Radio> radio_;
+    node::SampleClock clock_;
+    phy::ModeIndex first_mode_;  // the MAC counts modes from here
+    phy::Receiver receiver_;
+    phy::Transmitter transmitter_;
+    std::vector<phy::Sample> burst_;
+    std::vector<Outstanding> outstanding_;
+    std::uint64_t next_index_ = 0;      // radio index after the last sample taken
+    std::uint64_t receiver_index_ = 0;  // the receiver's count of the same sample
+    bool started_ = false, carrier_busy_ = false, ended_ = false;
+    Instant now_{};
+    RadioLinkCounters counters_;
+};
+
+}  // namespace meshnet::station

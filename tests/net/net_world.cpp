@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT
+#include "tests/net/net_world.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace meshnet::net::test {
+
+World::World(WorldOptions options) : options_(options), rng_(options.seed), key_rng_(options.seed + 1'000'003) {}
+
+std::size_t World::add(std::function<void(Router::Config&)> configure) {
+    const std::size_t index = nodes_.size();
+    nodes_.emplace_back();
+    Node& n = nodes_.back();
+    const Identity identity = Identity::generate(key_rng_);
+    n.key = identity.to_text();
+    n.link = identity.station_id();
+    n.id = identity.id();
+    n.address = identity.address();
+    n.configure = std::move(configure);
+    node_rngs_.push_back(std::make_unique<Rng>(options_.seed * 1'000 + index));
+    start(index);
+    return index;
+}
+
+void World::start(std::size_t index) {
+    Node& n = nodes_[index];
+    LedgerState state;
+    for (const auto& [key, row] : n.disk) {
+        if (row.table != LedgerRow::Table::kEntry) {
+            state.rows.push_back(row);
+        }
+    }
+    Router::Config config;
+    if (n.configure) {
+        n.configure(config);
+    }
+    config.identity = std::move(Identity::from_text(n.key)).value();
+    n.router = std::make_unique<Router>(std::move(config), *node_rngs_[index], state);
+    n.timer.reset();
+    ++n.life;
+}
+
+void World::join(std::size_t a, std::size_t b, LinkOptions options) {
+    links_.push_back({a, b, options, false, {}});
+    link_up(a, b);
+}
+
+World::Link* World::link(std::size_t a, std::size_t b) {
+    for (Link& l : links_) {
+        if ((l.a == a && l.b == b) || (l.a == b && l.b == a)) {
+            return &l;
+        }
+    }
+    return nullptr;
+}
+
+LinkQuality World::quality(const Link& l) const {
+    LinkQuality q;
+    q.rate_bps = l.options.rate_bps;
+    q.airtime_us_per_kib = l.options.airtime_us_per_kib;
+    q.round_trip = 2 * l.options.delay;
+    q.loss = l.options.loss;
+    q.snr_db = 20.0F;
+    return q;
+}
+
+void World::link_up(std::size_t a, std::size_t b) {
+    Link& l = *link(a, b);
+    l.up = true;
+    for (const auto& [x, y] : {std::pair{l.a, l.b}, std::pair{l.b, l.a}}) {
+        if (nodes_[x].router) {
+            nodes_[x].router->on_link_up(now_, nodes_[y].link, quality(l));
+            pump(x);
+        }
+    }
+}
+
+void World::link_down(std::size_t a, std::size_t b) {
+    Link& l = *link(a, b);
+    l.up = false;
+    for (const auto& [x, y] : {std::pair{l.a, l.b}, std::pair{l.b, l.a}}) {
+        if (nodes_[x].router) {
+            nodes_[x].router->on_link_down(now_, nodes_[y].link);
+            pump(x);
+        }
+    }
+}
+
+void World::set_loss(std::size_t a, std::size_t b, double loss) {
+    link(a, b)->options.loss = loss;
+}
+
+void World::kill(std::size_t node) {
+    nodes_[node].router.reset();
+    ++nodes_[node].life;
+    mix(0xDEAD);
+}
+
+void World::restart(std::size_t node) {
+    start(node);
+    const std::uint64_t life = nodes_[node].life;
+    for (std::size_t i = 0; i < links_.size(); ++i) {
+        if (!links_[i].up || (links_[i].a != node && links_[i].b != node)) {
+            continue;
+        }
+        after(300ms, [this, i, node, life] {
+            if (nodes_[node].life == life) {
+                const Link& l = links_[i];
+                nodes_[node].router->on_link_up(now_, nodes_[l.a == node ? l.b : l.a].link, quality(l));
+                pump(node);
+            }
+        });
+    }
+    pump(node);
+}
+
+Bytes World::packet(std::size_t a, std::size_t b, const Bytes& payload, std::uint8_t next_header) const {
+    Bytes out;
+    out.reserve(40 + payload.size());
+    ByteWriter w(out);
+    w.u32(6U << 28);
+    w.u16(static_cast<std::uint16_t>(payload.size()));
+    w.u8(next_header);
+    w.u8(64);
+    w.bytes(ByteView(nodes_[a].address));
+    w.bytes(ByteView(nodes_[b].address));
+    w.bytes(ByteView(payload));
+    return out;
+}
+
+void World::send(std::size_t a, std::size_t b, const Bytes& payload, std::uint8_t next_header) {
+    if (nodes_[a].router) {
+        nodes_[a].router->on_packet(now_, packet(a, b, payload, next_header));
+        pump(a);
+    }
+}
+
+void World::at(Instant when, std::function<void()> what) {
+    queue_.emplace(std::pair{std::max(when, now_), sequence_++}, std::move(what));
+}
+
+void World::inject(std::size_t node, NeighborId from, ByteView frame) {
+    if (nodes_[node].router) {
+        nodes_[node].router->on_frame(now_, from, frame);
+        pump(node);
+    }
+}
+
+std::optional<std::size_t> World::by_link(NeighborId id) const {
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+        if (nodes_[i].link == id) {
+            return i;
+        }
+    }
+    return std::nullopt;
+}
+
+void World::pump(std::size_t index) {
+    Node& n = nodes_[index];
+    if (!n.router) {
+        return;
+    }
+    while (auto batch = n.router->poll_persist(now_)) {
+        ++n.batches;
+        after(options_.commit_delay, [this, index, life = n.life, batch = std::move(*batch)] {
+            Node& node = nodes_[index];
+            if (node.life != life) {
+                return;  // killed before the disk had it
+            }
+            for (const LedgerRow& row : batch.rows) {
+                const std::pair<int, Bytes> key{static_cast<int>(row.table), row.key};
+                if (row.table == LedgerRow::Table::kEntry && node.disk.count(key) != 0) {
+                    std::abort();  // one credit per id
+                }
+                if (row.value.empty()) {
+                    node.disk.erase(key);
+                } else {
+                    node.disk[key] = row;
+                }
+            }
+            mix(batch.number);
+            node.router->on_persisted(now_, batch.number);
+            pump(index);
+        });
+    }
+    while (auto packet = n.router->poll_packet()) {
+        mix(blake2b<16>({ByteView(*packet)})[0] + packet->size());
+        n.received.push_back(*packet);
+        if (n.on_packet) {
+            n.on_packet(now_, *packet);
+        }
+    }
+    for (const NeighborId to : n.router->pending()) {
+        const auto peer = by_link(to);
+        Link* l = peer ? link(index, *peer) : nullptr;
+        if (l == nullptr || !l->up) {
+            continue;
+        }
+        Instant& busy = l->busy[l->a == index ? 0 : 1];
+        if (busy > now_) {
+            continue;  // the event at its end pumps again
+        }
+        auto frame = n.router->poll_transmit(now_, to, options_.max_frame);
+        if (!frame) {
+            continue;
+        }
+        const auto air = from_seconds(static_cast<double>(frame->bytes.size()) * 8.0 / l->options.rate_bps);
+        busy = now_ + air;
+        at(busy, [this, index] { pump(index); });
+        mix(frame->bytes.size());
+        if (tamper) {
+            tamper(index, *peer, frame->bytes);
+        }
+        if (frame->bytes.empty() || rng_.uniform() < l->options.loss) {
+            continue;
+        }
+        at(busy + l->options.delay,
+           [this, from = n.link, peer = *peer, link_index = l - links_.data(), bytes = std::move(frame->bytes)] {
+               if (links_[static_cast<std::size_t>(link_index)].up) {
+                   inject(peer, from, bytes);
+               }
+           });
+    }
+    if (const auto next = n.router->next_timeout(); next && (!n.timer || *next < *n.timer)) {
+        n.timer = *next;
+        at(*next, [this, index, life = n.life, when = *next] {
+            Node& node = nodes_[index];
+            if (node.life != life || node.timer != when) {
+                return;
+            }
+            node.timer.reset();
+            node.router->on_timeout(now_);
+            pump(index);
+        });
+    }
+}
+
+void World::run(Duration d) {
+    const Instant end = now_ + d;
+    while (!queue_.empty() && queue_.begin()->first.first <= end) {
+        auto item = queue_.extract(queue_.begin());
+        now_ = item.key().first;
+        ++events_;
+        item.mapped()();
+        if (check) {
+            check();
+        }
+    }
+    now_ = end;
+}
+
+std::int64_t World::disk_balance(std::size_t a, std::size_t b) const {
+    const NodeId& peer = nodes_[b].id;
+    const auto it =
+        nodes_[a].disk.find({static_cast<int>(LedgerRow::Table::kBalance), Bytes(peer.begin(), peer.end())});
+    return it == nodes_[a].disk.end() ? 0 : it->second.amount_nsat;
+}
+
+std::int64_t World::disk_entries(std::size_t a, std::size_t b) const {
+    std::int64_t sum = 0;
+    for (const auto& [key, row] : nodes_[a].disk) {
+        if (row.table == LedgerRow::Table::kEntry && row.peer == nodes_[b].id) {
+            sum += row.amount_nsat;
+        }
+    }
+    return sum;
+}
+
+std::optional<RouteView> World::route(std::size_t a, std::size_t b) const {
+    if (!nodes_[a].router) {
+        return std::nullopt;
+    }
+    for (const RouteView& r : nodes_[a].router->routes()) {
+        if (r.selected && r.destination == nodes_[b].id) {
+            return r;
+        }
+    }
+    return std::nullopt;
+}
+
+std::string World::find_loop() const {
+    std::map<std::pair<std::size_t, NodeId>, std::size_t> next;
+    std::set<NodeId> destinations;
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+        if (!nodes_[i].router) {
+            continue;
+        }
+        for (const RouteView& r : nodes_[i].router->routes()) {
+            if (r.selected) {
+                if (const auto via = by_link(r.next_hop)) {
+                    next[{i, r.destination}] = *via;
+                    destinations.insert(r.destination);
+                }
+            }
+        }
+    }
+    for (const NodeId& d : destinations) {
+        for (std::size_t i = 0; i < nodes_.size(); ++i) {
+            std::size_t at = i;
+            for (std::size_t hops = 0; hops <= nodes_.size(); ++hops) {
+                const auto it = next.find({at, d});
+                if (it == next.end()) {
+                    break;
+                }
+                at = it->second;
+                if (hops == nodes_.size()) {
+                    return "loop to " + to_string(d).substr(0, 8) + " from node " + std::to_string(i);
+                }
+            }
+        }
+    }
+    return {};
+}
+
+std::string World::find_disagreement() const {
+    for (const Link& l : links_) {
+        const std::int64_t a = disk_balance(l.a, l.b);
+        const std::int64_t b = disk_balance(l.b, l.a);
+        if (a + b != 0) {
+            return "node " + std::to_string(l.a) + " says " + std::to_string(a) + " nsat, node " + std::to_string(l.b) +
+                   " says " + std::to_string(b);
+        }
+        if (disk_entries(l.a, l.b) != a || disk_entries(l.b, l.a) != b) {
+            return "entries of nodes " + std::to_string(l.a) + ", " + std::to_string(l.b) + " do not add up";
+        }
+    }
+    return {};
+}
+
+}  // namespace meshnet::net::test
