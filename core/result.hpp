@@ -3,14 +3,59 @@
 #pragma once
 
 #include <cassert>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <variant>
 
 namespace meshnet {
 
-/// A reason in words for a person: what is wrong and, where it can be known, what would be right.
+/// What kind of failure, for programs: a caller decides by the code and shows the sentence.
+enum class ErrorCode : std::uint8_t {
+    kInvalidArgument,  ///< an option, key or parameter has an impossible value; names what is known or the range
+    kInvalidData,      ///< bytes from outside (file, socket, radio) are not what their format says
+    kNotFound,         ///< no such file, device, name or entry
+    kAlreadyExists,    ///< would replace something that is kept
+    kInUse,            ///< another program or client has it; may be free later
+    kPermission,       ///< the operating system or a policy forbids it
+    kUnsupported,      ///< well formed, but this build, version or device cannot do it
+    kLimit,            ///< larger, more or longer than is allowed
+    kUnavailable,      ///< the other side is gone, silent or not ready; trying again is reasonable
+    kSystem,           ///< any other failure of the operating system (disk full, I/O error)
+};
+[[nodiscard]] constexpr const char* to_string(ErrorCode code) noexcept {
+    switch (code) {
+        case ErrorCode::kInvalidArgument:
+            return "invalid_argument";
+        case ErrorCode::kInvalidData:
+            return "invalid_data";
+        case ErrorCode::kNotFound:
+            return "not_found";
+        case ErrorCode::kAlreadyExists:
+            return "already_exists";
+        case ErrorCode::kInUse:
+            return "in_use";
+        case ErrorCode::kPermission:
+            return "permission";
+        case ErrorCode::kUnsupported:
+            return "unsupported";
+        case ErrorCode::kLimit:
+            return "limit";
+        case ErrorCode::kUnavailable:
+            return "unavailable";
+        case ErrorCode::kSystem:
+            return "system";
+    }
+    return "system";
+}
+
+/// Why there is no value: a code for programs, a sentence for a person that says what is wrong and, where it can be
+/// known, what would be right.
 struct Error {
+    Error(ErrorCode error_code, std::string sentence) : code(error_code), message(std::move(sentence)) {}
+    Error(std::string sentence) : message(std::move(sentence)) {}
+
+    ErrorCode code = ErrorCode::kSystem;
     std::string message;
 };
 

@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "core/bytes.hpp"
+#include "core/counters.hpp"
+#include "core/link.hpp"
 #include "core/random.hpp"
 #include "core/time.hpp"
 
@@ -24,12 +26,9 @@ namespace meshnet::mac {
 
 /// A station on this channel: the first four bytes of its node id. 0 is nobody.
 using StationId = std::uint32_t;
-inline constexpr StationId kBroadcast = 0xFFFF'FFFF;
 
 /// Index into the modem's mode table, the most robust mode first.
 using ModeIndex = std::uint8_t;
-
-enum class Priority : std::uint8_t { kControl = 0, kInteractive = 1, kBulk = 2 };
 
 /// What the MAC must know of the modem. The station implements it over phy; simulations over a table.
 class PhyModel {
@@ -134,6 +133,16 @@ struct MacCounters {
     std::uint64_t sdus_refused = 0;  ///< enqueue() said no: queue full
     Duration airtime_used{};         ///< transmitted
 };
+template <class Visit>
+constexpr void visit_counters(const MacCounters& c, Visit&& visit) {
+    visit("frames_sent", c.frames_sent);
+    visit("frames_received", c.frames_received);
+    visit("frames_unreadable", c.frames_unreadable);
+    visit("frames_late", c.frames_late);
+    visit("sdus_refused", c.sdus_refused);
+    visit("airtime_used", c.airtime_used);
+}
+static_assert(visits_every_counter<MacCounters>());
 
 class Mac {
 public:

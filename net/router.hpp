@@ -20,6 +20,8 @@
 #include <vector>
 
 #include "core/bytes.hpp"
+#include "core/counters.hpp"
+#include "core/link.hpp"
 #include "core/random.hpp"
 #include "core/result.hpp"
 #include "core/time.hpp"
@@ -30,9 +32,7 @@ namespace meshnet::net {
 
 /// A neighbour as the link layer names it (mac::StationId). 0 is nobody.
 using NeighborId = std::uint32_t;
-inline constexpr NeighborId kBroadcast = 0xFFFF'FFFF;
 
-enum class Priority : std::uint8_t { kControl = 0, kInteractive = 1, kBulk = 2 };
 enum class LinkClass : std::uint8_t { kRadio = 0, kSatellite = 1, kTunnel = 2 };
 
 /// What the link layer says of a neighbour.
@@ -101,6 +101,37 @@ struct RouterCounters {
     std::uint64_t probes_sent = 0;
     std::uint64_t control_bytes_sent = 0, data_bytes_sent = 0;  ///< sealed, by kind of frame
 };
+template <class Visit>
+constexpr void visit_counters(const RouterCounters& c, Visit&& visit) {
+    visit("packets_from_host", c.packets_from_host);
+    visit("packets_to_host", c.packets_to_host);
+    visit("packets_forwarded", c.packets_forwarded);
+    visit("dropped_no_route", c.dropped_no_route);
+    visit("dropped_queue_full", c.dropped_queue_full);
+    visit("dropped_hop_limit", c.dropped_hop_limit);
+    visit("dropped_malformed", c.dropped_malformed);
+    visit("dropped_auth", c.dropped_auth);
+    visit("dropped_replay", c.dropped_replay);
+    visit("dropped_window", c.dropped_window);
+    visit("handshakes", c.handshakes);
+    visit("words_sent", c.words_sent);
+    visit("words_accepted", c.words_accepted);
+    visit("words_refused", c.words_refused);
+    visit("handshakes_refused", c.handshakes_refused);
+    visit("handshakes_limited", c.handshakes_limited);
+    visit("dropped_old", c.dropped_old);
+    visit("flows_opened", c.flows_opened);
+    visit("flows_refused", c.flows_refused);
+    visit("flow_errors", c.flow_errors);
+    visit("statements_accepted", c.statements_accepted);
+    visit("statements_refused", c.statements_refused);
+    visit("balances_accepted", c.balances_accepted);
+    visit("balances_refused", c.balances_refused);
+    visit("probes_sent", c.probes_sent);
+    visit("control_bytes_sent", c.control_bytes_sent);
+    visit("data_bytes_sent", c.data_bytes_sent);
+}
+static_assert(visits_every_counter<RouterCounters>());
 
 class Router {
 public:

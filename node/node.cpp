@@ -16,20 +16,7 @@ constexpr std::size_t kSmallestFrameBytes = 256;
 // a Node always makes progress in time, whatever a part of it asks for.
 constexpr Duration kTimeoutGrain = 100us;
 
-static_assert(mac::kBroadcast == net::kBroadcast);
 static_assert(net::kMaxFrameBytes <= mac::kMaxSduBytes);
-
-mac::Priority to_mac(net::Priority p) {
-    switch (p) {
-        case net::Priority::kControl:
-            return mac::Priority::kControl;
-        case net::Priority::kInteractive:
-            return mac::Priority::kInteractive;
-        case net::Priority::kBulk:
-            break;
-    }
-    return mac::Priority::kBulk;
-}
 
 Node::Config with_identity(Node::Config config) {
     config.mac.self = config.router.identity.station_id();
@@ -86,8 +73,7 @@ struct Node::Impl {
                     continue;
                 }
                 // A refused frame is lost like one lost on the air; what matters is not to try again at once.
-                progress =
-                    mac.enqueue(now, mac::Sdu{to, to_mac(frame->priority), 0, std::move(frame->bytes)}) || progress;
+                progress = mac.enqueue(now, mac::Sdu{to, frame->priority, 0, std::move(frame->bytes)}) || progress;
             }
         }
     }

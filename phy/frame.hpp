@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/bytes.hpp"
+#include "core/counters.hpp"
 #include "phy/modes.hpp"
 
 namespace meshnet::phy {
@@ -71,5 +72,22 @@ struct ReceiverCounters {
     std::uint64_t frames_cancelled = 0;    ///< subtractions made for that
     std::uint64_t frames_recovered = 0;    ///< frames (whole or partial) that only the second search gave
 };
+template <class Visit>
+constexpr void visit_counters(const ReceiverCounters& c, Visit&& visit) {
+    visit("samples", c.samples);
+    visit("samples_not_finite", c.samples_not_finite);
+    visit("samples_clipped", c.samples_clipped);
+    visit("preambles", c.preambles);
+    visit("headers_ok", c.headers_ok);
+    visit("frames_ok", c.frames_ok);
+    visit("frames_partial", c.frames_partial);
+    visit("blocks_ok", c.blocks_ok);
+    visit("blocks_bad", c.blocks_bad);
+    visit("detections_dropped", c.detections_dropped);
+    visit("second_searches", c.second_searches);
+    visit("frames_cancelled", c.frames_cancelled);
+    visit("frames_recovered", c.frames_recovered);
+}
+static_assert(visits_every_counter<ReceiverCounters>());
 
 }  // namespace meshnet::phy

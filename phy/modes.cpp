@@ -2,6 +2,9 @@
 #include "phy/modes.hpp"
 
 #include <array>
+#include <vector>
+
+#include "core/names.hpp"
 
 namespace meshnet::phy {
 namespace {
@@ -9,6 +12,8 @@ namespace {
 constexpr auto kS = PreambleClass::kShort;
 constexpr auto kM = PreambleClass::kMedium;
 constexpr auto kL = PreambleClass::kLong;
+
+constexpr std::array<std::string_view, 3> kPreambleClasses{"short", "medium", "long"};
 
 // The last column is measured (docs/results/phy.md); the order is the index that travels in the header.
 constexpr std::array<Mode, 17> kModes{{
@@ -44,6 +49,34 @@ std::optional<ModeIndex> find_mode(std::string_view name) noexcept {
         }
     }
     return std::nullopt;
+}
+
+Result<ModeIndex> parse_mode(std::string_view name) {
+    if (const auto mode = find_mode(name)) {
+        return *mode;
+    }
+    std::vector<std::string_view> names;
+    for (const Mode& mode : kModes) {
+        names.push_back(mode.name);
+    }
+    return unknown_name("mode", name, names);
+}
+
+std::span<const std::string_view> preamble_class_names() noexcept {
+    return kPreambleClasses;
+}
+
+std::string_view to_string(PreambleClass preamble) noexcept {
+    return kPreambleClasses[static_cast<std::size_t>(preamble)];
+}
+
+Result<PreambleClass> parse_preamble_class(std::string_view name) {
+    for (std::size_t i = 0; i < kPreambleClasses.size(); ++i) {
+        if (kPreambleClasses[i] == name) {
+            return static_cast<PreambleClass>(i);
+        }
+    }
+    return unknown_name("preamble class", name, kPreambleClasses);
 }
 
 }  // namespace meshnet::phy

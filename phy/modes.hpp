@@ -10,6 +10,8 @@
 #include <span>
 #include <string_view>
 
+#include "core/result.hpp"
+
 namespace meshnet::phy {
 
 /// Position in modes(); travels in the frame header (5 bits).
@@ -39,5 +41,14 @@ struct Mode {
 
 /// The mode of that name, or nothing.
 [[nodiscard]] std::optional<ModeIndex> find_mode(std::string_view name) noexcept;
+/// The same with an error that names what there is.
+[[nodiscard]] Result<ModeIndex> parse_mode(std::string_view name);
+
+/// "short", "medium", "long".
+[[nodiscard]] std::string_view to_string(PreambleClass preamble) noexcept;
+/// Error: names what there is.
+[[nodiscard]] Result<PreambleClass> parse_preamble_class(std::string_view name);
+/// All preamble classes, the shortest first; the index is the PreambleClass.
+[[nodiscard]] std::span<const std::string_view> preamble_class_names() noexcept;
 
 }  // namespace meshnet::phy

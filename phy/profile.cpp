@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <vector>
+
+#include "core/names.hpp"
 
 namespace meshnet::phy {
 namespace {
@@ -37,6 +40,17 @@ const Profile* find_profile(std::string_view name) noexcept {
         }
     }
     return nullptr;
+}
+
+Result<const Profile*> parse_profile(std::string_view name) {
+    if (const Profile* profile = find_profile(name)) {
+        return profile;
+    }
+    std::vector<std::string_view> names;
+    for (const Profile& profile : kProfiles) {
+        names.push_back(profile.name);
+    }
+    return unknown_name("profile", name, names);
 }
 
 }  // namespace meshnet::phy

@@ -9,6 +9,8 @@
 #include <span>
 #include <string_view>
 
+#include "core/result.hpp"
+
 namespace meshnet::phy {
 
 /// One numerology. Carriers are counted from -carriers/2 to +carriers/2 without 0 (DC is never used).
@@ -34,5 +36,7 @@ struct Profile {
 
 /// The profile of that name (case does not matter), or nullptr.
 [[nodiscard]] const Profile* find_profile(std::string_view name) noexcept;
+/// The same, never nullptr, with an error that names what there is.
+[[nodiscard]] Result<const Profile*> parse_profile(std::string_view name);
 
 }  // namespace meshnet::phy

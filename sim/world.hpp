@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/bytes.hpp"
+#include "core/counters.hpp"
 #include "core/time.hpp"
 #include "node/node.hpp"
 #include "phy/profile.hpp"
@@ -34,6 +35,18 @@ struct WorldCounters {
     std::uint64_t delivered = 0;  ///< delivered whole
     std::uint64_t events = 0;     ///< steps of the simulation
 };
+template <class Visit>
+constexpr void visit_counters(const WorldCounters& c, Visit&& visit) {
+    visit("transmissions", c.transmissions);
+    visit("late", c.late);
+    visit("arrivals", c.arrivals);
+    visit("missed", c.missed);
+    visit("deaf", c.deaf);
+    visit("damaged", c.damaged);
+    visit("delivered", c.delivered);
+    visit("events", c.events);
+}
+static_assert(visits_every_counter<WorldCounters>());
 
 class World {
 public:

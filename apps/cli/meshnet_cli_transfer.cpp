@@ -26,7 +26,6 @@ namespace meshnet::apps {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using station::TransferMessage;
 
 Instant wall_now() {
     return instant_from_ns(
@@ -62,9 +61,8 @@ public:
     }
 
     Status send(const net::Address& to, const TransferMessage& message) {
-        const station::UdpDatagram datagram{address_, to, station::kTransferPort, station::kTransferPort,
-                                            station::encode_transfer(message)};
-        return client_.send("{\"cmd\":\"packet\",\"data\":\"" + to_hex(station::encode_udp(datagram)) + "\"}");
+        const UdpDatagram datagram{address_, to, kTransferPort, kTransferPort, encode_transfer(message)};
+        return client_.send("{\"cmd\":\"packet\",\"data\":\"" + to_hex(encode_udp(datagram)) + "\"}");
     }
 
     struct Arrived {
@@ -86,11 +84,11 @@ public:
             return answer ? Result<std::optional<Arrived>>(std::optional<Arrived>{}) : answer.error();
         }
         const auto packet = from_hex(json["packet"].get<std::string>());
-        const auto datagram = packet ? station::decode_udp(*packet) : std::nullopt;
-        if (!datagram || datagram->destination_port != station::kTransferPort) {
+        const auto datagram = packet ? decode_udp(*packet) : std::nullopt;
+        if (!datagram || datagram->destination_port != kTransferPort) {
             return std::optional<Arrived>{};
         }
-        auto message = station::decode_transfer(datagram->payload);
+        auto message = decode_transfer(datagram->payload);
         if (!message) {
             return std::optional<Arrived>{};
         }
@@ -110,7 +108,7 @@ std::chrono::milliseconds until(std::optional<Instant> due, Instant now) {
 }
 
 void report(const TransferOptions& o, const char* verb, const std::string& name, std::uint64_t bytes, double seconds,
-            const station::Sha256& digest, Json more) {
+            const Sha256& digest, Json more) {
     const double kbps = seconds > 0 ? 8e-3 * static_cast<double>(bytes) / seconds : 0.0;
     if (o.json) {
         Json j{
@@ -139,31 +137,30 @@ int send_file(const ControlTarget& target, const TransferOptions& o) {
         return complain(o.file + " cannot be read", 1);
     }
     Bytes bytes{std::istreambuf_iterator<char>(in), {}};
-    if (bytes.size() > station::kMaxTransferBytes) {
+    if (bytes.size() > kMaxTransferBytes) {
         return complain(o.file + " is larger than 64 MiB", 1);
     }
-    const auto digest = station::sha256(bytes);
+    const auto digest = sha256(bytes);
     const std::size_t size = bytes.size();
     auto host = AttachedHost::attach(target);
     if (!host) {
         return complain(host.error().message, 1);
     }
     station::SystemRandom random;
-    station::TransferSender sender(random.next_u64(), std::filesystem::path(o.file).filename().string(),
-                                   std::move(bytes));
+    TransferSender sender(random.next_u64(), std::filesystem::path(o.file).filename().string(), std::move(bytes));
     while (!to) {
         auto arrived = host->next(1s);
         if (!arrived) {
             return complain(arrived.error().message, 1);
         }
-        if (*arrived && std::holds_alternative<station::TransferPull>((*arrived)->message.body)) {
+        if (*arrived && std::holds_alternative<TransferPull>((*arrived)->message.body)) {
             to = (*arrived)->from;
         }
     }
     const Instant begin = wall_now();
     Instant progress = begin;
     std::uint64_t acknowledged = 0;
-    while (sender.state() == station::TransferSender::State::kRunning) {
+    while (sender.state() == TransferSender::State::kRunning) {
         Instant now = wall_now();
         while (auto message = sender.poll_transmit(now)) {
             if (auto sent = host->send(*to, *message); !sent) {
@@ -188,9 +185,9 @@ int send_file(const ControlTarget& target, const TransferOptions& o) {
                             1);
         }
     }
-    if (sender.state() != station::TransferSender::State::kDone) {
-        return complain(sender.state() == station::TransferSender::State::kRefused ? "the receiver refused the file"
-                                                                                   : "the file arrived damaged",
+    if (sender.state() != TransferSender::State::kDone) {
+        return complain(sender.state() == TransferSender::State::kRefused ? "the receiver refused the file"
+                                                                          : "the file arrived damaged",
                         1);
     }
     report(
@@ -212,7 +209,7 @@ int receive_file(const ControlTarget& target, const TransferOptions& o) {
         return complain(
             "\"" + o.from + "\" is not an IPv6 address; meshnet-cli routes lists the stations that can be reached", 2);
     }
-    std::optional<station::TransferReceiver> receiver;
+    std::optional<TransferReceiver> receiver;
     constexpr Duration kPullInterval = 2s;
     Instant next_pull{};
     Instant next_word{};
@@ -225,7 +222,7 @@ int receive_file(const ControlTarget& target, const TransferOptions& o) {
         Instant now = wall_now();
         if (wanted && !receiver && now >= next_pull) {
             next_pull = now + kPullInterval;
-            if (auto sent = host->send(*wanted, TransferMessage{0, station::TransferPull{}}); !sent) {
+            if (auto sent = host->send(*wanted, TransferMessage{0, TransferPull{}}); !sent) {
                 return complain(sent.error().message, 1);
             }
         }
@@ -245,7 +242,7 @@ int receive_file(const ControlTarget& target, const TransferOptions& o) {
         now = wall_now();
         if (*arrived) {
             const auto& message = (*arrived)->message;
-            if (const auto* open = std::get_if<station::TransferOpen>(&message.body);
+            if (const auto* open = std::get_if<TransferOpen>(&message.body);
                 open != nullptr && !receiver && (!wanted || (*arrived)->from == *wanted)) {
                 receiver.emplace(message.transfer, *open);
                 from = (*arrived)->from;
@@ -261,9 +258,8 @@ int receive_file(const ControlTarget& target, const TransferOptions& o) {
                     std::printf("{\"bytes\":%llu}\n", static_cast<unsigned long long>(receiver->bytes_received()));
                     std::fflush(stdout);
                 }
-            } else if (std::holds_alternative<station::TransferOpen>(message.body)) {
-                const TransferMessage no{message.transfer,
-                                         station::TransferAck{station::TransferAck::kRefused, 0, 0, {}}};
+            } else if (std::holds_alternative<TransferOpen>(message.body)) {
+                const TransferMessage no{message.transfer, TransferAck{TransferAck::kRefused, 0, 0, {}}};
                 (void)host->send((*arrived)->from, no);
             }
         }

@@ -19,6 +19,7 @@ namespace {
 
 namespace mac = ::meshnet::mac;
 namespace net = ::meshnet::net;
+namespace node = ::meshnet::node;
 namespace phy = ::meshnet::phy;
 using ::meshnet::Duration;
 using ::meshnet::Instant;

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The payload's code blocks: LLRs of points in the order they were sent -> bytes, and the transmit side of the same.
-//
-// A block's points are sent in an order that spreads neighbouring coded bits over the whole block (a stride near the
-// golden section), and each point takes its bits from `bits_per_symbol` stretches of the coded word: the first stretch
-// goes to the surest bits of the points. Two information columns of the code that take part in most checks are
-// therefore sent late: docs/notes/ldpc.md, "Which bits travel on which".
+// The payload's code blocks, received: LLRs of points in the order they were sent -> bytes. The transmit side, and why
+// the points have that order, is phy/waveform/block_encoder.hpp.
 //
 // Spec: docs/spec/phy.md, "Payload".
 #pragma once
@@ -14,32 +10,10 @@
 #include <span>
 #include <vector>
 
-#include "core/bytes.hpp"
 #include "phy/fec/ldpc_decoder.hpp"
-#include "phy/fec/ldpc_encoder.hpp"
 #include "phy/frame.hpp"
-#include "phy/waveform/frame_layout.hpp"
 
 namespace meshnet::phy {
-
-/// Stride of the point permutation: point j of a block of `points` carries bits of position (j * stride) mod points.
-[[nodiscard]] std::size_t point_stride(std::size_t points) noexcept;
-
-/// Renders code blocks into coded bits, in sending order. One instance, one thread.
-class BlockEncoder {
-public:
-    BlockEncoder();
-    /// Coded bits of one block (`bytes`: its payload), one per byte, point by point: `points * bits_per_symbol` values.
-    void encode(ByteView bytes, unsigned redundancy_version, std::size_t points, unsigned bits_per_symbol,
-                std::span<std::uint8_t> out);
-
-private:
-    LdpcEncoder encoder_;
-    std::vector<std::uint8_t> info_;
-    std::vector<std::uint8_t> mother_;
-    std::vector<std::uint8_t> late_;
-    std::vector<std::uint8_t> coded_;
-};
 
 /// Collects the LLRs of one frame's blocks as points arrive.
 struct BlockAssembly {

@@ -18,6 +18,7 @@
 
 #include "phy/demodulation/block_decoder.hpp"
 #include "phy/frame.hpp"
+#include "phy/waveform/frame_layout.hpp"
 
 namespace meshnet::phy {
 

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "core/bytes.hpp"
-#include "phy/demodulation/block_decoder.hpp"
+#include "phy/waveform/block_encoder.hpp"
 #include "phy/waveform/constellation.hpp"
 #include "phy/waveform/frame_layout.hpp"
 #include "phy/waveform/grid.hpp"

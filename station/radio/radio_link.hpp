@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/counters.hpp"
 #include "mac/mac.hpp"
 #include "node/sample_clock.hpp"
 #include "phy/receiver.hpp"
@@ -40,6 +41,15 @@ struct RadioLinkCounters {
     std::uint64_t bursts_sent = 0, bursts_late = 0;
     std::uint64_t reopened = 0;
 };
+template <class Visit>
+constexpr void visit_counters(const RadioLinkCounters& c, Visit&& visit) {
+    visit("gaps", c.gaps);
+    visit("samples_lost", c.samples_lost);
+    visit("bursts_sent", c.bursts_sent);
+    visit("bursts_late", c.bursts_late);
+    visit("reopened", c.reopened);
+}
+static_assert(visits_every_counter<RadioLinkCounters>());
 
 /// One radio, one receiver, one transmitter. One thread.
 class RadioLink {

@@ -7,7 +7,7 @@
 
 #include "core/random.hpp"
 
-namespace meshnet::station {
+namespace meshnet::apps {
 namespace {
 
 Bytes random_bytes(std::size_t n, std::uint64_t seed) {
@@ -232,4 +232,4 @@ TEST(Transfer, DamageInsideIsFound) {
 }
 
 }  // namespace
-}  // namespace meshnet::station
+}  // namespace meshnet::apps

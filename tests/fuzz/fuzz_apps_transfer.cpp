@@ -16,23 +16,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const ByteView rest{data + 1, size - 1};
     if (data[0] % 2 == 0) {
-        if (const auto datagram = station::decode_udp(rest)) {
+        if (const auto datagram = apps::decode_udp(rest)) {
             assert(datagram->payload.size() + 48 == rest.size());
         }
         return 0;
     }
-    const auto message = station::decode_transfer(rest);
+    const auto message = apps::decode_transfer(rest);
     if (!message) {
         return 0;
     }
-    const Bytes again = station::encode_transfer(*message);
+    const Bytes again = apps::encode_transfer(*message);
     assert(Bytes(rest.begin(), rest.end()) == again);
 
     static const Bytes file(5'000, 0x11);
-    station::TransferSender sender(message->transfer, "f", file);
-    station::TransferReceiver receiver(message->transfer, {file.size(), station::sha256(file), "f"});
+    apps::TransferSender sender(message->transfer, "f", file);
+    apps::TransferReceiver receiver(message->transfer, {file.size(), apps::sha256(file), "f"});
     Instant now{1s};
-    sender.on_message(now, {message->transfer, station::TransferAck{}});
+    sender.on_message(now, {message->transfer, apps::TransferAck{}});
     for (int turn = 0; turn < 3; ++turn, now += 1s) {
         for (int polls = 0; sender.poll_transmit(now); ++polls) {
             assert(polls < 100);

@@ -18,6 +18,7 @@
 #include "phy/fec/crc.hpp"
 #include "phy/fec/ldpc_encoder.hpp"
 #include "phy/transmitter.hpp"
+#include "phy/waveform/block_encoder.hpp"
 #include "phy/waveform/header_codec.hpp"
 
 namespace meshnet::phy {

@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "host/unique_fd.hpp"
 #include "host/unix_socket.hpp"
 #include "sim/air_protocol.hpp"
 #include "sim/air_socket.hpp"
@@ -261,20 +262,20 @@ TEST(AirSocket, MalformedBytesAreRefusedAndTheAirGoesOn) {
     wrong_version[10] = 9;
     for (const Bytes& bytes :
          {Bytes(100, 0xFF), Bytes{'G', 'E', 'T', ' ', '/'}, half_burst, early_burst, wrong_version, Bytes{}}) {
-        const FileDescriptor raw(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        const auto address = unix_address(pump.path());
-        ASSERT_EQ(::connect(raw.get(), as_sockaddr(*address), sizeof *address), 0);
+        const host::UniqueFd raw(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const auto address = host::unix_address(pump.path());
+        ASSERT_EQ(::connect(raw.get(), host::as_sockaddr(*address), sizeof *address), 0);
         ASSERT_EQ(::send(raw.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
     }
     // Each is told before the next crowd comes, which makes the server send away who has said nothing yet.
     EXPECT_TRUE(pump.says("not a message of the air protocol")) << pump.events();
     EXPECT_TRUE(pump.says("a burst before the hello")) << pump.events();
     EXPECT_TRUE(pump.says("version 9")) << pump.events();
-    std::vector<FileDescriptor> silent;  // more strangers than the server holds
+    std::vector<host::UniqueFd> silent;  // more strangers than the server holds
     for (int i = 0; i < 40; ++i) {
         silent.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        const auto address = unix_address(pump.path());
-        (void)::connect(silent.back().get(), as_sockaddr(*address), sizeof *address);
+        const auto address = host::unix_address(pump.path());
+        (void)::connect(silent.back().get(), host::as_sockaddr(*address), sizeof *address);
     }
     pump.grant(20);
     EXPECT_GE(receive(*good, 19'900).size(), 19'900U);
@@ -312,9 +313,9 @@ TEST(AirSocket, PathsInUseAreRefusedAndDeadSocketsReplaced) {
     }
     EXPECT_FALSE(std::filesystem::exists(path));
     {
-        const FileDescriptor dead(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        const auto address = unix_address(path);
-        ASSERT_EQ(::bind(dead.get(), as_sockaddr(*address), sizeof *address), 0);
+        const host::UniqueFd dead(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const auto address = host::unix_address(path);
+        ASSERT_EQ(::bind(dead.get(), host::as_sockaddr(*address), sizeof *address), 0);
     }
     EXPECT_TRUE(std::filesystem::exists(path));
     EXPECT_TRUE(AirServer::listen({path, 200ms}, two_stations()).ok());
@@ -340,13 +341,13 @@ TEST(AirSocket, WhoeverSeesTheFileIsLetIn) {
     std::atomic<int> gone = 0;
     std::atomic<bool> over = false;
     std::thread watcher([&] {
-        const auto address = unix_address(path);
+        const auto address = host::unix_address(path);
         for (int i = 0; i < kRounds && !over; ++i) {
             while (gone < i && !over) {
                 std::this_thread::yield();
             }
-            const FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-            while (::connect(fd.get(), as_sockaddr(*address), sizeof *address) != 0) {
+            const host::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+            while (::connect(fd.get(), host::as_sockaddr(*address), sizeof *address) != 0) {
                 refused += errno == ENOENT ? 0 : 1;
                 watching = i + 1;
                 if (over) {
