@@ -34,7 +34,6 @@ public:
         unsigned max_iterations = 25;     ///< LDPC iterations per block, 1..100
         bool keep_constellation = false;  ///< fill constellation() for displays
         bool cancel_interference = true;  ///< subtract whole frames to hear others beneath them: 12 to 33 MB more
-        bool keep_soft_values = false;    ///< fill Frame::soft, at most 42 kB for each block that failed
     };
 
     /// Throws std::invalid_argument, naming the field, if `config` is out of range.
