@@ -76,7 +76,7 @@ void report_share(benchmark::State& state, double seconds_per_iteration) {
 void fit(benchmark::State& state, const char* profile) {
     const Grid grid(*find_profile(profile));
     const auto record = fading_pilots(grid);
-    MovingChannel channel(grid);
+    TimeVaryingChannel channel(grid);
     double knots = 0.0;
     for (auto _ : state) {
         knots = channel.fit(record, kNoise).knots;
@@ -91,7 +91,7 @@ BENCHMARK_CAPTURE(fit, 20M, "20M")->Unit(benchmark::kMicrosecond);
 void response(benchmark::State& state, const char* profile) {
     const Grid grid(*find_profile(profile));
     const auto record = fading_pilots(grid);
-    MovingChannel channel(grid);
+    TimeVaryingChannel channel(grid);
     channel.fit(record, kNoise);
     std::vector<Sample> out(grid.carriers());
     std::size_t symbol = 0;

@@ -212,7 +212,7 @@ void CollisionResolver::note_whole(Frame frame, const EndedReception& ended, std
     w.end = end;
     w.serial = ++serial_;
     w.level = level;
-    const double strange = static_cast<double>(ended.strange_power);
+    const double strange = static_cast<double>(ended.residual_interference);
     w.strange = level < kDeepest && strange > kOverNoise * noise_power_ * static_cast<double>(fft_size_) &&
                 strange > kOverSignal * static_cast<double>(ended.signal_power) && !explained(start, end, w.serial);
     pending_ = true;

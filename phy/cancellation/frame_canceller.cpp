@@ -125,7 +125,7 @@ bool FrameCanceller::cancel(const HeardFrame& heard, std::uint64_t first_index, 
 
     start_filters();
     follow();
-    look_back();
+    smooth();
     make_waveform(frame);
     subtract_symbols(samples);
     subtract_preamble(samples);
@@ -209,7 +209,7 @@ void FrameCanceller::start_filters() {
     const double m = static_cast<double>(training_);
     const double back = (m - 1.0) / 2.0 + 1.0;  // symbols from before the first one to the training's middle
     const double per_symbol = 1.0 / (2.0 * snr_ * static_cast<double>(grid_.carriers()));
-    motion_.reset();
+    variation_.reset();
     phase_ = DriftFilter(phase_noise(p));
     DriftFilter::State state;
     state.dd = 4.0 * per_symbol * 12.0 / (m * (m * m - 1.0)) + 1e-6;
@@ -298,7 +298,7 @@ void FrameCanceller::measure(std::size_t first, std::size_t last, ChannelGroup& 
     smoother_.smooth(group.measured, snr_db);
     group.noise = value_noise * static_cast<double>(smoother_.noise_gain(snr_db));
     group.centre = (static_cast<double>(first) + static_cast<double>(last) - 1.0) / 2.0;
-    group.whole = true;
+    group.complete = true;
 }
 
 // Forward over the frame: phases symbol by symbol, the channel group by group.
@@ -312,16 +312,16 @@ void FrameCanceller::follow() {
         ChannelGroup& group = groups_[first / kGroup];
         measure(first, last, group);
         if (previous != nullptr) {
-            motion_.add(previous->measured, group.measured, group.centre - previous->centre,
-                        0.5 * (group.noise + previous->noise), independent_);
+            variation_.add(previous->measured, group.measured, group.centre - previous->centre,
+                           0.5 * (group.noise + previous->noise), independent_);
         }
-        ChannelTracker::update(reference_, group, motion_.per_symbol());
+        ChannelTracker::update(reference_, group, variation_.per_symbol());
         previous = &group;
     }
 }
 
 // Smooths the phases over the whole frame, then measures the channel again with them and smooths it too.
-void FrameCanceller::look_back() {
+void FrameCanceller::smooth() {
     const auto states = std::span(smooth_).first(symbols_);
     for (std::size_t s = 0; s < symbols_; ++s) {
         states[s] = tracks_[s].phase;
@@ -343,9 +343,9 @@ void FrameCanceller::look_back() {
             reference_.symbol = group.centre;
             reference_.error = 1e3 * (mean_power(group.measured) + group.noise);
         }
-        ChannelTracker::update(reference_, group, motion_.per_symbol());
+        ChannelTracker::update(reference_, group, variation_.per_symbol());
     }
-    ChannelTracker::look_back(std::span(groups_).first(group_count_), motion_.per_symbol());
+    ChannelTracker::smooth(std::span(groups_).first(group_count_), variation_.per_symbol());
 }
 
 // Between the groups around `symbol`, into channel_.

@@ -105,11 +105,11 @@ void ReceiverChain::advance(FrameDemodulator& d, std::vector<EndedReception>& en
     }
     EndedReception e;
     e.start = d.frame_start();
-    e.end = d.end_index().value_or(std::min(d.wanted(), ring_.end()));
+    e.end = d.end_index().value_or(std::min(d.oldest_needed(), ring_.end()));
     e.timing_shift = d.timing_shift();
     e.cfo = d.acquired_cfo();
     e.signal_power = d.signal_power();
-    e.strange_power = d.strange_power();
+    e.residual_interference = d.residual_interference();
     if (d.state() == State::kDone) {
         e.frame = d.take();
     } else {

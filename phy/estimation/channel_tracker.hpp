@@ -20,7 +20,7 @@
 namespace meshnet::phy {
 
 /// The speed of the channel, learnt over a frame: mean squared change of H per symbol.
-class ChannelMotion {
+class ChannelVariation {
 public:
     void reset() noexcept { *this = {}; }
     /// Two successive least-squares estimates, their distance in symbols, the noise power of each.
@@ -47,8 +47,8 @@ struct ChannelGroup {
     std::vector<Sample> measured;  ///< [K] smoothed least squares
     double noise = 0.0;            ///< of `measured`
     double centre = 0.0;           ///< symbols
-    bool whole = false;            ///< every carrier was sounded
-    std::vector<Sample> filtered;  ///< [K]: after update(); after look_back() the smoothed estimate
+    bool complete = false;         ///< every carrier was sounded
+    std::vector<Sample> filtered;  ///< [K]: after update(); after smooth() the smoothed estimate
     double error = 0.0;            ///< of `filtered` while filtering
 };
 
@@ -64,14 +64,14 @@ public:
     /// Adds symbol `symbol`'s pilots. `carriers`: [K] transform output; rotation of carrier c: exp(j (phase - g(c)
     /// time)) with g = 2 pi subcarrier / N.
     void add(std::span<const Sample> carriers, std::size_t symbol, bool dense, double phase, double time);
-    /// Ends it. `noise`: per carrier and symbol; `long_echoes`: as the training said.
-    void end(double noise, const ChannelState& prior, bool long_echoes, ChannelGroup& out);
+    /// Ends it. `noise`: per carrier and symbol; `long_delay_spread`: as the training said.
+    void end(double noise, const ChannelState& prior, bool long_delay_spread, ChannelGroup& out);
 
     /// One step forward: `state` moves to the group's time and takes its measurement; the result is also kept in
     /// `group`.
-    static void update(ChannelState& state, ChannelGroup& group, double motion_per_symbol) noexcept;
+    static void update(ChannelState& state, ChannelGroup& group, double variation_per_symbol) noexcept;
     /// Looks back over groups that were updated in order.
-    static void look_back(std::span<ChannelGroup> groups, double motion_per_symbol) noexcept;
+    static void smooth(std::span<ChannelGroup> groups, double variation_per_symbol) noexcept;
 
     /// Values in a smoothed estimate that are independent of each other, about.
     [[nodiscard]] double independent_values() const noexcept { return independent_; }

@@ -203,13 +203,13 @@ void TrainingEstimator::smooth(std::span<Sample> channel, double noise, std::siz
     // Fainter echoes are let be: smoothing less costs 64QAM more than they do.
     constexpr double kFaintest = 0.05;
     const double excess = taken - noise * (1.0 - gain);
-    out.long_echoes = excess > std::max({noise * (1.0 - gain) * chance, noise * (long_gain - gain),
-                                         kFaintest * static_cast<double>(out.signal)});
-    if (out.long_echoes) {
+    out.long_delay_spread = excess > std::max({noise * (1.0 - gain) * chance, noise * (long_gain - gain),
+                                               kFaintest * static_cast<double>(out.signal)});
+    if (out.long_delay_spread) {
         std::copy(mean_.begin(), mean_.end(), channel.begin());
         long_smoother_.apply(channel, snr_db);
     }
-    out.channel_error = static_cast<float>(noise * (out.long_echoes ? long_gain : gain));
+    out.channel_error = static_cast<float>(noise * (out.long_delay_spread ? long_gain : gain));
 }
 
 int TrainingEstimator::best_shift(std::span<const Sample> channel, float noise_per_carrier) {

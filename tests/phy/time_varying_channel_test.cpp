@@ -55,7 +55,7 @@ struct Heard {
     PilotRecord record;
     double error = 0.0;   // of the fitted response, over the noise
     double signal = 0.0;  // mean power of the truth
-    MovingChannel::Fit fit;
+    TimeVaryingChannel::Fit fit;
 };
 
 // Pilots of symbols [0, symbols) with noise, a carrier offset of `turn` radians per symbol; fitted and compared.
@@ -74,13 +74,13 @@ Heard hear(const Grid& grid, const Fading& truth, std::size_t symbols, double no
         }
         out.record.add_pilots(carriers, s, dense, 0.0);
     }
-    MovingChannel channel(grid);
+    TimeVaryingChannel channel(grid);
     out.fit = channel.fit(out.record, noise);
     std::vector<Sample> h(grid.carriers());
     for (std::size_t s = 0; s < symbols; ++s) {
         channel.response(static_cast<double>(s), h);
         const auto right = truth.at(static_cast<double>(s));
-        const Sample w(std::complex<double>(std::polar(1.0, (turn - out.fit.turn) * static_cast<double>(s))));
+        const Sample w(std::complex<double>(std::polar(1.0, (turn - out.fit.residual_cfo) * static_cast<double>(s))));
         for (std::size_t c = 0; c < h.size(); ++c) {
             out.error += static_cast<double>(std::norm(h[c] - right[c] * w));
             out.signal += static_cast<double>(std::norm(right[c]));
@@ -92,7 +92,7 @@ Heard hear(const Grid& grid, const Fading& truth, std::size_t symbols, double no
     return out;
 }
 
-TEST(MovingChannel, FollowsFastFadingFarBelowTheNoise) {
+TEST(TimeVaryingChannel, FollowsFastFadingFarBelowTheNoise) {
     for (const char* name : {"1M", "2M"}) {
         const Grid grid(*find_profile(name));
         const double symbol_s = static_cast<double>(grid.profile().symbol_samples()) / grid.profile().sample_rate_hz;
@@ -107,24 +107,24 @@ TEST(MovingChannel, FollowsFastFadingFarBelowTheNoise) {
     }
 }
 
-TEST(MovingChannel, StandingStillCostsLittle) {
+TEST(TimeVaryingChannel, StandingStillCostsLittle) {
     const Grid grid(*find_profile("1M"));
     const auto heard = hear(grid, Fading(grid, {2.0}, 0.0, 1), 169, 0.1, 0.0);
     EXPECT_LT(heard.error, 0.04);
     EXPECT_GT(heard.fit.knots, 30.0);
 }
 
-TEST(MovingChannel, FindsTheCarrierOffset) {
+TEST(TimeVaryingChannel, FindsTheCarrierOffset) {
     const Grid grid(*find_profile("1M"));
     for (const double turn : {-0.6, 0.05, 0.9}) {
         const auto heard = hear(grid, Fading(grid, {2.0, 3.0}, 0.002, 4), 60, 0.01, turn);
-        EXPECT_NEAR(heard.fit.turn, turn, 0.02);
+        EXPECT_NEAR(heard.fit.residual_cfo, turn, 0.02);
         EXPECT_LT(heard.error, 0.3) << turn;
-        EXPECT_LT(heard.fit.turn_deviation, 0.02);
+        EXPECT_LT(heard.fit.residual_cfo_deviation, 0.02);
     }
 }
 
-TEST(MovingChannel, EveryProfileAndBothPilotPatterns) {
+TEST(TimeVaryingChannel, EveryProfileAndBothPilotPatterns) {
     for (const Profile& profile : profiles()) {
         const Grid grid(profile);
         for (const bool dense : {false, true}) {
@@ -135,7 +135,7 @@ TEST(MovingChannel, EveryProfileAndBothPilotPatterns) {
     }
 }
 
-TEST(MovingChannel, AFewSymbolsAndATrainingAreEnough) {
+TEST(TimeVaryingChannel, AFewSymbolsAndATrainingAreEnough) {
     const Grid grid(*find_profile("1M"));
     const Fading truth(grid, {2.3}, 0.005, 9);
     PilotRecord record(grid);
@@ -147,13 +147,13 @@ TEST(MovingChannel, AFewSymbolsAndATrainingAreEnough) {
         }
         record.add_pilots(carriers, s, false, 0.0);
     }
-    MovingChannel channel(grid);
+    TimeVaryingChannel channel(grid);
     const auto fit = channel.fit(record, 1e-4);
     std::vector<Sample> h(grid.carriers());
     for (std::size_t s = 0; s < 4; ++s) {
         channel.response(static_cast<double>(s), h);
         const auto right = truth.at(static_cast<double>(s));
-        const Sample w(std::complex<double>(std::polar(1.0, -fit.turn * static_cast<double>(s))));
+        const Sample w(std::complex<double>(std::polar(1.0, -fit.residual_cfo * static_cast<double>(s))));
         double error = 0.0;
         for (std::size_t c = 0; c < h.size(); ++c) {
             error += static_cast<double>(std::norm(h[c] - right[c] * w)) / static_cast<double>(h.size());
@@ -179,7 +179,7 @@ TEST(PilotRecord, ForgetsWhatItIsTold) {
     for (std::size_t s = 80; s < 90; ++s) add(early, s);
     record.drop_before(30.0);
     record.drop_after(79.5);
-    MovingChannel channel(grid);
+    TimeVaryingChannel channel(grid);
     EXPECT_LT(channel.fit(record, 1e-4).noise, 1e-4);  // only `late` is left: it stands still
     std::vector<Sample> h(grid.carriers());
     channel.response(50.0, h);
