@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What it takes to fit a channel that moves (phy/estimation/time_varying_channel.hpp), beside the air time of what is
+// What it takes to fit a time-varying channel (phy/estimation/time_varying_channel.hpp), beside the air time of what is
 // fitted.
 //
 // 169 symbols, the most a receiver looks at together, of a channel of three paths that fades at 100 Hz, 20 dB above the

@@ -33,7 +33,7 @@ double overhead_db(const phy::Profile& profile, const phy::Mode& mode, std::size
     const phy::PayloadLayout layout(mode, payload_bytes, per_symbol);
     const double carriers = static_cast<double>(grid.carriers());
     const double symbols =
-        static_cast<double>(params.training_symbols + phy::header_symbols(grid, mode.preamble) + layout.symbols());
+        static_cast<double>(params.training_symbols + phy::header_symbols(profile, mode.preamble) + layout.symbols());
     const double chirps =
         2.0 * static_cast<double>(params.chirp_samples) / static_cast<double>(profile.fft_size);  // in symbols
     return 10.0 * std::log10((symbols + chirps) * carriers / (static_cast<double>(layout.symbols() * per_symbol)));

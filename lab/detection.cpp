@@ -76,9 +76,9 @@ Trial one_trial(const phy::Profile& profile, phy::PreambleClass preamble, phy::T
         synchronizer.advance(ring, starts);
     }
     Trial trial;
-    const double truth = static_cast<double>(gap) + config.delay_samples;
+    const double actual = static_cast<double>(gap) + config.delay_samples;
     for (const auto& start : starts) {
-        const double error = static_cast<double>(start.sample_index) + start.fraction - truth;
+        const double error = static_cast<double>(start.sample_index) + start.fraction - actual;
         if (!trial.found && std::abs(error) <= static_cast<double>(profile.cyclic_prefix)) {
             trial.found = true;
             trial.time_error = error;

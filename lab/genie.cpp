@@ -10,6 +10,7 @@
 
 #include "lab/genie_strategy.hpp"
 #include "phy/demodulation/frame_demodulator.hpp"
+#include "phy/demodulation/receiver_chain.hpp"
 #include "phy/dsp/fft.hpp"
 #include "phy/dsp/sample_ring.hpp"
 #include "phy/estimation/frame_synchronizer.hpp"
@@ -19,7 +20,6 @@ namespace meshnet::lab {
 namespace {
 
 constexpr unsigned kIterations = 25;
-constexpr std::uint64_t kSameArrival = 32;  // samples
 
 /// A detector and one demodulator that a GenieStrategy aids, for the frames of one scenario.
 class GenieReceiver {
@@ -159,7 +159,7 @@ private:
         bool any = false;
         std::uint64_t taken_from = 0;
         for (const auto& start : starts) {
-            if (any && start.sample_index - taken_from < kSameArrival) {
+            if (any && start.sample_index - taken_from < phy::ReceiverChain::kSameArrival) {
                 continue;
             }
             any = true;

@@ -49,7 +49,7 @@ struct Receiver::Impl {
         ended.reserve(kDemodulators);
         finished.reserve(kDemodulators);
         if (c.keep_constellation) {
-            points.reserve(4096);
+            points.reserve(kMaxShownPoints);
             shared.constellation_out = &points;
         }
         hints[0].shift = {};
@@ -77,7 +77,7 @@ struct Receiver::Impl {
             hints[newest_hint] = {live.ring().end(), oscillator.now()};
         }
         if (!oscillator.idle()) {
-            oscillator.turn(gated, -1.0);
+            oscillator.rotate(gated, -1.0);
         }
         live.push(gated);
         ended.clear();
@@ -166,7 +166,7 @@ void Receiver::flush() {
     // the end of the input fails its CRC and is lost.
     Impl& r = *impl_;
     const std::vector<Sample> silence(kStep);
-    std::size_t left = 16 * 4096 + 8 * r.config.profile->symbol_samples();
+    std::size_t left = ReceiverChain::longest_latency(*r.config.profile);
     const auto counted = r.counters.samples;
     while (left >= kStep) {
         push(silence);
@@ -190,8 +190,8 @@ bool Receiver::carrier_busy() const noexcept {
 
 std::optional<std::uint64_t> Receiver::reception_ends() const noexcept {
     const auto live = impl_->live.reception_ends();
-    const auto beneath = impl_->resolver.reception_ends();
-    return live && beneath ? std::max(*live, *beneath) : live ? live : beneath;
+    const auto cancelled = impl_->resolver.reception_ends();
+    return live && cancelled ? std::max(*live, *cancelled) : live ? live : cancelled;
 }
 
 float Receiver::noise_floor_dbfs() const noexcept {

@@ -2,7 +2,7 @@
 // Samples -> frames: the whole receiver behind one call.
 //
 //     samples -> gate -> search (all preamble classes) -> demodulators (several at once) -> Frame
-//                                      \-> frames that overlap: subtract, search again -> Frame
+//                                      \-> frames that overlap: subtract, search the residual -> Frame
 //
 // Spec: docs/spec/phy.md. Source of the structure: docs/architecture.md, "Receiver".
 #pragma once
@@ -33,7 +33,7 @@ public:
         bool search_long = true;          ///< ... the long one
         unsigned max_iterations = 25;     ///< LDPC iterations per block, 1..100
         bool keep_constellation = false;  ///< fill constellation() for displays
-        bool cancel_interference = true;  ///< subtract whole frames to hear others beneath them: 12 to 33 MB more
+        bool cancel_interference = true;  ///< successive interference cancellation (SIC): 12 to 33 MB more
     };
 
     /// Throws std::invalid_argument, naming the field, if `config` is out of range.
@@ -46,8 +46,8 @@ public:
     void push(std::span<const Sample> samples);
 
     /// The next finished frame in order of completion, headers that passed only (payload blocks may have failed). A
-    /// frame handed up with blocks that failed may come once more, `recovered` and with more good blocks, when
-    /// interference was subtracted; a whole one never does.
+    /// frame delivered with block errors may come once more, `recovered` and with more good blocks, when interference
+    /// was subtracted; an error-free one never does.
     [[nodiscard]] std::optional<Frame> poll_frame();
 
     /// End of input: frames whose samples are all there are finished, frames cut off by the end are lost or come out

@@ -49,9 +49,8 @@ std::size_t frame_samples(const Profile& profile, ModeIndex mode, std::size_t by
     assert(mode < modes().size());
     const Mode& m = modes()[mode];
     const auto params = class_params(profile, m.preamble);
-    const std::size_t per_symbol = profile.carriers / 13 * (params.dense_pilots ? 11 : 12);
-    const std::size_t header = (params.header_copies * kHeaderCodedBits / 2 + per_symbol - 1) / per_symbol;
-    const std::size_t payload = PayloadLayout(m, bytes, per_symbol).symbols();
+    const std::size_t header = header_symbols(profile, m.preamble);
+    const std::size_t payload = PayloadLayout(m, bytes, Grid::data_per_symbol(profile, params.dense_pilots)).symbols();
     return 2 * params.chirp_samples + (params.training_symbols + header + payload) * profile.symbol_samples();
 }
 
@@ -70,7 +69,7 @@ void Transmitter::modulate(ModeIndex mode, ByteView payload, std::vector<Sample>
     if (shift.hz != 0.0 || shift.hz_per_s != 0.0) {
         DopplerOscillator oscillator(profile().sample_rate_hz);
         oscillator.set(shift);
-        oscillator.turn(std::span(out).subspan(first), 1.0);
+        oscillator.rotate(std::span(out).subspan(first), 1.0);
     }
 }
 

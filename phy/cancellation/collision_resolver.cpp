@@ -8,13 +8,13 @@
 namespace meshnet::phy {
 namespace {
 
-constexpr std::uint64_t kSameArrival = 32;  // samples
-constexpr std::uint64_t kMargin = 2048;     // samples before a frame that its detection may look at
-// Power beneath a frame that asks for a second search: 3 dB above the noise floor, and not so far below the frame that
-// a channel in motion may have left it.
+constexpr std::uint64_t kSameArrival = ReceiverChain::kSameArrival;
+constexpr std::uint64_t kMargin = 2048;  // samples before a frame that its detection may look at
+// Residual interference that calls for a SIC pass: 3 dB above the noise floor, and not so far below the frame that a
+// time-varying channel may have left it.
 constexpr double kOverNoise = 2.0;
 constexpr double kOverSignal = 0.003;
-constexpr unsigned kLeastCurious = 8;
+constexpr unsigned kMaxSuspicionsPerPass = 8;
 
 std::uint64_t distance(std::uint64_t a, std::uint64_t b) noexcept {
     return a > b ? a - b : b - a;
@@ -77,7 +77,7 @@ void CollisionResolver::step(const ReceiverChain& live, std::span<EndedReception
     for (auto& e : ended) {
         take(e, nullptr);
     }
-    while (pending_ && search_again()) {
+    while (pending_ && start_due_pass()) {
     }
 }
 
@@ -93,7 +93,7 @@ std::optional<std::uint64_t> CollisionResolver::reception_ends() const noexcept 
     return latest;
 }
 
-// One step of samples through a second search.
+// One step of samples through a SIC pass.
 void CollisionResolver::run(Pass& pass, std::span<const Sample> step) {
     pass.chain->push(step);
     pass.ended.clear();
@@ -110,13 +110,13 @@ void CollisionResolver::end_pass(Pass& pass) noexcept {
     pass.active = false;
     pending_ = true;  // others may have waited for it
     if (pass.fruitful) {
-        patience_ = 1;
+        suspicions_per_pass_ = 1;
     } else if (pass.on_suspicion) {
-        patience_ = std::min(2 * patience_, kLeastCurious);
+        suspicions_per_pass_ = std::min(2 * suspicions_per_pass_, kMaxSuspicionsPerPass);
     }
 }
 
-// A reception ended: hand it up if it is new, remember what it means for others.
+// A reception ended: deliver it if it is new, remember what it means for others.
 void CollisionResolver::take(EndedReception& ended, Pass* pass) {
     const std::uint64_t first = pass != nullptr ? pass->first : 0;
     const std::uint64_t start = first + ended.start.sample_index;
@@ -138,26 +138,26 @@ void CollisionResolver::take(EndedReception& ended, Pass* pass) {
     d.mode = frame.mode;
     d.redundancy_version = frame.redundancy_version;
     d.digest = digest(frame.payload);
-    const bool whole = d.good == d.blocks;
+    const bool error_free = d.good == d.blocks;
     if (is_repetition(d)) {
         return;
     }
-    if (!whole) {
+    if (!error_free) {
         note_failure(start, end, serial);
     }
     if (pass != nullptr && d.good == 0) {
-        return;  // what is left of a frame that was subtracted, more likely than a frame
+        return;  // the residual of a frame that was subtracted, more likely than a frame
     }
-    if (config_.cancel && whole && d.blocks > 0) {
-        note_whole(frame, ended, first, pass != nullptr ? pass->level : 0);
+    if (config_.cancel && error_free && d.blocks > 0) {
+        note_error_free(frame, ended, first, pass != nullptr ? pass->level : 0);
     }
     delivered_[next_delivered_] = d;
     next_delivered_ = (next_delivered_ + 1) % delivered_.size();
     ReceiverCounters& c = *counters_;
     c.blocks_ok += d.good;
     c.blocks_bad += d.blocks - d.good;
-    c.frames_ok += whole ? 1 : 0;
-    c.frames_partial += !whole && d.good > 0 ? 1 : 0;
+    c.frames_ok += error_free ? 1 : 0;
+    c.frames_partial += !error_free && d.good > 0 ? 1 : 0;
     if (pass != nullptr) {
         ++c.preambles;
         ++c.headers_ok;
@@ -168,7 +168,7 @@ void CollisionResolver::take(EndedReception& ended, Pass* pass) {
     out_->push_back(std::move(frame));
 }
 
-// Handed up already, with as many good blocks?
+// Delivered already, with as many good blocks?
 bool CollisionResolver::is_repetition(const Delivered& d) const noexcept {
     return std::any_of(delivered_.begin(), delivered_.end(), [&](const Delivered& o) {
         if (o.blocks == 0 || o.mode != d.mode || o.bytes != d.bytes || o.redundancy_version != d.redundancy_version ||
@@ -195,7 +195,7 @@ void CollisionResolver::note_failure(std::uint64_t start, std::uint64_t end, std
     next_failed_ = (next_failed_ + 1) % failed_.size();
 }
 
-void CollisionResolver::note_whole(Frame frame, const EndedReception& ended, std::uint64_t first, unsigned level) {
+void CollisionResolver::note_error_free(Frame frame, const EndedReception& ended, std::uint64_t first, unsigned level) {
     const std::uint64_t start = first + ended.start.sample_index;
     const std::uint64_t end = first + ended.end;
     // Of the same arrival only failures of other frames remain.
@@ -204,21 +204,22 @@ void CollisionResolver::note_whole(Frame frame, const EndedReception& ended, std
             f = {};
         }
     }
-    Whole& w = whole_[serial_ % whole_.size()];
-    w.heard.frame = std::move(frame);
-    w.heard.start = start;
-    w.heard.timing_shift = ended.timing_shift;
-    w.heard.cfo_cycles_per_sample = ended.cfo;
+    ErrorFree& w = error_free_[serial_ % error_free_.size()];
+    w.decoded.frame = std::move(frame);
+    w.decoded.start = start;
+    w.decoded.timing_shift = ended.timing_shift;
+    w.decoded.cfo_cycles_per_sample = ended.cfo;
     w.end = end;
     w.serial = ++serial_;
     w.level = level;
-    const double strange = static_cast<double>(ended.residual_interference);
-    w.strange = level < kDeepest && strange > kOverNoise * noise_power_ * static_cast<double>(fft_size_) &&
-                strange > kOverSignal * static_cast<double>(ended.signal_power) && !explained(start, end, w.serial);
+    const double residual = static_cast<double>(ended.residual_interference);
+    w.unexplained = level < kDeepest && residual > kOverNoise * noise_power_ * static_cast<double>(fft_size_) &&
+                    residual > kOverSignal * static_cast<double>(ended.signal_power) &&
+                    !explained(start, end, w.serial);
     pending_ = true;
 }
 
-// Is there another frame in [start, end), received or under way? Whole frame `serial` does not count.
+// Is there another frame in [start, end), received or under way? Error-free frame `serial` does not count.
 bool CollisionResolver::explained(std::uint64_t start, std::uint64_t end, std::uint64_t serial) const noexcept {
     const auto running = [&](const ReceiverChain& chain, std::uint64_t first) {
         return end > first && chain.receiving_since_before(end - first);
@@ -226,15 +227,15 @@ bool CollisionResolver::explained(std::uint64_t start, std::uint64_t end, std::u
     return running(*live_, 0) ||
            std::any_of(passes_.begin(), passes_.end(),
                        [&](const Pass& p) { return p.active && running(*p.chain, p.first); }) ||
-           std::any_of(whole_.begin(), whole_.end(), [&](const Whole& w) {
-               return w.serial != 0 && w.serial != serial && overlap(w.heard.start, w.end, start, end);
+           std::any_of(error_free_.begin(), error_free_.end(), [&](const ErrorFree& w) {
+               return w.serial != 0 && w.serial != serial && overlap(w.decoded.start, w.end, start, end);
            });
 }
 
-// Starts one second search if one is due and can be made.
-bool CollisionResolver::search_again() {
+// Starts one SIC pass if one is due and can be made.
+bool CollisionResolver::start_due_pass() {
     const std::uint64_t oldest = live_->ring().begin();
-    const auto at_hand = [&](const Whole& w) { return w.serial != 0 && w.heard.start >= oldest; };
+    const auto at_hand = [&](const ErrorFree& w) { return w.serial != 0 && w.decoded.start >= oldest; };
     Pass* pass = nullptr;
     for (auto& p : passes_) {
         if (!p.active) {
@@ -243,27 +244,27 @@ bool CollisionResolver::search_again() {
         }
     }
     if (pass == nullptr) {
-        return false;  // asked again when one of them ends
+        return false;  // tried again when one of them ends
     }
     std::uint64_t from = ReceiverChain::kForever;
     unsigned level = 0;
     bool on_suspicion = true;
-    for (auto& w : whole_) {
+    for (auto& w : error_free_) {
         if (!at_hand(w) || w.level >= kDeepest) {
             continue;
         }
-        if (w.strange && ++passed_over_ < patience_) {
-            w.strange = false;
+        if (w.unexplained && ++suspicions_ignored_ < suspicions_per_pass_) {
+            w.unexplained = false;
         }
-        if (w.strange) {
-            passed_over_ = 0;
-            from = std::min(from, w.heard.start - std::min<std::uint64_t>(w.heard.start, reach_));
+        if (w.unexplained) {
+            suspicions_ignored_ = 0;
+            from = std::min(from, w.decoded.start - std::min<std::uint64_t>(w.decoded.start, reach_));
             level = std::max(level, w.level + 1);
-            w.strange = false;
+            w.unexplained = false;
         }
         for (auto& f : failed_) {
             if (f.end != 0 && f.start >= oldest && f.attempts < kDeepest && w.serial > f.serial &&
-                overlap(w.heard.start, w.end, f.start, f.end)) {
+                overlap(w.decoded.start, w.end, f.start, f.end)) {
                 from = std::min(from, f.start - std::min<std::uint64_t>(f.start, kMargin));
                 level = std::max(level, w.level + 1);
                 on_suspicion = false;
@@ -290,27 +291,28 @@ void CollisionResolver::start_pass(Pass& pass, std::uint64_t from, unsigned leve
     const SampleRing& raw = live_->ring();
     const auto up = [](std::uint64_t index) { return (index + kStep - 1) / kStep * kStep; };
     from = std::max(from / kStep * kStep, up(raw.begin()));
-    // Whole frames that reach into the stretch, the strongest first; the samples from the earliest of them on.
-    std::array<const Whole*, kWhole> over{};
+    // Error-free frames that overlap the samples to be searched, the strongest first; from the earliest of them on.
+    std::array<const ErrorFree*, kErrorFree> over{};
     std::size_t count = 0;
     std::uint64_t base = from;
-    for (const auto& w : whole_) {
-        if (w.serial != 0 && w.end > from && w.heard.start >= up(raw.begin())) {
+    for (const auto& w : error_free_) {
+        if (w.serial != 0 && w.end > from && w.decoded.start >= up(raw.begin())) {
             over[count++] = &w;
-            base = std::min(base, w.heard.start / kStep * kStep);
+            base = std::min(base, w.decoded.start / kStep * kStep);
         }
     }
-    std::sort(over.begin(), over.begin() + static_cast<std::ptrdiff_t>(count), [](const Whole* a, const Whole* b) {
-        const float pa = a->heard.frame.power_dbfs;
-        const float pb = b->heard.frame.power_dbfs;
-        return pa > pb || (!(pa < pb) && a->serial < b->serial);
-    });
+    std::sort(over.begin(), over.begin() + static_cast<std::ptrdiff_t>(count),
+              [](const ErrorFree* a, const ErrorFree* b) {
+                  const float pa = a->decoded.frame.power_dbfs;
+                  const float pb = b->decoded.frame.power_dbfs;
+                  return pa > pb || (!(pa < pb) && a->serial < b->serial);
+              });
     const std::size_t length = std::min<std::size_t>(raw.end() - base, residual_.size());
     const std::span<Sample> samples(residual_.data(), length);
     raw.copy(base, samples);
     std::uint64_t before = 0;
     for (std::size_t i = 0; i < count; ++i) {
-        if (canceller_.cancel(over[i]->heard, base, samples)) {
+        if (canceller_.cancel(over[i]->decoded, base, samples)) {
             before = std::max(before, over[i]->end);
             ++counters_->frames_cancelled;
         }
@@ -318,7 +320,7 @@ void CollisionResolver::start_pass(Pass& pass, std::uint64_t from, unsigned leve
     if (before <= from) {
         return;
     }
-    ++counters_->second_searches;
+    ++counters_->sic_passes;
     pass.chain->restart();
     pass.active = true;
     pass.fruitful = false;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Hears the frame beneath a frame: successive interference cancellation over a receiver's recent samples.
+// Successive interference cancellation (SIC) over a receiver's recent samples, for frames that overlap.
 //
-//     receptions that ended -> which frames overlap, which of them failed -> subtract the whole ones from the raw
-//     samples -> search and demodulate what is left, then go on with the live samples -> more frames
+//     receptions that ended -> which frames overlap, which of them failed -> subtract the error-free ones from the raw
+//     samples -> search and demodulate the residual, then go on with the live samples -> more frames
 //
-// Nothing is subtracted as long as nothing collides. A second search is made when a frame failed, or its header did,
-// and a whole frame lay over it; or when the pilots of a whole frame met power well above the noise floor that no
-// detection explains (of suspicions that lead to nothing, as a fast channel causes, ever fewer are followed, one in
-// eight at last). Frames found so may be subtracted in their turn, once. Bounded: two searches at a time, frames no
-// longer than the history, logs of fixed size.
+// Nothing is subtracted as long as nothing collides. A SIC pass is made when a frame failed, or its header did, and an
+// error-free frame overlaps it; or when the pilots of an error-free frame show residual interference well above the
+// noise floor that no detection explains (of suspicions that lead to nothing, as a fast channel causes, ever fewer are
+// followed, one in eight at last). Frames found so may be subtracted in a further pass, once. Bounded: two passes at a
+// time, frames no longer than the history, logs of fixed size.
 //
-// Why so, and what it brings: docs/decisions/0008-interference-cancellation.md.
+// Measurements: docs/decisions/0008-interference-cancellation.md.
 #pragma once
 
 #include <array>
@@ -26,12 +26,12 @@
 
 namespace meshnet::phy {
 
-/// Decides what is handed up: each frame once, and again only with more good blocks. One instance, one thread; besides
+/// Decides what is delivered: each frame once, and again only with more good blocks. One instance, one thread; besides
 /// frames it allocates in the constructor only.
 class CollisionResolver {
 public:
     struct Config {
-        ReceiverChain::Config chain;  ///< of the second searches
+        ReceiverChain::Config chain;  ///< of the SIC passes
         std::size_t history = 0;      ///< samples the raw ring holds
         bool cancel = true;           ///< false: only duplicates are looked after
     };
@@ -39,29 +39,29 @@ public:
     CollisionResolver(DemodulatorShared& shared, const Config& config);
 
     /// After one step of the live chain: `ended` (moved from) in it; `live` holds the raw samples, its newest step was
-    /// just worked through. `noise_power`: per sample, as far as known. Frames to hand up are appended to `out`.
+    /// just worked through. `noise_power`: per sample, as far as known. Frames to deliver are appended to `out`.
     void step(const ReceiverChain& live, std::span<EndedReception> ended, double noise_power, std::vector<Frame>& out,
               ReceiverCounters& counters);
 
-    /// Of the frames being received by second searches.
+    /// End of the latest of the frames being received by SIC passes.
     [[nodiscard]] std::optional<std::uint64_t> reception_ends() const noexcept;
 
 private:
-    static constexpr std::size_t kWhole = 16;
+    static constexpr std::size_t kErrorFree = 16;
     static constexpr std::size_t kFailed = 32;
     static constexpr std::size_t kPasses = 2;
     static constexpr unsigned kDeepest = 2;
 
-    struct Whole {
-        HeardFrame heard;
+    struct ErrorFree {
+        DecodedFrame decoded;
         std::uint64_t end = 0;
         std::uint64_t serial = 0;  // 0: empty
         unsigned level = 0;
-        bool strange = false;  // power beneath it that nothing explains, not searched for yet
+        bool unexplained = false;  // residual interference that nothing explains, not searched for yet
     };
     struct Failed {
         std::uint64_t start = 0, end = 0;
-        std::uint64_t serial = 0;  // of the newest whole frame that was out of its way; end == 0: empty
+        std::uint64_t serial = 0;  // of the newest error-free frame that was subtracted for it; end == 0: empty
         unsigned attempts = 0;
     };
     struct Delivered {
@@ -78,8 +78,8 @@ private:
         std::uint64_t before = 0;  // detections from here on are the live chain's
         std::uint64_t serial = 0;
         unsigned level = 0;
-        bool on_suspicion = false;  // no detection asked for it
-        bool fruitful = false;      // it handed something up
+        bool on_suspicion = false;  // because of residual interference, not of a detection
+        bool fruitful = false;      // it delivered something
         std::vector<EndedReception> ended;
     };
 
@@ -87,27 +87,27 @@ private:
     void take(EndedReception& ended, Pass* pass);
     [[nodiscard]] bool is_repetition(const Delivered& d) const noexcept;
     void note_failure(std::uint64_t start, std::uint64_t end, std::uint64_t serial);
-    void note_whole(Frame frame, const EndedReception& ended, std::uint64_t first, unsigned level);
+    void note_error_free(Frame frame, const EndedReception& ended, std::uint64_t first, unsigned level);
     [[nodiscard]] bool explained(std::uint64_t start, std::uint64_t end, std::uint64_t serial) const noexcept;
-    bool search_again();
+    bool start_due_pass();
     void start_pass(Pass& pass, std::uint64_t from, unsigned level);
     void end_pass(Pass& pass) noexcept;
 
     Config config_;
     FrameCanceller canceller_;
     std::size_t fft_size_;
-    std::size_t reach_;  // samples before a suspicious frame that are searched too
+    std::size_t reach_;  // samples before a frame with residual interference that are searched too
     std::vector<Sample> residual_;
-    std::array<Whole, kWhole> whole_;
+    std::array<ErrorFree, kErrorFree> error_free_;
     std::array<Failed, kFailed> failed_;
-    std::array<Delivered, kWhole + kFailed> delivered_;
+    std::array<Delivered, kErrorFree + kFailed> delivered_;
     std::array<Pass, kPasses> passes_;
     std::uint64_t serial_ = 0;
     std::size_t next_failed_ = 0;
     std::size_t next_delivered_ = 0;
-    unsigned patience_ = 1;  // of so many suspicions one is looked into
-    unsigned passed_over_ = 0;
-    bool pending_ = false;  // something may have to be searched again
+    unsigned suspicions_per_pass_ = 1;  // of so many suspicions one is followed
+    unsigned suspicions_ignored_ = 0;
+    bool pending_ = false;  // a SIC pass may be due
 
     // Of the step at work.
     const ReceiverChain* live_ = nullptr;

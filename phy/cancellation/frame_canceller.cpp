@@ -88,10 +88,10 @@ FrameCanceller::FrameCanceller(const Grid& grid, std::size_t longest_samples)
     chunk_.resize(2 * p.symbol_samples());
 }
 
-bool FrameCanceller::cancel(const HeardFrame& heard, std::uint64_t first_index, std::span<Sample> samples) {
+bool FrameCanceller::cancel(const DecodedFrame& decoded, std::uint64_t first_index, std::span<Sample> samples) {
     const auto& p = grid_.profile();
-    const Frame& frame = heard.frame;
-    if (heard.start < first_index || heard.start - first_index >= samples.size() || frame.payload.empty() ||
+    const Frame& frame = decoded.frame;
+    if (decoded.start < first_index || decoded.start - first_index >= samples.size() || frame.payload.empty() ||
         frame.payload.size() > kMaxPayloadBytes || frame.mode >= modes().size() || frame.redundancy_version > 3) {
         return false;
     }
@@ -103,9 +103,9 @@ bool FrameCanceller::cancel(const HeardFrame& heard, std::uint64_t first_index, 
     if (preamble_samples_ + symbols_ * p.symbol_samples() > longest_) {
         return false;
     }
-    start_ = static_cast<std::int64_t>(heard.start - first_index);
-    origin_ = start_ + heard.timing_shift;
-    cfo_ = heard.cfo_cycles_per_sample;
+    start_ = static_cast<std::int64_t>(decoded.start - first_index);
+    origin_ = start_ + decoded.timing_shift;
+    cfo_ = decoded.cfo_cycles_per_sample;
     snr_ = std::pow(
         10.0, 0.1 * static_cast<double>(std::isfinite(frame.snr_db) ? std::clamp(frame.snr_db, -20.0F, 50.0F) : 0.0F));
     const double ppm = std::clamp(static_cast<double>(std::isfinite(frame.sfo_ppm) ? frame.sfo_ppm : 0.0F),
@@ -188,7 +188,7 @@ double FrameCanceller::agreement(std::size_t first, std::size_t last) {
     return sum;
 }
 
-// The training alone, whose phase stands still: a first reference for the tracking.
+// The training alone, of constant phase: a first reference for the tracking.
 void FrameCanceller::first_channel() {
     const std::size_t k = grid_.carriers();
     const float scale = 1.0F / static_cast<float>(training_);
@@ -320,7 +320,7 @@ void FrameCanceller::follow() {
     }
 }
 
-// Smooths the phases over the whole frame, then measures the channel again with them and smooths it too.
+// Smooths the phases over all of the frame, then measures the channel again with them and smooths it too.
 void FrameCanceller::smooth() {
     const auto states = std::span(smooth_).first(symbols_);
     for (std::size_t s = 0; s < symbols_; ++s) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Takes a frame that was decoded out of the samples it came in, so that what lay beneath can be heard.
+// Takes a frame that was decoded out of the samples it came in, so that what it interfered with can be received (SIC).
 //
-//     payload -> FrameMapper -> what was sent, on every carrier -> channel, phase and clock over the whole frame,
+//     payload -> FrameMapper -> what was sent, on every carrier -> channel, phase and clock over all of the frame,
 //     learnt from all carriers at once -> what was received -> subtracted
 //
 // The decoded frame is one long training sequence: phase and sampling time are tracked over all carriers and smoothed
@@ -31,7 +31,7 @@
 namespace meshnet::phy {
 
 /// A frame whose blocks all passed, and what its demodulator knew of where it was.
-struct HeardFrame {
+struct DecodedFrame {
     Frame frame;                       ///< mode, payload, redundancy version, SNR and sampling clock are used
     std::uint64_t start = 0;           ///< first preamble sample, rounded
     int timing_shift = 0;              ///< samples by which its transform windows lie later than `start` says
@@ -44,9 +44,9 @@ public:
     /// Frames of more than `longest_samples` samples are not cancelled. Memory: about 30 bytes for each of them.
     FrameCanceller(const Grid& grid, std::size_t longest_samples);
 
-    /// Subtracts `heard` from `samples`, whose first one has the index `first_index`. False, and nothing is changed, if
-    /// the frame is too long or does not begin within them. What lies beyond their end is left out.
-    bool cancel(const HeardFrame& heard, std::uint64_t first_index, std::span<Sample> samples);
+    /// Subtracts `decoded` from `samples`, whose first one has the index `first_index`. False, and nothing is changed,
+    /// if the frame is too long or does not begin within them. What lies beyond their end is left out.
+    bool cancel(const DecodedFrame& decoded, std::uint64_t first_index, std::span<Sample> samples);
 
 private:
     struct Track {

@@ -17,6 +17,9 @@
 
 namespace meshnet::phy {
 
+/// Points of DemodulatorShared::constellation_out.
+inline constexpr std::size_t kMaxShownPoints = 4096;
+
 /// Immutable tables, and estimators with scratch memory that is used within one call. One thread.
 struct DemodulatorShared {
     /// `estimation`: what an instrument puts in the place of the receiver's own estimates; never nullptr.

@@ -31,7 +31,7 @@ void FrameDemodulator::start(const FrameStart& start) {
     cfo_ = start.cfo_cycles_per_sample;
     origin_ = start.sample_index;
     timing_shift_ = 0;
-    header_symbols_ = header_symbols(shared_.grid, start.preamble);
+    header_symbols_ = header_symbols(shared_.grid.profile(), start.preamble);
     header_.reset();
     known_header_.reset();
     rows_.clear();

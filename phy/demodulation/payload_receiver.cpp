@@ -9,8 +9,6 @@
 namespace meshnet::phy {
 namespace {
 
-constexpr std::size_t kShownPoints = 4096;
-
 const float* parts(const Sample* values) noexcept {
     return reinterpret_cast<const float*>(values);
 }
@@ -157,7 +155,7 @@ void PayloadReceiver::decode_block(unsigned max_iterations) {
 void PayloadReceiver::show_points(std::size_t symbol) {
     auto& shown = *shared_.constellation_out;
     for (const std::uint16_t c : shared_.grid.data(symbol, dense_)) {
-        if (shown.size() == kShownPoints) {
+        if (shown.size() == kMaxShownPoints) {
             return;
         }
         shown.push_back(shared_.points[c]);

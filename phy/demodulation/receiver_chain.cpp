@@ -7,8 +7,6 @@
 namespace meshnet::phy {
 namespace {
 
-constexpr std::uint64_t kSameArrival = 32;  // samples: two classes, or an echo
-
 // Samples behind a frame's first one after which its detection has been reported.
 std::uint64_t search_delay(const FrameSynchronizer& s) noexcept {
     return s.latency() + ReceiverChain::kStep;
@@ -28,9 +26,14 @@ ReceiverChain::ReceiverChain(DemodulatorShared& shared, const Config& config)
     found_.reserve(16);
 }
 
+std::size_t ReceiverChain::longest_latency(const Profile& profile) noexcept {
+    // A long preamble is reported at most FrameSynchronizer::latency() after it began, less than 16 of its chirps, and
+    // a demodulator needs some symbols more.
+    return 16 * class_params(profile, PreambleClass::kLong).chirp_samples + 8 * profile.symbol_samples();
+}
+
 std::size_t ReceiverChain::shortest_ring(const Profile& profile) noexcept {
-    // A long preamble is reported at most latency() after it began, and a demodulator looks one symbol further back.
-    const std::size_t needed = 16 * 4096 + 8 * profile.symbol_samples() + 2 * kStep;
+    const std::size_t needed = longest_latency(profile) + 2 * kStep;
     std::size_t capacity = 1;
     while (capacity < needed) {
         capacity *= 2;
@@ -70,7 +73,7 @@ void ReceiverChain::begin(const FrameStart& start, ReceiverCounters* counters) {
         ++counters->preambles;
     }
     for (auto& d : demodulators_) {
-        // The same arrival found again (another class, an echo): the stronger one is already at work.
+        // The same arrival found again (another class, another path): the stronger one is already at work.
         if (d.state() != FrameDemodulator::State::kIdle) {
             const auto other = d.frame_start().sample_index;
             const auto distance = other > start.sample_index ? other - start.sample_index : start.sample_index - other;

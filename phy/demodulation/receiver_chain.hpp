@@ -3,7 +3,7 @@
 //
 //     steps of samples -> ring -> FrameSynchronizer per class -> FrameDemodulators -> EndedReception
 //
-// The receiver has one for what it hears, and further ones for what is left after frames were subtracted.
+// The receiver has one for the samples as received, and further ones for interference cancellation (SIC).
 #pragma once
 
 #include <cstddef>
@@ -35,6 +35,8 @@ struct EndedReception {
 class ReceiverChain {
 public:
     static constexpr std::size_t kStep = 128;
+    /// Detections whose first samples lie nearer together are of one arrival: two preamble classes, or two paths.
+    static constexpr std::uint64_t kSameArrival = 32;
     static constexpr std::uint64_t kForever = std::numeric_limits<std::uint64_t>::max();
 
     struct Config {
@@ -49,8 +51,11 @@ public:
     /// `shared` must outlive it; chains used by one thread may share it.
     ReceiverChain(DemodulatorShared& shared, const Config& config);
 
-    /// Samples that detection and demodulation look back.
+    /// Samples of history that detection and demodulation need.
     [[nodiscard]] static std::size_t shortest_ring(const Profile& profile) noexcept;
+
+    /// Samples behind a frame after which every detector and demodulator has run to its end.
+    [[nodiscard]] static std::size_t longest_latency(const Profile& profile) noexcept;
 
     /// The next kStep samples.
     void push(std::span<const Sample> step) noexcept { ring_.push(step); }

@@ -31,23 +31,23 @@ public:
 
     explicit DopplerOscillator(double sample_rate_hz) noexcept : rate_hz_(sample_rate_hz) {}
 
-    /// The next sample turned has this frequency.
+    /// The next sample rotated has this frequency.
     void set(DopplerShift shift) noexcept {
         cycles_ = shift.hz / rate_hz_;
         growth_ = shift.hz_per_s / (rate_hz_ * rate_hz_);
     }
-    [[nodiscard]] bool idle() const noexcept { return cycles_ == 0.0 && growth_ == 0.0 && turns_ == 0.0; }
+    [[nodiscard]] bool idle() const noexcept { return cycles_ == 0.0 && growth_ == 0.0 && phase_ == 0.0; }
     /// Frequency of the next sample, Hz, and its growth.
     [[nodiscard]] DopplerShift now() const noexcept { return {cycles_ * rate_hz_, growth_ * rate_hz_ * rate_hz_}; }
 
-    /// Multiplies `samples` by exp(j 2 pi sign turns), in place. `sign`: +1 or -1.
-    void turn(std::span<Sample> samples, double sign) noexcept {
+    /// Multiplies `samples` by exp(j 2 pi sign phase), phase in cycles, in place. `sign`: +1 or -1.
+    void rotate(std::span<Sample> samples, double sign) noexcept {
         while (!samples.empty()) {
             const std::size_t n = samples.size() < kBlock ? samples.size() : kBlock;
             const double radians = 2.0 * std::numbers::pi * sign;
-            // Phase of sample m: turns + cycles m + growth m^2 / 2; the step from m to m + 1 is cycles + growth (m +
+            // Phase of sample m: phase + cycles m + growth m^2 / 2; the step from m to m + 1 is cycles + growth (m +
             // 1/2).
-            std::complex<double> w = unit(radians * turns_);
+            std::complex<double> w = unit(radians * phase_);
             std::complex<double> step = unit(radians * (cycles_ + 0.5 * growth_));
             const std::complex<double> bend = unit(radians * growth_);
             for (std::size_t i = 0; i < n; ++i) {
@@ -56,8 +56,8 @@ public:
                 step *= bend;
             }
             const double m = static_cast<double>(n);
-            turns_ += cycles_ * m + 0.5 * growth_ * m * m;
-            turns_ -= std::floor(turns_);
+            phase_ += cycles_ * m + 0.5 * growth_ * m * m;
+            phase_ -= std::floor(phase_);
             cycles_ += growth_ * m;
             samples = samples.subspan(n);
         }
@@ -70,7 +70,7 @@ private:
     double rate_hz_;
     double cycles_ = 0.0;  // per sample, of the next sample
     double growth_ = 0.0;  // cycles per sample^2
-    double turns_ = 0.0;   // phase of the next sample, [0, 1)
+    double phase_ = 0.0;   // phase of the next sample, [0, 1)
 };
 
 }  // namespace meshnet::phy

@@ -73,7 +73,7 @@ void ChannelTracker::end(double noise, const ChannelState& prior, bool long_dela
     }
     signal /= static_cast<double>(k);
     const double ls_noise = noise * spread / static_cast<double>(std::max<std::size_t>(sounded, 1));
-    // A smoother told of little SNR shrinks its estimate; the filter along time, which weighs noisy measurements
+    // At low SNR a Wiener smoother shrinks its estimate; the filter along time, which weighs noisy measurements
     // itself, would take that for the channel.
     constexpr double kLeastSnrDb = 10.0;
     const double snr_db = std::max(kLeastSnrDb, 10.0 * std::log10(std::max(signal, 1e-30) / std::max(ls_noise, 1e-30)));
@@ -104,8 +104,8 @@ void ChannelTracker::smooth(std::span<ChannelGroup> groups, double variation_per
     for (std::size_t i = groups.size(); i-- > 1;) {
         auto& group = groups[i - 1];
         const auto& next = groups[i];
-        const double moved = variation_per_symbol * std::abs(next.centre - group.centre);
-        const auto weight = static_cast<float>(group.error / (group.error + moved + 1e-30));
+        const double varied = variation_per_symbol * std::abs(next.centre - group.centre);
+        const auto weight = static_cast<float>(group.error / (group.error + varied + 1e-30));
         for (std::size_t c = 0; c < group.filtered.size(); ++c) {
             group.filtered[c] += weight * (next.filtered[c] - group.filtered[c]);
         }

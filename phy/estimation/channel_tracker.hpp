@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Follows the channel itself through a frame: every 13 symbols each carrier has been sounded once.
+// Follows the channel itself through a frame: after Grid::kPilotPeriod symbols each carrier has been sounded.
 //
-//     pilots of a group of symbols -> least squares -> smoothing along frequency -> Kalman filter along time -> look
-//     back
+//     pilots of a group of symbols -> least squares -> smoothing along frequency -> Kalman filter along time
+//     -> fixed-interval (RTS) smoothing
 //
-// One gain serves all carriers. How fast the channel moves is learnt from how much successive groups differ beyond
-// their noise; on a channel that stands still the filter averages, and ends with a better estimate than the training
-// alone gave.
+// One gain serves all carriers. How fast the channel varies is learnt from how much successive groups differ beyond
+// their noise; on a static channel the filter averages, and ends with a better estimate than the training alone gave.
 #pragma once
 
 #include <cstddef>
@@ -19,20 +18,20 @@
 
 namespace meshnet::phy {
 
-/// The speed of the channel, learnt over a frame: mean squared change of H per symbol.
+/// Rate of variation of the channel, learnt over a frame: mean squared change of H per symbol.
 class ChannelVariation {
 public:
     void reset() noexcept { *this = {}; }
     /// Two successive least-squares estimates, their distance in symbols, the noise power of each.
     void add(std::span<const Sample> before, std::span<const Sample> after, double symbols, double noise,
              double independent_values) noexcept;
-    /// Change per symbol that is beyond chance, >= 0.
+    /// Significant change per symbol (two deviations above what noise explains), >= 0.
     [[nodiscard]] double per_symbol() const noexcept;
 
 private:
     double excess_ = 0.0;  // sum of squared differences beyond noise
     double symbols_ = 0.0;
-    double variance_ = 0.0;  // of excess_, if nothing moves
+    double variance_ = 0.0;  // of excess_, on a static channel
 };
 
 /// State along time. `error` is the mean squared error per carrier of `h`.
@@ -55,7 +54,7 @@ struct ChannelGroup {
 /// Measures groups and runs the filter. One instance per receiver (it has scratch memory); states live with each frame.
 class ChannelTracker {
 public:
-    static constexpr std::size_t kGroup = 13;  ///< symbols that sound every carrier
+    static constexpr std::size_t kGroup = Grid::kPilotPeriod;  ///< symbols that sound every carrier
 
     explicit ChannelTracker(const Grid& grid);
 
@@ -64,13 +63,13 @@ public:
     /// Adds symbol `symbol`'s pilots. `carriers`: [K] transform output; rotation of carrier c: exp(j (phase - g(c)
     /// time)) with g = 2 pi subcarrier / N.
     void add(std::span<const Sample> carriers, std::size_t symbol, bool dense, double phase, double time);
-    /// Ends it. `noise`: per carrier and symbol; `long_delay_spread`: as the training said.
+    /// Ends it. `noise`: per carrier and symbol; `long_delay_spread`: as the training estimated.
     void end(double noise, const ChannelState& prior, bool long_delay_spread, ChannelGroup& out);
 
     /// One step forward: `state` moves to the group's time and takes its measurement; the result is also kept in
     /// `group`.
     static void update(ChannelState& state, ChannelGroup& group, double variation_per_symbol) noexcept;
-    /// Looks back over groups that were updated in order.
+    /// Fixed-interval smoothing of groups that were updated in order.
     static void smooth(std::span<ChannelGroup> groups, double variation_per_symbol) noexcept;
 
     /// Values in a smoothed estimate that are independent of each other, about.

@@ -14,9 +14,9 @@ namespace meshnet::phy {
 namespace {
 
 // Thresholds in units of the noise-only mean, where L * metric is exponential with mean 1. First stage: 4.5e-5 per
-// sample (2e-6 for the long class, whose second stage is dear). Second stage: sum of two such values, maximised over
-// the falling chirp's range of lags; chosen for less than 5e-9 false starts per sample (36 an hour at 2 Msample/s).
-// docs/notes/detection.md.
+// sample (2e-6 for the long class, whose second stage is expensive). Second stage: sum of two such values, maximised
+// over the falling chirp's range of lags; chosen for less than 5e-9 false starts per sample (36 an hour at 2
+// Msample/s). docs/notes/detection.md.
 constexpr float kFirst[3] = {10.0F, 10.0F, 13.0F};
 constexpr float kJoint[3] = {28.0F, 29.5F, 31.5F};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Follows carrier phase and sampling time through a frame, symbol by symbol, from the pilots; then looks back and
-// smooths.
+// Tracks carrier phase and sampling time through a frame, symbol by symbol, from the pilots: forward filter, then
+// fixed-interval smoothing.
 //
 // Two independent filters, each of a value and its drift per symbol: common phase and frequency, time offset and
 // sampling clock. The innovation is linear in the pilots (imaginary part after derotation by the prediction), so there
@@ -53,7 +53,7 @@ private:
     double least_value_noise_ = 0.0;
     bool learn_ = false;
     double steps_ = 0.0;     // innovations averaged, at most kMemory
-    double surplus_ = 0.0;   // mean of the step noise each innovation asks for
+    double surplus_ = 0.0;   // mean of the step noise that each innovation suggests
     double expected_ = 0.0;  // mean of what their squares should be
 };
 

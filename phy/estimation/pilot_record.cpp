@@ -15,7 +15,7 @@ void PilotRecord::clear() noexcept {
 
 std::size_t PilotRecord::count(const Row& row) const noexcept {
     return row.pattern == kTraining ? grid_.carriers()
-                                    : grid_.pilots(row.number, row.pattern >= Grid::kPatterns).size();
+                                    : grid_.pilots(row.number, row.pattern >= Grid::kPilotPeriod).size();
 }
 
 void PilotRecord::add_training(std::span<const Sample> response, double symbol, double weight) {
@@ -25,7 +25,7 @@ void PilotRecord::add_training(std::span<const Sample> response, double symbol, 
 
 void PilotRecord::add_pilots(std::span<const Sample> carriers, std::size_t symbol, bool dense, double time) {
     rows_.push_back({static_cast<double>(symbol), 1.0, values_.size(),
-                     symbol % Grid::kPatterns + (dense ? Grid::kPatterns : 0), symbol});
+                     symbol % Grid::kPilotPeriod + (dense ? Grid::kPilotPeriod : 0), symbol});
     const double per_carrier = 2.0 * std::numbers::pi / static_cast<double>(grid_.profile().fft_size);
     CarrierRotation back(0.0, per_carrier * time);
     for (const std::uint16_t c : grid_.pilots(symbol, dense)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The pilots of some symbols of a frame, as heard: what a TimeVaryingChannel is fitted to.
+// The pilots of some symbols of a frame, as received: what a TimeVaryingChannel is fitted to.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@ namespace meshnet::phy {
 
 class TimeVaryingChannel;
 
-/// Pilots heard, oldest first. Belongs to one frame.
+/// Pilots received, oldest first. Belongs to one frame.
 class PilotRecord {
 public:
     explicit PilotRecord(const Grid& grid) : grid_(grid) {}
@@ -34,15 +34,15 @@ private:
         double symbol = 0.0;
         double weight = 1.0;
         std::size_t first = 0;    // in values_
-        std::size_t pattern = 0;  // symbol % kPatterns, + kPatterns if dense; kTraining: every carrier
+        std::size_t pattern = 0;  // symbol % kPilotPeriod, + kPilotPeriod if dense; kTraining: every carrier
         std::size_t number = 0;   // the symbol, for its pilots
     };
-    static constexpr std::size_t kTraining = 2 * Grid::kPatterns;
+    static constexpr std::size_t kTraining = 2 * Grid::kPilotPeriod;
     [[nodiscard]] std::size_t count(const Row& row) const noexcept;
 
     const Grid& grid_;
     std::vector<Row> rows_;
-    std::vector<Sample> values_;  // least squares: heard times pilot sign
+    std::vector<Sample> values_;  // least squares: received times pilot sign
 };
 
 }  // namespace meshnet::phy

@@ -15,8 +15,8 @@ namespace {
 
 constexpr double kTwoPi = 2.0 * std::numbers::pi;
 constexpr std::size_t kMaxTaps = 24;
-constexpr std::size_t kFarthest = 15;  // subcarriers from one pilot to the next
-constexpr std::size_t kAllPatterns = 2 * Grid::kPatterns + 1;
+constexpr std::size_t kFarthest = Grid::kPilotPeriod + 1;  // subcarriers from one pilot to the next, DC between
+constexpr std::size_t kAllPatterns = 2 * Grid::kPilotPeriod + 1;
 constexpr std::size_t kOrder = 4;  // coefficients that touch one symbol: cubic
 // Distances of knots that are tried, symbols: for 0.005, 0.008, 0.013, 0.02, 0.035, 0.06 cycles per symbol.
 constexpr std::array<double, 6> kSpacings{52.0, 32.0, 20.0, 13.0, 8.0, 4.5};
@@ -62,7 +62,7 @@ TimeVaryingChannel::TimeVaryingChannel(const Grid& grid)
                     add(c);
                 }
             } else {
-                for (const std::uint16_t c : grid.pilots(p % Grid::kPatterns, p >= Grid::kPatterns)) {
+                for (const std::uint16_t c : grid.pilots(p % Grid::kPilotPeriod, p >= Grid::kPilotPeriod)) {
                     add(c);
                 }
             }
@@ -100,7 +100,7 @@ void TimeVaryingChannel::select_taps(const PilotRecord& record) {
     for (const auto& row : record.rows_) {
         const bool training = row.pattern == PilotRecord::kTraining;
         const auto carriers =
-            training ? std::span<const std::uint16_t>{} : grid_.pilots(row.number, row.pattern >= Grid::kPatterns);
+            training ? std::span<const std::uint16_t>{} : grid_.pilots(row.number, row.pattern >= Grid::kPilotPeriod);
         const std::size_t count = record.count(row);
         for (std::size_t i = 0; i < count; ++i) {
             in[grid_.bin(training ? i : carriers[i])] += std::conj(record.values_[row.first + i]);
@@ -126,7 +126,7 @@ void TimeVaryingChannel::select_taps(const PilotRecord& record) {
     }
 }
 
-// Memory for whatever shapes and knots the stretch asks for: another one as long finds it there.
+// Memory for any shapes and knots that this record may need: another one of its length needs no more.
 void TimeVaryingChannel::reserve(const PilotRecord& record) {
     const std::size_t taps = taps_.size();
     const std::size_t unknowns = coefficients_for(kSpacings.back()) * taps;
@@ -138,7 +138,7 @@ void TimeVaryingChannel::reserve(const PilotRecord& record) {
     weight_.reserve(coefficients_for(kSpacings.back()) * kOrder * kAllPatterns);
     patterns_.reserve(kAllPatterns);
     gram_.reserve(kAllPatterns * taps * taps);
-    heard_.reserve(record.rows_.size() * taps);
+    received_.reserve(record.rows_.size() * taps);
     basis_.reserve(taps * taps);
     aside_.basis.reserve(taps * taps);
     product_.reserve(2 * taps);
@@ -153,7 +153,7 @@ void TimeVaryingChannel::project(const PilotRecord& record) {
     const auto back = [&](int subcarrier, int tap) {
         return std::conj(twiddle_[static_cast<std::size_t>(subcarrier * tap) & (n - 1)]);
     };
-    // Horner's rule over the pilots, all taps at once: from pilot to pilot each tap turns by its own step.
+    // Horner's rule over the pilots, all taps at once: from pilot to pilot each tap is rotated by its own step.
     using Lanes = std::array<float, kMaxTaps>;
     std::array<Lanes, kFarthest + 1> step_re;
     std::array<Lanes, kFarthest + 1> step_im;
@@ -172,7 +172,7 @@ void TimeVaryingChannel::project(const PilotRecord& record) {
         const auto& row = record.rows_[r];
         const bool training = row.pattern == PilotRecord::kTraining;
         const auto carriers =
-            training ? std::span<const std::uint16_t>{} : grid_.pilots(row.number, row.pattern >= Grid::kPatterns);
+            training ? std::span<const std::uint16_t>{} : grid_.pilots(row.number, row.pattern >= Grid::kPilotPeriod);
         const std::size_t count = record.count(row);
         Lanes re{};
         Lanes im{};
@@ -189,9 +189,9 @@ void TimeVaryingChannel::project(const PilotRecord& record) {
             const float y = z.imag();
             energy += static_cast<double>(std::norm(z));
             for (std::size_t t = 0; t < lanes; ++t) {
-                const float turned = re[t] * w_re[t] - im[t] * w_im[t] + x;
+                const float rotated = re[t] * w_re[t] - im[t] * w_im[t] + x;
                 im[t] = re[t] * w_im[t] + im[t] * w_re[t] + y;
-                re[t] = turned;
+                re[t] = rotated;
             }
             above = sub;
         }
@@ -204,8 +204,8 @@ void TimeVaryingChannel::project(const PilotRecord& record) {
     }
 }
 
-// The carrier offset that is left, as the strongest taps turn from symbol to symbol: fades do not disturb it, since
-// what is weak weighs little.
+// The residual carrier frequency offset, from the rotation of the strongest taps from symbol to symbol: fades do not
+// disturb it, since what is weak weighs little.
 void TimeVaryingChannel::guess_residual_cfo(const PilotRecord& record, double noise, Fit& out) const noexcept {
     const std::size_t taps = taps_.size();
     Complex lag{};
@@ -231,7 +231,7 @@ void TimeVaryingChannel::guess_residual_cfo(const PilotRecord& record, double no
     out.residual_cfo_deviation = std::sqrt(of_one / std::max(lags, 1.0));
 }
 
-// Turns the projected pilots back by `radians` per symbol.
+// Derotates the projected pilots by `radians` per symbol.
 void TimeVaryingChannel::derotate(const PilotRecord& record, double radians) noexcept {
     const std::size_t taps = taps_.size();
     for (std::size_t r = 0; r < record.rows_.size(); ++r) {
@@ -243,7 +243,7 @@ void TimeVaryingChannel::derotate(const PilotRecord& record, double radians) noe
     }
 }
 
-// By how much the solution itself turns per symbol.
+// Rotation of the solution itself per symbol.
 double TimeVaryingChannel::residual_cfo_of_solution() {
     const std::size_t shapes = power_.size();
     product_.resize(2 * shapes);
@@ -308,9 +308,9 @@ void TimeVaryingChannel::take_taps_for_shapes(const PilotRecord& record, double 
             }
         }
     }
-    heard_.assign(projection_.size());
+    received_.assign(projection_.size());
     for (std::size_t i = 0; i < projection_.size(); ++i) {
-        heard_.set(i, Complex(projection_[i]));
+        received_.set(i, Complex(projection_[i]));
     }
 }
 
@@ -346,14 +346,14 @@ void TimeVaryingChannel::enter_basis(const PilotRecord& record, double noise) {
         }
     }
     const std::size_t rows = record.rows_.size();
-    heard_.assign(rows * shapes);
+    received_.assign(rows * shapes);
     for (std::size_t r = 0; r < rows; ++r) {
         for (std::size_t i = 0; i < shapes; ++i) {
             Complex sum{};
             for (std::size_t t = 0; t < taps; ++t) {
                 sum += std::conj(basis_[i * taps + t]) * Complex(projection_[r * taps + t]);
             }
-            heard_.set(r * shapes + i, sum);
+            received_.set(r * shapes + i, sum);
         }
     }
 }
@@ -380,8 +380,8 @@ void TimeVaryingChannel::build(const PilotRecord& record) {
             }
             const double weight = row.weight * w[a];
             for (std::size_t i = 0; i < shapes; ++i) {
-                right_.re[(q + a) * shapes + i] += weight * heard_.re[r * shapes + i];
-                right_.im[(q + a) * shapes + i] += weight * heard_.im[r * shapes + i];
+                right_.re[(q + a) * shapes + i] += weight * received_.re[r * shapes + i];
+                right_.im[(q + a) * shapes + i] += weight * received_.im[r * shapes + i];
             }
         }
     }
@@ -426,7 +426,7 @@ void TimeVaryingChannel::learn_basis(double noise) {
         }
     }
     const double sounded = std::accumulate(diagonal_.begin(), diagonal_.end(), 0.0);
-    const double chance = noise * static_cast<double>(coefficients_ * taps) / std::max(sounded, 1e-9);
+    const double noise_power = noise * static_cast<double>(coefficients_ * taps) / std::max(sounded, 1e-9);
     hermitian_eigenvectors(covariance_, taps, vectors_);
     basis_.clear();
     power_.clear();
@@ -435,10 +435,10 @@ void TimeVaryingChannel::learn_basis(double noise) {
     const auto value = [&](std::size_t i) { return std::fmax(covariance_.re[i * taps + i], 0.0); };
     std::sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) { return value(a) > value(b); });
     for (const std::size_t i : order_) {
-        if (!power_.empty() && value(i) < 1.5 * chance) {
+        if (!power_.empty() && value(i) < 1.5 * noise_power) {
             break;
         }
-        power_.push_back(std::max(value(i) - chance, 0.1 * chance));
+        power_.push_back(std::max(value(i) - noise_power, 0.1 * noise_power));
         for (std::size_t t = 0; t < taps; ++t) {
             basis_.push_back(vectors_.at(i * taps + t));
         }
@@ -525,7 +525,7 @@ TimeVaryingChannel::Fit TimeVaryingChannel::fit(const PilotRecord& record, doubl
     Fit offset;
     guess_residual_cfo(record, noise, offset);
     derotate(record, offset.residual_cfo);
-    double removed = offset.residual_cfo;  // what projection_ was turned back by
+    double removed = offset.residual_cfo;  // what projection_ was derotated by
     Fit best = fit_shapes(record, noise, kFirstSpacing);
     best.residual_cfo = removed;
     const auto attempt = [&](double cfo, double first_spacing) {

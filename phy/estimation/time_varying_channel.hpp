@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Estimates a channel that moves while a frame lasts: taps of the impulse response as smooth curves in time.
+// Estimates a channel that varies within a frame (time-varying, doubly selective): taps of the impulse response as
+// smooth curves in time.
 //
 //     pilots of many symbols -> least squares for (taps x B-spline coefficients) -> response at any symbol
 //
 // H(c, s) = sum over taps d and coefficients q of a(d, q) B_q(s) exp(-j 2 pi subcarrier(c) d / N): all pilots of a
-// stretch are used at once, each where and when it was sent, so nothing needs to stand still for the 13 symbols after
-// which every carrier has been sounded. From a first solution the shapes are learnt that the taps really take together
-// (one per path), each with its power; only those are fitted, so delays where nothing arrives cost nothing. How fast
-// the curves may bend is chosen by generalised cross-validation.
+// block of symbols are used at once, each where and when it was sent, so the channel need not be static for the
+// Grid::kPilotPeriod symbols after which every carrier has been sounded. From a first solution the shapes are learnt
+// that the taps really take together (one per path), each with its power; only those are fitted, so delays where
+// nothing arrives cost nothing. How fast the curves may bend is chosen by generalised cross-validation.
 //
 // A cubic spline with knots D symbols apart follows Doppler up to 0.27 / D cycles per symbol within -34 dB.
 // Sources: C. de Boor, "A Practical Guide to Splines" (1978); G. Golub, M. Heath, G. Wahba, "Generalized
@@ -27,7 +28,7 @@
 
 namespace meshnet::phy {
 
-/// Solves. One instance per receiver: its memory grows to the longest stretch seen. A solution holds until the next
+/// Solves. One instance per receiver: its memory grows to the longest record seen. A solution holds until the next
 /// fit().
 class TimeVaryingChannel {
 public:
@@ -73,7 +74,7 @@ private:
     std::vector<int> support_;          // delays that may be taps, samples
     std::vector<Complex> correlation_;  // [pattern][delay difference]: sum of exp(-j 2 pi subcarrier difference / N)
     std::vector<int> taps_;             // delays in use
-    std::vector<Sample> projection_;    // [row][tap]: pilots, turned back, against each tap
+    std::vector<Sample> projection_;    // [row][tap]: pilots, derotated, against each tap
     double energy_ = 0.0;               // of all pilots
     double observations_ = 0.0;
     double begin_ = 0.0;
@@ -81,11 +82,11 @@ private:
     double spacing_ = 1.0;               // of the knots
     std::size_t coefficients_ = 4;       // per shape
     std::vector<Complex> basis_;         // [shape][tap]: the shapes of response that are combined, orthonormal
-    std::vector<double> power_;          // [shape]: mean square of its coefficients, as believed
+    std::vector<double> power_;          // [shape]: mean square of its coefficients, as estimated
     std::vector<double> ridge_;          // [shape]
     std::vector<std::size_t> patterns_;  // that the record has
     PlanarComplex gram_;            // [index into patterns_][shape][shape]: of shapes seen on the pattern's carriers
-    PlanarComplex heard_;           // [row][shape]: pilots against each shape
+    PlanarComplex received_;        // [row][shape]: pilots against each shape
     std::vector<double> weight_;    // [coefficient][4][pattern]
     PlanarComplex normal_;          // [unknown][band]: columns of the lower triangle; then its factor
     std::vector<double> diagonal_;  // [unknown]: of the normal equations

@@ -24,9 +24,9 @@ std::size_t PayloadLayout::points(std::size_t bytes) const noexcept {
     return (bits * mode_->rate_den + per_point - 1) / per_point * mode_->spread;
 }
 
-std::size_t header_symbols(const Grid& grid, PreambleClass preamble) noexcept {
-    const auto params = class_params(grid.profile(), preamble);
-    const std::size_t per_symbol = grid.data_per_symbol(params.dense_pilots);
+std::size_t header_symbols(const Profile& profile, PreambleClass preamble) noexcept {
+    const auto params = class_params(profile, preamble);
+    const std::size_t per_symbol = Grid::data_per_symbol(profile, params.dense_pilots);
     const std::size_t points = params.header_copies * kHeaderCodedBits / 2;
     return (points + per_symbol - 1) / per_symbol;
 }

@@ -37,7 +37,7 @@ public:
     [[nodiscard]] std::size_t block_offset(std::size_t b) const noexcept {
         return b * base_ + (b < longer_ ? b : longer_);
     }
-    /// Constellation points of block `b`: what the rate asks for, plus its share of what fills the last symbol.
+    /// Constellation points of block `b`: what the rate needs, plus its share of what fills the last symbol.
     [[nodiscard]] std::size_t block_points(std::size_t b) const noexcept {
         return points(block_bytes(b)) + fill_ / blocks_ + (b < fill_ % blocks_ ? 1 : 0);
     }
@@ -52,10 +52,10 @@ private:
     std::size_t base_;
     std::size_t longer_;
     std::size_t symbols_;
-    std::size_t fill_;  // points beyond what the rate asks for, in all
+    std::size_t fill_;  // points beyond what the rate needs, in all
 };
 
 /// OFDM symbols of the header.
-[[nodiscard]] std::size_t header_symbols(const Grid& grid, PreambleClass preamble) noexcept;
+[[nodiscard]] std::size_t header_symbols(const Profile& profile, PreambleClass preamble) noexcept;
 
 }  // namespace meshnet::phy

@@ -44,7 +44,7 @@ void FrameMapper::begin(ModeIndex mode, ByteView payload, unsigned redundancy_ve
     const auto params = class_params(grid_.profile(), mode_->preamble);
     dense_ = params.dense_pilots;
     training_symbols_ = params.training_symbols;
-    header_symbols_ = phy::header_symbols(grid_, mode_->preamble);
+    header_symbols_ = phy::header_symbols(grid_.profile(), mode_->preamble);
     layout_.emplace(*mode_, payload.size(), grid_.data_per_symbol(dense_));
     Header header;
     header.mode = mode;

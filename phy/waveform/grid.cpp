@@ -28,13 +28,13 @@ Grid::Grid(const Profile& profile) : profile_(profile) {
         bins_[c] = static_cast<std::size_t>(sub < 0 ? sub + static_cast<int>(profile.fft_size) : sub);
     }
     for (std::size_t dense = 0; dense < 2; ++dense) {
-        patterns_[dense].resize(kPatterns);
-        for (std::size_t s = 0; s < kPatterns; ++s) {
-            const std::size_t first = 5 * s % kPatterns;
-            const std::size_t second = (first + 6) % kPatterns;
+        patterns_[dense].resize(kPilotPeriod);
+        for (std::size_t s = 0; s < kPilotPeriod; ++s) {
+            const std::size_t first = kPilotShift * s % kPilotPeriod;
+            const std::size_t second = (first + kDenseOffset) % kPilotPeriod;
             auto& pattern = patterns_[dense][s];
             for (std::size_t c = 0; c < k; ++c) {
-                const std::size_t r = c % kPatterns;
+                const std::size_t r = c % kPilotPeriod;
                 const bool is_pilot = r == first || (dense == 1 && r == second);
                 (is_pilot ? pattern.pilots : pattern.data).push_back(static_cast<std::uint16_t>(c));
             }

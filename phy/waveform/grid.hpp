@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The time-frequency grid of a frame: which transform bin is which carrier, where the pilots are and what they say.
+// The time-frequency grid of a frame: which transform bin is which carrier, where the pilots are and which values they
+// have.
 //
 // Spec: docs/spec/phy.md, "Carriers", "Pilots", "Training".
 //
 // Carriers are numbered 0..K-1 from the lowest frequency; carrier c is subcarrier c - K/2 below DC and c - K/2 + 1
-// above it. Pilots are scattered: every 13th carrier, shifted by 5 each symbol, so that 13 symbols visit every carrier;
-// the dense pattern of the medium and long preamble classes adds the carriers 6 further on.
+// above it. Pilots are scattered: every 13th carrier (kPilotPeriod), shifted by 5 each symbol, so that 13 symbols sound
+// every carrier; the dense pattern of the medium and long preamble classes adds the carriers 6 further on.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +33,11 @@ struct ClassParams {
 /// Carriers, pilots and training of one profile. Immutable after construction.
 class Grid {
 public:
-    static constexpr std::size_t kPatterns = 13;  ///< symbols after which the pilots are where they were
+    /// Carriers from one pilot of a symbol to the next in the sparse pattern; also the symbols after which the pattern
+    /// repeats and every carrier has been sounded.
+    static constexpr std::size_t kPilotPeriod = 13;
+    static constexpr std::size_t kPilotShift = 5;   ///< carriers from the pilots of one symbol to those of the next
+    static constexpr std::size_t kDenseOffset = 6;  ///< carriers from a sparse pilot to the one the dense pattern adds
 
     explicit Grid(const Profile& profile);
 
@@ -48,21 +53,23 @@ public:
 
     /// Carriers of the pilots of symbol `s` (0: first header symbol), ascending.
     [[nodiscard]] std::span<const std::uint16_t> pilots(std::size_t s, bool dense) const noexcept {
-        return patterns_[dense ? 1 : 0][s % kPatterns].pilots;
+        return patterns_[dense ? 1 : 0][s % kPilotPeriod].pilots;
     }
     /// Carriers that carry data in symbol `s`, ascending.
     [[nodiscard]] std::span<const std::uint16_t> data(std::size_t s, bool dense) const noexcept {
-        return patterns_[dense ? 1 : 0][s % kPatterns].data;
+        return patterns_[dense ? 1 : 0][s % kPilotPeriod].data;
     }
     /// Data carriers per symbol: the same for every symbol.
-    [[nodiscard]] std::size_t data_per_symbol(bool dense) const noexcept {
-        return profile_.carriers / kPatterns * (dense ? 11 : 12);
+    [[nodiscard]] std::size_t data_per_symbol(bool dense) const noexcept { return data_per_symbol(profile_, dense); }
+    /// The same figure without an instance.
+    [[nodiscard]] static constexpr std::size_t data_per_symbol(const Profile& profile, bool dense) noexcept {
+        return profile.carriers / kPilotPeriod * (kPilotPeriod - (dense ? 2 : 1));
     }
     /// The pilot value, +-1, on carrier `c` of symbol `s`.
     [[nodiscard]] float pilot(std::size_t s, std::size_t c) const noexcept {
         return pilot_signs_[(c + 7 * s) % kSigns];
     }
-    /// What a training symbol says on each carrier, unit magnitude (Zadoff-Chu), shape [K].
+    /// Value of each carrier of a training symbol, unit magnitude (Zadoff-Chu), shape [K].
     [[nodiscard]] std::span<const Sample> training() const noexcept { return training_; }
 
 private:

@@ -24,7 +24,7 @@ TEST(Interval, WilsonMatchesTheFormula) {
     EXPECT_NEAR(wilson(100, 100).low, 1.0 - none.high, 1e-9);
 }
 
-TEST(Interval, WilsonCoversTheTruthAsOftenAsItSays) {
+TEST(Interval, WilsonCoversTheRateAsOftenAsItsLevel) {
     Rng rng(1);
     int covered = 0;
     constexpr int kTrials = 4000;

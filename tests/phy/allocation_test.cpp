@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A receiver that has received a frame has all the memory it needs for the next one like it, on a channel that stands
-// still and on one that moves: only what is handed out with a frame is new.
+// A receiver that has received a frame has all the memory it needs for the next one like it, on a static
+// channel and on a time-varying one: only what is delivered with a frame is new.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -133,7 +133,7 @@ void expect_only_frames_are_new(double doppler_hz) {
     EXPECT_LE(count, 5 * kFrames);
 }
 
-TEST(Allocation, FramesOnAStillChannelNeedNone) {
+TEST(Allocation, FramesOnAStaticChannelNeedNone) {
     expect_only_frames_are_new(0.0);
 }
 

@@ -23,7 +23,7 @@ TEST(CarrierRotation, IsTheLineOfPhaseOnTheGridsPilots) {
         const Grid grid(profile);
         for (const double slope : kSlopes) {
             for (const bool dense : {false, true}) {
-                for (std::size_t symbol = 0; symbol < Grid::kPatterns; ++symbol) {
+                for (std::size_t symbol = 0; symbol < Grid::kPilotPeriod; ++symbol) {
                     CarrierRotation line(2.5, slope);
                     for (const std::uint16_t c : grid.pilots(symbol, dense)) {
                         const int s = grid.subcarrier(c);

@@ -24,7 +24,7 @@ struct Score {
     int both = 0;        ///< trials in which both arrived
     int both_plain = 0;  ///< the same without cancellation
     int wrong = 0;       ///< frames nobody sent
-    int repeated = 0;    ///< whole frames handed up more than once
+    int repeated = 0;    ///< error-free frames delivered more than once
     std::uint64_t searches = 0;
 };
 
@@ -49,7 +49,7 @@ Score collide(int trials, std::uint64_t seed, Make make) {
         score.both_plain += without.whole[0] > 0 && without.whole[1] > 0 ? 1 : 0;
         score.wrong += with.wrong;
         score.repeated += with.whole[0] > 1 || with.whole[1] > 1 ? 1 : 0;
-        score.searches += with.counters.second_searches;
+        score.searches += with.counters.sic_passes;
     }
     return score;
 }
@@ -247,7 +247,7 @@ TEST(Collision, NothingIsSubtractedWhenNothingCollides) {
     test::add_noise(rng, air);
     const auto heard = test::receive(one_megahertz(), air, payloads, true);
     EXPECT_EQ(heard.whole, std::vector<int>(6, 1));
-    EXPECT_EQ(heard.counters.second_searches, 0U);
+    EXPECT_EQ(heard.counters.sic_passes, 0U);
     EXPECT_EQ(heard.counters.frames_cancelled, 0U);
 }
 
@@ -288,7 +288,7 @@ TEST_P(EveryPath, LeavesLittle) {
             }
             ASSERT_EQ(ended.size(), 1U) << name;
             ASSERT_TRUE(ended[0].frame && ended[0].frame->ok()) << name;
-            HeardFrame frame;
+            DecodedFrame frame;
             frame.frame = *ended[0].frame;
             frame.start = ended[0].start.sample_index;
             frame.timing_shift = ended[0].timing_shift;
@@ -312,7 +312,7 @@ TEST(Canceller, RefusesWhatItDoesNotHold) {
     FrameCanceller canceller(grid, 20'000);
     std::vector<Sample> samples(30'000, Sample(0.1F, 0.0F));
     const auto untouched = samples;
-    HeardFrame frame;
+    DecodedFrame frame;
     frame.frame.mode = mode_of("qpsk-1/2");
     frame.frame.payload = Bytes(5000);
     frame.start = 100;

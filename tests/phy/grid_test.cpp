@@ -24,11 +24,11 @@ TEST_P(EveryProfile, CarriersAvoidDcAndTheBandEdges) {
     EXPECT_EQ(bins.count(0), 0U);
 }
 
-TEST_P(EveryProfile, EverySymbolHasTheSameRoomAndThirteenVisitEveryCarrier) {
+TEST_P(EveryProfile, EverySymbolHasTheSameRoomAndOnePeriodSoundsEveryCarrier) {
     const Grid grid(GetParam());
     for (const bool dense : {false, true}) {
         std::set<std::uint16_t> visited;
-        for (std::size_t s = 0; s < 13; ++s) {
+        for (std::size_t s = 0; s < Grid::kPilotPeriod; ++s) {
             EXPECT_EQ(grid.data(s, dense).size(), grid.data_per_symbol(dense));
             EXPECT_EQ(grid.pilots(s, dense).size() + grid.data(s, dense).size(), grid.carriers());
             visited.insert(grid.pilots(s, dense).begin(), grid.pilots(s, dense).end());

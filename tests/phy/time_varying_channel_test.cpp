@@ -54,12 +54,12 @@ private:
 struct Heard {
     PilotRecord record;
     double error = 0.0;   // of the fitted response, over the noise
-    double signal = 0.0;  // mean power of the truth
+    double signal = 0.0;  // mean power of the actual response
     TimeVaryingChannel::Fit fit;
 };
 
 // Pilots of symbols [0, symbols) with noise, a carrier offset of `turn` radians per symbol; fitted and compared.
-Heard hear(const Grid& grid, const Fading& truth, std::size_t symbols, double noise, double turn, bool dense = false) {
+Heard hear(const Grid& grid, const Fading& actual, std::size_t symbols, double noise, double turn, bool dense = false) {
     Heard out{PilotRecord(grid), 0.0, 0.0, {}};
     Rng rng(5);
     const auto draw = [&] {
@@ -67,7 +67,7 @@ Heard hear(const Grid& grid, const Fading& truth, std::size_t symbols, double no
         return Sample(static_cast<float>(scale * rng.normal()), static_cast<float>(scale * rng.normal()));
     };
     for (std::size_t s = 0; s < symbols; ++s) {
-        auto carriers = truth.at(static_cast<double>(s));
+        auto carriers = actual.at(static_cast<double>(s));
         const Sample w(std::complex<double>(std::polar(1.0, turn * static_cast<double>(s))));
         for (std::size_t c = 0; c < carriers.size(); ++c) {
             carriers[c] = carriers[c] * w * grid.pilot(s, c) + draw();
@@ -79,7 +79,7 @@ Heard hear(const Grid& grid, const Fading& truth, std::size_t symbols, double no
     std::vector<Sample> h(grid.carriers());
     for (std::size_t s = 0; s < symbols; ++s) {
         channel.response(static_cast<double>(s), h);
-        const auto right = truth.at(static_cast<double>(s));
+        const auto right = actual.at(static_cast<double>(s));
         const Sample w(std::complex<double>(std::polar(1.0, (turn - out.fit.residual_cfo) * static_cast<double>(s))));
         for (std::size_t c = 0; c < h.size(); ++c) {
             out.error += static_cast<double>(std::norm(h[c] - right[c] * w));
@@ -137,11 +137,11 @@ TEST(TimeVaryingChannel, EveryProfileAndBothPilotPatterns) {
 
 TEST(TimeVaryingChannel, AFewSymbolsAndATrainingAreEnough) {
     const Grid grid(*find_profile("1M"));
-    const Fading truth(grid, {2.3}, 0.005, 9);
+    const Fading actual(grid, {2.3}, 0.005, 9);
     PilotRecord record(grid);
-    record.add_training(truth.at(-2.5), -2.5, 4.0);
+    record.add_training(actual.at(-2.5), -2.5, 4.0);
     for (std::size_t s = 0; s < 4; ++s) {
-        auto carriers = truth.at(static_cast<double>(s));
+        auto carriers = actual.at(static_cast<double>(s));
         for (std::size_t c = 0; c < carriers.size(); ++c) {
             carriers[c] *= grid.pilot(s, c);
         }
@@ -152,7 +152,7 @@ TEST(TimeVaryingChannel, AFewSymbolsAndATrainingAreEnough) {
     std::vector<Sample> h(grid.carriers());
     for (std::size_t s = 0; s < 4; ++s) {
         channel.response(static_cast<double>(s), h);
-        const auto right = truth.at(static_cast<double>(s));
+        const auto right = actual.at(static_cast<double>(s));
         const Sample w(std::complex<double>(std::polar(1.0, -fit.residual_cfo * static_cast<double>(s))));
         double error = 0.0;
         for (std::size_t c = 0; c < h.size(); ++c) {
@@ -167,8 +167,8 @@ TEST(PilotRecord, ForgetsWhatItIsTold) {
     const Fading early(grid, {2.0}, 0.0, 1);
     const Fading late(grid, {4.0}, 0.0, 2);
     PilotRecord record(grid);
-    const auto add = [&](const Fading& truth, std::size_t s) {
-        auto carriers = truth.at(static_cast<double>(s));
+    const auto add = [&](const Fading& actual, std::size_t s) {
+        auto carriers = actual.at(static_cast<double>(s));
         for (std::size_t c = 0; c < carriers.size(); ++c) {
             carriers[c] *= grid.pilot(s, c);
         }
@@ -180,7 +180,7 @@ TEST(PilotRecord, ForgetsWhatItIsTold) {
     record.drop_before(30.0);
     record.drop_after(79.5);
     TimeVaryingChannel channel(grid);
-    EXPECT_LT(channel.fit(record, 1e-4).noise, 1e-4);  // only `late` is left: it stands still
+    EXPECT_LT(channel.fit(record, 1e-4).noise, 1e-4);  // only `late` is left, which is static
     std::vector<Sample> h(grid.carriers());
     channel.response(50.0, h);
     EXPECT_NEAR(static_cast<double>(std::abs(h[5] - late.at(0.0)[5])), 0.0, 0.03);

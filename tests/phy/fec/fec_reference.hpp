@@ -46,7 +46,7 @@ inline std::size_t full_position(const LdpcCode& code, std::size_t mother) {
     return LdpcCode::kInfoCols * code.z() + mother - sent;
 }
 
-/// Layered sum-product on the checks given; returns the information bits. llr: first part of the mother word.
+/// Layered sum-product on the checks given; returns the information bits. llr: first part of the mother codeword.
 inline std::vector<std::uint8_t> sum_product(const LdpcCode& code, std::span<const float> llr, std::size_t rows,
                                              unsigned iterations) {
     const auto h = checks(code, rows);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lab/liquid_anchor.hpp"
+#include "lab/liquid_baseline.hpp"
 
 #include <complex>
 // liquid declares its complex type as std::complex if <complex> comes first.
