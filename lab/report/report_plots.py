@@ -99,7 +99,7 @@ def plot_channels(rows, mode, folder):
     figure, axis = plt.subplots(figsize=(8.5, 4.6))
     colours = plt.get_cmap("tab20").colors
     for i, row in enumerate(rows):
-        data = [(p["snr_db"], p["per"], p["told_per"]) for p in row["points"]]
+        data = [(p["snr_db"], p["per"], p["genie_per"]) for p in row["points"]]
         colour = colours[(2 * i) % 20 + (2 * i) // 20]
         axis.plot([d[0] for d in data], [max(d[1], 1e-4) for d in data], "-o", ms=2.5, lw=1.3,
                   color=colour, label=row["channel"])
@@ -108,7 +108,7 @@ def plot_channels(rows, mode, folder):
     axis.axhline(1e-1, color="k", lw=0.6)
     per_axis(axis, 8e-3)
     axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    axis.set_title(f"{mode}: measured (solid) and by the same receiver told the channel (dotted)", loc="left")
+    axis.set_title(f"{mode}: measured (solid) and by the same receiver with ideal CSI (dotted)", loc="left")
     return save(figure, folder, "channels.png")
 
 
@@ -125,7 +125,7 @@ def plot_efficiency(modes, efficiency, profile, folder):
         if key == "efficiency_1000":
             for p in points:
                 axis.annotate(p[2], (p[0], p[1]), fontsize=6, xytext=(4, -3), textcoords="offset points", color=GREY,
-                              rotation=-40, va="top", rotation_mode="anchor")
+                              rotation=-40, va="top")
     axis.set_yscale("log")
     axis.set_ylim(0.007, 11)
     axis.set_xlabel("SNR at PER 1e-2 (1000 bytes, AWGN), dB")
@@ -147,7 +147,7 @@ def plot_papr(rows, folder):
     axis.axhline(1e-3, color="k", lw=0.6)
     axis.set_yscale("log")
     axis.set_ylim(3e-4, 1.1)
-    axis.set_xlabel("peak of a symbol over the mean power, dB (dashed: bar of the robust and QPSK modes)")
+    axis.set_xlabel("peak of a symbol over the mean power, dB (dashed: target of the robust and QPSK modes)")
     axis.set_ylabel("fraction of symbols above")
     axis.legend(fontsize=8)
     return save(figure, folder, "papr.png")
