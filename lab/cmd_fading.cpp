@@ -59,14 +59,14 @@ int run_fading(const ThresholdOptions& o) {
         awgn.a = o.awgn[0];
         awgn.b = o.awgn[1];
     } else {
-        Scenario still = *scenario;
-        still.channel = "awgn";
+        Scenario unfaded = *scenario;
+        unfaded.channel = "awgn";
         SearchPlan plan = plan_of(o, static_cast<double>(mode.required_snr_db));
         plan.step_db = 0.25;
         plan.coarse_step_db = 1.0;
         plan.min_errors = 100;
         plan.target_per = std::min(o.per, 0.02);  // the foot of the curve matters to the mean over a fading channel
-        const Threshold t = find_threshold(plan, measure_of(still, threads_of(o.scenario), show(progress)));
+        const Threshold t = find_threshold(plan, measure_of(unfaded, threads_of(o.scenario), show(progress)));
         if (!t.fit) {
             return complain("fading", "no AWGN threshold found for this mode", 1);
         }

@@ -137,7 +137,7 @@ int run_noise(const DetectionOptions& o) {
     Effort effort;
     effort.threads = threads_of(o.scenario);
     effort.progress = [&](std::uint64_t batches, std::uint64_t) {
-        progress.at(std::min(4e6 * static_cast<double>(batches), static_cast<double>(o.samples)), "of the noise heard");
+        progress.at(std::min(4e6 * static_cast<double>(batches), static_cast<double>(o.samples)), "of the noise");
     };
     const NoiseTally t = measure_false_alarms(**profile, o.samples, o.scenario.seed, effort);
     const double hours = static_cast<double>(t.samples) / 2e6 / 3600.0;

@@ -47,7 +47,7 @@ int run_threshold(const ThresholdOptions& o) {
     Json out = heading(o);
     add_threshold(out, t);
     // Two yardsticks: the points that really carry the payload (the last symbol is filled, CRC and whole points cost a
-    // little), and the mode's nominal rate, which the bars are written with.
+    // little), and the mode's nominal rate, with which the targets are defined.
     const bool dense = phy::class_params(*scenario->profile, mode.preamble).dense_pilots;
     const std::size_t per_symbol = phy::Grid(*scenario->profile).data_per_symbol(dense);
     const phy::PayloadLayout layout(mode, o.scenario.payload, per_symbol);

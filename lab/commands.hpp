@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The commands of meshnet-lab, one struct of options and one function each. All return the exit code: 0 done, 1 a
 // comparison failed, 2 an option was wrong (one line on stderr says which). `sweep` and `regress` print for people
-// unless asked for JSON; the others are the instruments of the report and print one JSON value.
+// unless --json is given; the others are the instruments of the report and print one JSON value.
 #pragma once
 
 #include <cstddef>

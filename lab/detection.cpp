@@ -52,8 +52,8 @@ Trial one_trial(const phy::Profile& profile, phy::PreambleClass preamble, phy::T
     transmitter.modulate(s.mode, payload, sent);
     sent.resize(gap + std::min(sent.size() - gap,
                                2 * params.chirp_samples + params.training_symbols * profile.symbol_samples()));
-    const double turn = 2.0 * std::numbers::pi * rng.uniform();
-    const phy::Sample phase(static_cast<float>(std::cos(turn)), static_cast<float>(std::sin(turn)));
+    const double angle = 2.0 * std::numbers::pi * rng.uniform();
+    const phy::Sample phase(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
     for (auto& x : sent) {
         x *= phase;
     }
@@ -61,9 +61,9 @@ Trial one_trial(const phy::Profile& profile, phy::PreambleClass preamble, phy::T
     sent.resize((sent.size() + synchronizer.latency() + 2 * kStep) / kStep * kStep);
     const auto config = channel_of_frame(s, index);
     sim::Channel channel(config);
-    std::vector<phy::Sample> heard;
-    channel.process(sent, heard);
-    heard.resize(heard.size() / kStep * kStep);
+    std::vector<phy::Sample> received;
+    channel.process(sent, received);
+    received.resize(received.size() / kStep * kStep);
 
     std::size_t capacity = 1;
     while (capacity < synchronizer.latency() + 8 * params.chirp_samples + 1024) {
@@ -71,8 +71,8 @@ Trial one_trial(const phy::Profile& profile, phy::PreambleClass preamble, phy::T
     }
     phy::SampleRing ring(capacity);
     std::vector<phy::FrameStart> starts;
-    for (std::size_t i = 0; i < heard.size(); i += kStep) {
-        ring.push(std::span(heard).subspan(i, kStep));
+    for (std::size_t i = 0; i < received.size(); i += kStep) {
+        ring.push(std::span(received).subspan(i, kStep));
         synchronizer.advance(ring, starts);
     }
     Trial trial;

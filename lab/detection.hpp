@@ -10,7 +10,7 @@
 
 namespace meshnet::lab {
 
-/// What a preamble detector said in many trials.
+/// Results of a preamble detector in many trials.
 struct DetectionTally {
     std::uint64_t trials = 0;
     std::uint64_t found = 0;          ///< within the prefix of the right place

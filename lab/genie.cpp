@@ -108,9 +108,9 @@ private:
         config.snr_db = std::numeric_limits<double>::infinity();
         sim::Channel quiet(config);
         sent.resize(sent.size() + source_.tail(channel));
-        heard_.clear();
+        received_.clear();
         clean_.clear();
-        channel.process(sent, heard_);
+        channel.process(sent, received_);
         carriers_.clear();
         mapper_.begin(s_.mode, source_.payload(), 0, !aid_.peaks);
         for (std::size_t i = 0; i < mapper_.symbols(); ++i) {
@@ -130,10 +130,10 @@ private:
             ideal.sent = carriers_;
         }
         quiet.process(sent, clean_);
-        const std::size_t capacity = power_of_two(std::max(heard_.size(), clean_.size()));
-        phy::SampleRing heard(capacity);
+        const std::size_t capacity = power_of_two(std::max(received_.size(), clean_.size()));
+        phy::SampleRing received(capacity);
         phy::SampleRing clean(capacity);
-        heard.push(heard_);
+        received.push(received_);
         clean.push(clean_);
 
         ideal.clean = &clean;
@@ -143,7 +143,7 @@ private:
         strategy_->set_frame(ideal);
 
         // Impulses have no preamble: there the start is found with noise.
-        auto starts = search(aid_.start && !by_impulses ? clean : heard);
+        auto starts = search(aid_.start && !by_impulses ? clean : received);
         if (aid_.start && !by_impulses) {
             const auto best = strongest(starts);
             starts.clear();
@@ -165,7 +165,7 @@ private:
             any = true;
             taken_from = start.sample_index;
             demodulator_.start(start);
-            demodulator_.advance(heard, kIterations);
+            demodulator_.advance(received, kIterations);
             header = header || demodulator_.header_ok();
             if (demodulator_.state() != phy::FrameDemodulator::State::kDone) {
                 demodulator_.release();
@@ -194,7 +194,7 @@ private:
     phy::FrameMapper mapper_;
     phy::FrameSynchronizer synchronizer_;
     phy::FrameDemodulator demodulator_;
-    std::vector<phy::Sample> heard_;
+    std::vector<phy::Sample> received_;
     std::vector<phy::Sample> clean_;
     std::vector<phy::Sample> carriers_;
 };

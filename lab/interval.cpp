@@ -48,7 +48,7 @@ double Waterfall::snr_deviation(double per) const noexcept {
 }
 
 std::optional<Waterfall> fit_waterfall(std::span<const RatePoint> points) {
-    // Origin at the mean SNR of the points that say something, so that a and b hardly depend on each other.
+    // Origin at the mean SNR of the informative points, so that a and b hardly depend on each other.
     double centre = 0.0;
     double weight = 0.0;
     for (const RatePoint& p : points) {

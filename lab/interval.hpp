@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How sure a measured error rate, and a threshold read off a curve of them, is.
+// Confidence intervals of a measured error rate and of a threshold read off a curve of them.
 //
 // Sources: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", J. Am. Stat. Assoc. 22
 //          (1927): score interval of a proportion. C. I. Bliss, "The method of probits", Science 79 (1934); D. J.

@@ -36,14 +36,14 @@ struct ScenarioOptions {
     bool quiet = false;
 };
 
-/// The scenario they ask for, at 0 dB.
+/// The scenario they describe, at 0 dB.
 [[nodiscard]] Result<Scenario> scenario_of(const ScenarioOptions& o);
 [[nodiscard]] unsigned threads_of(const ScenarioOptions& o) noexcept;
 
 /// One line on stderr, one exit code.
 int complain(std::string_view command, const std::string& line, int code = 2);
 
-/// A line on stderr that says how far the work is and how long the rest will take: rewritten on a terminal, else a new
+/// A line on stderr with the progress of the work and how long the rest will take: rewritten on a terminal, else a new
 /// line every ten seconds.
 class Progress {
 public:
@@ -67,7 +67,7 @@ private:
 /// false_headers (counts), throughput_bps (also as throughput), mean_iterations.
 [[nodiscard]] nlohmann::ordered_json point_json(const Scenario& s, const Tally& t);
 
-/// One point as a line for people; header_line() stands above.
+/// One point as a line for people; header_line() is its heading.
 [[nodiscard]] std::string header_line();
 [[nodiscard]] std::string point_line(const Scenario& s, const Tally& t);
 

@@ -57,7 +57,7 @@ void add_sweep(CLI::App& app, Everything& e) {
 }
 
 void add_target(CLI::App* command, ThresholdOptions& o) {
-    command->add_option("--per", o.per, "The frame error rate asked for")->capture_default_str();
+    command->add_option("--per", o.per, "Target frame error rate")->capture_default_str();
     command->add_option("--step-db", o.step_db, "Between the points measured around it")->capture_default_str();
 }
 

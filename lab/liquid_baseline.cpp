@@ -40,7 +40,7 @@ std::mutex& planner() {
     return mutex;
 }
 
-struct Heard {
+struct Reception {
     const Bytes* expected = nullptr;
     unsigned calls = 0;
     unsigned headers = 0;
@@ -50,13 +50,13 @@ struct Heard {
 
 int on_frame(unsigned char*, int header_valid, unsigned char* payload, unsigned length, int payload_valid,
              framesyncstats_s, void* context) {
-    Heard& heard = *static_cast<Heard*>(context);
-    ++heard.calls;
-    heard.headers += header_valid != 0 ? 1 : 0;
+    Reception& reception = *static_cast<Reception*>(context);
+    ++reception.calls;
+    reception.headers += header_valid != 0 ? 1 : 0;
     if (payload_valid != 0) {
         const bool same =
-            length == heard.expected->size() && std::equal(payload, payload + length, heard.expected->begin());
-        (same ? heard.right : heard.wrong) = true;
+            length == reception.expected->size() && std::equal(payload, payload + length, reception.expected->begin());
+        (same ? reception.right : reception.wrong) = true;
     }
     return 0;
 }
@@ -91,7 +91,7 @@ public:
         ofdmflexframesync sync = nullptr;
         {
             const std::lock_guard lock(planner());
-            sync = ofdmflexframesync_create(kCarriers, kPrefix, kTaper, nullptr, on_frame, &heard_);
+            sync = ofdmflexframesync_create(kCarriers, kPrefix, kTaper, nullptr, on_frame, &reception_);
         }
         ofdmflexframesync_decode_header_soft(sync, 1);
         ofdmflexframesync_decode_payload_soft(sync, 1);
@@ -121,8 +121,8 @@ private:
         while (samples_.size() > gap && samples_.back() == phy::Sample{}) {
             samples_.pop_back();
         }
-        const double turn = 2.0 * std::numbers::pi * rng.uniform();
-        const phy::Sample phase(static_cast<float>(std::cos(turn)), static_cast<float>(std::sin(turn)));
+        const double angle = 2.0 * std::numbers::pi * rng.uniform();
+        const phy::Sample phase(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
         double power = 0.0;
         for (std::size_t n = gap; n < samples_.size(); ++n) {
             samples_[n] *= phase;
@@ -143,22 +143,22 @@ private:
         received_.clear();
         channel.process(samples_, received_);
 
-        heard_ = {};
-        heard_.expected = &payload_;
+        reception_ = {};
+        reception_.expected = &payload_;
         ofdmflexframesync_execute(sync, received_.data(), static_cast<unsigned>(received_.size()));
         ofdmflexframesync_reset(sync);  // a false start must not cost it the next frame
         ++tally.frames;
-        tally.errors += heard_.right ? 0 : 1;
-        tally.undetected += heard_.wrong ? 1 : 0;
-        tally.detect_miss += heard_.calls == 0 ? 1 : 0;
-        tally.header_miss += heard_.calls != 0 && heard_.headers == 0 ? 1 : 0;
-        tally.false_alarms += heard_.calls > 1 ? heard_.calls - 1 : 0;
+        tally.errors += reception_.right ? 0 : 1;
+        tally.undetected += reception_.wrong ? 1 : 0;
+        tally.detect_miss += reception_.calls == 0 ? 1 : 0;
+        tally.header_miss += reception_.calls != 0 && reception_.headers == 0 ? 1 : 0;
+        tally.false_alarms += reception_.calls > 1 ? reception_.calls - 1 : 0;
     }
 
     const LiquidScenario& s_;
     ofdmflexframegen generator_ = nullptr;
     double occupied_ = 1.0;
-    Heard heard_;
+    Reception reception_;
     Bytes payload_;
     std::vector<phy::Sample> samples_;
     std::vector<phy::Sample> received_;

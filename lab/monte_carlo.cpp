@@ -54,12 +54,12 @@ private:
         auto& sent = source_.make(index);
         sim::Channel channel(channel_of_frame(s_, index));
         sent.resize(sent.size() + source_.tail(channel));
-        heard_.clear();
-        channel.process(sent, heard_);
+        received_.clear();
+        channel.process(sent, received_);
 
         const std::uint64_t begin = receiver.counters().samples;
         const std::uint64_t preambles_before = receiver.counters().preambles;
-        receiver.push(heard_);
+        receiver.push(received_);
         const std::uint64_t preambles = receiver.counters().preambles - preambles_before;
         bool header = false;
         bool right = false;
@@ -89,7 +89,7 @@ private:
 
     const Scenario& s_;
     FrameSource source_;
-    std::vector<phy::Sample> heard_;
+    std::vector<phy::Sample> received_;
 };
 
 }  // namespace
@@ -105,8 +105,8 @@ std::vector<phy::Sample>& FrameSource::make(std::uint64_t index) {
     sent_.assign(200 + chirp + time_rng.below(2000), phy::Sample{});
     gap_ = sent_.size();
     transmitter_.modulate(s_.mode, payload_, sent_);
-    const double turn = 2.0 * std::numbers::pi * time_rng.uniform();
-    phase_ = phy::Sample(static_cast<float>(std::cos(turn)), static_cast<float>(std::sin(turn)));
+    const double angle = 2.0 * std::numbers::pi * time_rng.uniform();
+    phase_ = phy::Sample(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
     for (std::size_t i = gap_; i < sent_.size(); ++i) {
         sent_[i] *= phase_;
     }

@@ -36,13 +36,13 @@ struct Scenario {
     std::string channel = "awgn";      ///< as sim::Channel::configure() reads it
     /// Carrier offset of every frame; nothing: the channel's if it sets one, else uniform in the profile's range.
     std::optional<double> cfo_hz;
-    std::optional<double> sfo_ppm;  ///< sampling clock error of every frame; nothing: what the channel says
+    std::optional<double> sfo_ppm;  ///< sampling clock error of every frame; nothing: that of the channel
     double snr_db = 0.0;            ///< in the occupied band
     std::uint64_t seed = 1;
     std::optional<GenieAid> genie;  ///< nothing: the whole receiver; else the genie-aided one of genie.hpp
 };
 
-/// The error says what is wrong with `s` in one line.
+/// Error: kInvalidArgument, what is wrong with `s` in one line.
 [[nodiscard]] Status check(const Scenario& s);
 
 /// The channel of frame `index`: random time within a sample, offset, seed. `s` has passed check().
@@ -59,7 +59,7 @@ public:
     /// Samples of silence before it, and what its samples were multiplied with.
     [[nodiscard]] std::size_t gap() const noexcept { return gap_; }
     [[nodiscard]] phy::Sample phase() const noexcept { return phase_; }
-    /// Samples to send after it, until whatever a receiver says about it has been said.
+    /// Samples to send after it, until a receiver has delivered all of it.
     [[nodiscard]] std::size_t tail(const sim::Channel& channel) const;
 
 private:
@@ -71,13 +71,13 @@ private:
     phy::Sample phase_;
 };
 
-/// What happened to the frames of one point. Every frame is right or one of the errors.
+/// What happened to the frames of one point. Every frame is correct or one of the errors.
 struct Tally {
     std::uint64_t frames = 0;
-    std::uint64_t errors = 0;         ///< not delivered whole and equal to what was sent
+    std::uint64_t errors = 0;         ///< not delivered error-free and equal to what was sent
     std::uint64_t detect_miss = 0;    ///< ... because no preamble was found while it passed
     std::uint64_t header_miss = 0;    ///< ... because a preamble was found, and no header passed its CRC
-    std::uint64_t undetected = 0;     ///< ... claimed whole, and was not what was sent
+    std::uint64_t undetected = 0;     ///< ... delivered as error-free, and was not what was sent
     std::uint64_t false_alarms = 0;   ///< preambles found beyond one per frame
     std::uint64_t false_headers = 0;  ///< headers that passed their CRC and were never sent
     std::uint64_t blocks = 0;         ///< code blocks of frames whose header passed

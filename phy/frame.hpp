@@ -15,7 +15,7 @@ namespace meshnet::phy {
 /// Payload bytes of one frame, 1..kMaxPayloadBytes.
 inline constexpr std::size_t kMaxPayloadBytes = 24'576;
 
-/// One code block: a stretch of the payload with a CRC-24 of its own.
+/// One code block: a part of the payload with a CRC-24 of its own.
 struct FrameBlock {
     std::size_t offset = 0;  ///< first byte within the payload
     std::size_t length = 0;  ///< bytes

@@ -20,7 +20,7 @@ std::uint64_t distance(std::uint64_t a, std::uint64_t b) noexcept {
     return a > b ? a - b : b - a;
 }
 
-// Tells payloads apart; nobody's protection against anything.
+// Distinguishes payloads; not cryptographic.
 std::uint64_t digest(ByteView bytes) noexcept {
     std::uint64_t out = bytes.size();
     while (!bytes.empty()) {

@@ -22,8 +22,8 @@ constexpr double kClockLimitPpm = 200.0;
 // 0.02 ppm.
 DriftFilter::Noise phase_noise(const Profile& p) {
     const double t = static_cast<double>(p.symbol_samples()) / p.sample_rate_hz;
-    const double turn = kTwoPi * 2000.0 * t * t;
-    return {kTwoPi * 0.2 * t, turn * turn};
+    const double sweep = kTwoPi * 2000.0 * t * t;
+    return {kTwoPi * 0.2 * t, sweep * sweep};
 }
 DriftFilter::Noise time_noise(const Profile& p) {
     const double walk = 0.02e-6 * static_cast<double>(p.symbol_samples());
@@ -115,7 +115,7 @@ bool FrameCanceller::cancel(const DecodedFrame& decoded, std::uint64_t first_ind
     for (std::size_t s = 0; s < symbols_; ++s) {
         transform(s, samples);
     }
-    // The transmitter may or may not have limited its peaks: the header tells which of the two we hear.
+    // The transmitter may or may not have limited its peaks: the header shows which of the two was received.
     const std::size_t known = training_ + mapper_.header_symbols();
     map(frame, true, known);
     first_channel();
@@ -151,8 +151,8 @@ void FrameCanceller::transform(std::size_t symbol, std::span<const Sample> sampl
                                static_cast<std::int64_t>(p.cyclic_prefix - window_backoff(p));
     auto in = forward_.in();
     copy_held(samples, first, in);
-    const double turns = -cfo_ * static_cast<double>(first - start_);
-    lv_32fc_t rotator = unit(kTwoPi * (turns - std::floor(turns)));
+    const double cycles = -cfo_ * static_cast<double>(first - start_);
+    lv_32fc_t rotator = unit(kTwoPi * (cycles - std::floor(cycles)));
     volk_32fc_s32fc_x2_rotator_32fc(in.data(), in.data(), unit(-kTwoPi * cfo_), &rotator,
                                     static_cast<unsigned>(p.fft_size));
     forward_.run();
@@ -247,16 +247,16 @@ void FrameCanceller::track(std::size_t symbol) {
     double error = 0.0;
     for (std::size_t c = 0; c < k; ++c) {
         const Sample expected = x[c] * reference_.h[c];
-        const Sample turned = y[c] * rotate(c);
+        const Sample derotated = y[c] * rotate(c);
         const double g = -per_carrier * grid_.subcarrier(c);
-        const double im = static_cast<double>((turned * std::conj(expected)).imag());
+        const double im = static_cast<double>((derotated * std::conj(expected)).imag());
         const double power = static_cast<double>(std::norm(expected));
         a00 += power;
         a01 += power * g;
         a11 += power * g * g;
         b0 += im;
         b1 += im * g;
-        error += static_cast<double>(std::norm(turned - expected));
+        error += static_cast<double>(std::norm(derotated - expected));
     }
     const double floor = 1e-6 * a00 / static_cast<double>(k) + 1e-30;
     const double noise = std::max(error / static_cast<double>(k), floor);
@@ -278,9 +278,9 @@ void FrameCanceller::measure(std::size_t first, std::size_t last, ChannelGroup& 
     for (std::size_t s = first; s < last; ++s) {
         const double late = tracks_[s].time.value - shift(static_cast<std::ptrdiff_t>(s));
         for (std::size_t c = 0; c < k; ++c) {
-            const Sample turned =
+            const Sample derotated =
                 received_[s * k + c] * unit(per_carrier * grid_.subcarrier(c) * late - tracks_[s].phase.value);
-            group.measured[c] += turned * std::conj(sent_[s * k + c]);
+            group.measured[c] += derotated * std::conj(sent_[s * k + c]);
             channel_[c] += std::norm(sent_[s * k + c]);
         }
         noise += tracks_[s].noise;
@@ -377,7 +377,7 @@ void FrameCanceller::make_waveform(const Frame& frame) {
     waveform_.resize(waveform_.size() + pad);
 }
 
-// chunk_ = `length` samples from the symbol's start on, through the channel of channel_ and `time` later, not turned
+// chunk_ = `length` samples from the symbol's start on, through the channel of channel_ and `time` later, not rotated
 // yet.
 void FrameCanceller::make_chunk(std::ptrdiff_t symbol, std::size_t length, double time) {
     const auto& p = grid_.profile();
@@ -406,9 +406,9 @@ void FrameCanceller::make_chunk(std::ptrdiff_t symbol, std::size_t length, doubl
 }
 
 // Gives chunk_, which begins at sample `first`, its carrier: `phase` at its first sample, beside the offset.
-void FrameCanceller::turn_chunk(std::int64_t first, double phase, double per_sample) {
-    const double turns = cfo_ * static_cast<double>(first - start_);
-    lv_32fc_t rotator = unit(kTwoPi * (turns - std::floor(turns)) + phase);
+void FrameCanceller::rotate_chunk(std::int64_t first, double phase, double per_sample) {
+    const double cycles = cfo_ * static_cast<double>(first - start_);
+    lv_32fc_t rotator = unit(kTwoPi * (cycles - std::floor(cycles)) + phase);
     volk_32fc_s32fc_x2_rotator_32fc(chunk_.data(), chunk_.data(), unit(kTwoPi * cfo_ + per_sample), &rotator,
                                     static_cast<unsigned>(chunk_.size()));
 }
@@ -437,7 +437,7 @@ void FrameCanceller::subtract_symbols(std::span<Sample> samples) {
         const std::int64_t first = symbol_start(symbol);
         std::size_t samples_of_it = static_cast<std::size_t>(symbol_start(symbol + 1) - first);
         if (s + 1 == symbols_) {
-            samples_of_it += smoother_.size();  // echoes of the last one
+            samples_of_it += smoother_.size();  // multipath of the last one
         }
         channel_at(static_cast<double>(s));
         make_chunk(symbol, samples_of_it, tracks_[s].time.value - shift(symbol));
@@ -445,7 +445,7 @@ void FrameCanceller::subtract_symbols(std::span<Sample> samples) {
         const std::size_t after = std::min(s + 1, symbols_ - 1);
         const double per_sample = (tracks_[after].phase.value - tracks_[before].phase.value) /
                                   (length * static_cast<double>(std::max<std::size_t>(after - before, 1)));
-        turn_chunk(first, tracks_[s].phase.value - centre * per_sample, per_sample);
+        rotate_chunk(first, tracks_[s].phase.value - centre * per_sample, per_sample);
         subtract_chunk(first, samples);
     }
 }
@@ -472,7 +472,7 @@ void FrameCanceller::subtract_preamble(std::span<Sample> samples) {
                    tracks_[0].time.value - static_cast<double>(i) * tracks_[0].time.drift - shift(symbol));
         const double per_sample = -filter.state().drift / length;
         const double predicted = filter.state().value;
-        turn_chunk(first, predicted - centre * per_sample, per_sample);
+        rotate_chunk(first, predicted - centre * per_sample, per_sample);
         double correlation = 0.0;
         double energy = 0.0;
         for (std::size_t n = 0; n < chunk_.size(); ++n) {

@@ -34,7 +34,7 @@ namespace meshnet::phy {
 struct DecodedFrame {
     Frame frame;                       ///< mode, payload, redundancy version, SNR and sampling clock are used
     std::uint64_t start = 0;           ///< first preamble sample, rounded
-    int timing_shift = 0;              ///< samples by which its transform windows lie later than `start` says
+    int timing_shift = 0;              ///< samples by which its transform windows lie later than `start` gives
     double cfo_cycles_per_sample = 0;  ///< during its training
 };
 
@@ -71,7 +71,7 @@ private:
     void subtract_symbols(std::span<Sample> samples);
     void subtract_preamble(std::span<Sample> samples);
     void make_chunk(std::ptrdiff_t symbol, std::size_t length, double time);
-    void turn_chunk(std::int64_t first, double phase, double per_sample);
+    void rotate_chunk(std::int64_t first, double phase, double per_sample);
     void subtract_chunk(std::int64_t first, std::span<Sample> samples) const;
 
     const Grid& grid_;

@@ -161,8 +161,8 @@ double ChannelFollower::static_score(const SymbolBuffer& symbols, const SymbolTr
         interpolate(r, channel);
         CarrierRotation back(-track.phase(r), per_carrier * track.time(r));
         for (const std::uint16_t c : grid.pilots(symbol, dense_)) {
-            const Sample heard = carriers[c] * back.at(grid.subcarrier(c)) * grid.pilot(symbol, c);
-            sum += static_cast<double>(std::norm(heard - channel[c]));
+            const Sample received = carriers[c] * back.at(grid.subcarrier(c)) * grid.pilot(symbol, c);
+            sum += static_cast<double>(std::norm(received - channel[c]));
             ++count;
         }
     }

@@ -18,15 +18,15 @@ float* parts(Sample* values) noexcept {
 
 // Zero-forcing equalisation of `count` carriers: what was sent, and the power the channel gave each. Real and imaginary
 // parts apart or alternating, as compilers need it to work on several carriers at once.
-void equalise(std::size_t count, const float* heard, const float* channel, const float* back_re, const float* back_im,
-              float* __restrict points, float* __restrict power) noexcept {
+void equalise(std::size_t count, const float* received, const float* channel, const float* back_re,
+              const float* back_im, float* __restrict points, float* __restrict power) noexcept {
     for (std::size_t c = 0; c < count; ++c) {
         const std::size_t re = 2 * c;
         const std::size_t im = 2 * c + 1;
         const float gain = channel[re] * channel[re] + channel[im] * channel[im] + 1e-30F;
         const float scale = 1.0F / gain;
-        const float x = (heard[re] * channel[re] + heard[im] * channel[im]) * scale;
-        const float y = (heard[im] * channel[re] - heard[re] * channel[im]) * scale;
+        const float x = (received[re] * channel[re] + received[im] * channel[im]) * scale;
+        const float y = (received[im] * channel[re] - received[re] * channel[im]) * scale;
         points[re] = x * back_re[c] - y * back_im[c];
         points[im] = x * back_im[c] + y * back_re[c];
         power[c] = gain;

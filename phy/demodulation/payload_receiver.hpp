@@ -41,7 +41,7 @@ public:
     /// Adds one payload symbol; decodes the code blocks it completes.
     void add_payload_symbol(std::span<const Sample> carriers, SymbolEstimate& estimate, unsigned max_iterations);
 
-    /// Mode, redundancy version, payload and blocks are set here; the rest by whoever knows it.
+    /// Mode, redundancy version, payload and blocks are set here; the rest by the FrameDemodulator.
     [[nodiscard]] Frame& frame() noexcept { return frame_; }
 
 private:

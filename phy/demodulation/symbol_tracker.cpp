@@ -74,9 +74,9 @@ double SymbolTracker::add(std::span<const Sample> carriers, std::size_t symbol, 
     const auto pilots = grid_.pilots(symbol, dense_);
     for (const std::uint16_t c : pilots) {
         const double g = -per_carrier * grid_.subcarrier(c);
-        const Sample heard = carriers[c] * back.at(grid_.subcarrier(c)) * grid_.pilot(symbol, c);
-        const double im = static_cast<double>((heard * std::conj(reference[c])).imag());
-        error += static_cast<double>(std::norm(heard - reference[c]));
+        const Sample received = carriers[c] * back.at(grid_.subcarrier(c)) * grid_.pilot(symbol, c);
+        const double im = static_cast<double>((received * std::conj(reference[c])).imag());
+        error += static_cast<double>(std::norm(received - reference[c]));
         const double power = static_cast<double>(reference_power[c]);
         a00 += power;
         a01 += power * g;

@@ -19,15 +19,15 @@ namespace meshnet::phy {
 /// exp(j (phase + slope * subcarrier)), for one subcarrier after another.
 class CarrierRotation {
 public:
-    CarrierRotation(double phase, double slope) noexcept : phase_(phase), slope_(slope), unit_(small_turn(slope)) {}
+    CarrierRotation(double phase, double slope) noexcept : phase_(phase), slope_(slope), unit_(small_phasor(slope)) {}
 
-    /// The factor at `subcarrier`. Quick if it lies no more than kFarthest above the one asked for before.
+    /// The factor at `subcarrier`. Quick if it lies no more than kFarthest above the one of the call before.
     [[nodiscard]] Sample at(int subcarrier) noexcept {
         const int distance = subcarrier - at_;
         if (begun_ && distance >= 0 && distance <= kFarthest) {
             factor_ *= step(static_cast<unsigned>(distance));
         } else {
-            factor_ = Sample(turn(phase_ + slope_ * subcarrier));
+            factor_ = Sample(phasor(phase_ + slope_ * subcarrier));
             begun_ = true;
         }
         at_ = subcarrier;
@@ -40,7 +40,8 @@ public:
         if (count == 0) {
             return;
         }
-        // What is there, turned by its own length, doubles it; from kLanes on no product waits for the one before.
+        // The factors so far, rotated by their own length, double their number; from kLanes on no product waits for the
+        // one before.
         constexpr std::size_t kLanes = 16;
         std::array<float, kLanes> x;
         std::array<float, kLanes> y;
@@ -62,9 +63,9 @@ public:
             std::copy_n(x.begin(), kLanes, re.begin() + static_cast<std::ptrdiff_t>(done));
             std::copy_n(y.begin(), kLanes, im.begin() + static_cast<std::ptrdiff_t>(done));
             for (std::size_t i = 0; i < kLanes; ++i) {
-                const float turned = x[i] * w.real() - y[i] * w.imag();
+                const float rotated = x[i] * w.real() - y[i] * w.imag();
                 y[i] = x[i] * w.imag() + y[i] * w.real();
-                x[i] = turned;
+                x[i] = rotated;
             }
         }
         for (std::size_t i = 0; done < count; ++i, ++done) {
@@ -78,11 +79,13 @@ public:
 private:
     static constexpr int kFarthest = 15;
 
-    [[nodiscard]] static std::complex<double> turn(double angle) noexcept { return {std::cos(angle), std::sin(angle)}; }
+    [[nodiscard]] static std::complex<double> phasor(double angle) noexcept {
+        return {std::cos(angle), std::sin(angle)};
+    }
     // The same, quicker where a few terms of the series are exact beyond a float's last bit, 16th power included.
-    [[nodiscard]] static std::complex<double> small_turn(double angle) noexcept {
+    [[nodiscard]] static std::complex<double> small_phasor(double angle) noexcept {
         if (!(std::abs(angle) < 0.1)) {
-            return turn(angle);
+            return phasor(angle);
         }
         const double s = angle * angle;
         return {1.0 - s * (1.0 / 2.0 - s * (1.0 / 24.0 - s / 720.0)),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// An oscillator whose frequency moves evenly: turns samples by a carrier offset that is known beforehand.
+// An oscillator whose frequency changes linearly: rotates samples by a carrier offset that is known beforehand.
 //
-// Used before the search of a receiver that was told the Doppler of a satellite, and after the modulator of a
+// Used before the search of a receiver that has a hint of the Doppler of a satellite, and after the modulator of a
 // transmitter that compensates its own.
 #pragma once
 

@@ -61,7 +61,7 @@ void hermitian_eigenvectors(PlanarComplex& a, std::size_t n, PlanarComplex& vect
         trace += a.re[i * n + i];
     }
     for (int sweep = 0; sweep < 12; ++sweep) {
-        bool turned = false;
+        bool rotated = false;
         for (std::size_t p = 0; p < n; ++p) {
             for (std::size_t q = p + 1; q < n; ++q) {
                 const Complex off = a.at(p * n + q);
@@ -69,17 +69,17 @@ void hermitian_eigenvectors(PlanarComplex& a, std::size_t n, PlanarComplex& vect
                     continue;
                 }
                 const double size = std::sqrt(std::norm(off));
-                turned = true;
-                // Turn q so that the element is real, then rotate by the real angle.
-                const Complex turn = off / size;
+                rotated = true;
+                // Rotate q so that the element is real, then rotate by the real angle.
+                const Complex phase = off / size;
                 const double a_pp = a.re[p * n + p];
                 const double a_qq = a.re[q * n + q];
                 const double theta = (a_qq - a_pp) / (2.0 * size);
                 const double t = std::copysign(1.0, theta) / (std::abs(theta) + std::sqrt(theta * theta + 1.0));
                 const double c = 1.0 / std::sqrt(t * t + 1.0);
                 const double s = t * c;
-                rotate(n, c, s, turn, &a.re[p * n], &a.im[p * n], &a.re[q * n], &a.im[q * n]);
-                rotate(n, c, s, std::conj(turn), &vectors.re[p * n], &vectors.im[p * n], &vectors.re[q * n],
+                rotate(n, c, s, phase, &a.re[p * n], &a.im[p * n], &a.re[q * n], &a.im[q * n]);
+                rotate(n, c, s, std::conj(phase), &vectors.re[p * n], &vectors.im[p * n], &vectors.re[q * n],
                        &vectors.im[q * n]);
                 // What the same rotation does from the right follows from symmetry.
                 for (std::size_t k = 0; k < n; ++k) {
@@ -92,7 +92,7 @@ void hermitian_eigenvectors(PlanarComplex& a, std::size_t n, PlanarComplex& vect
                 a.set(q * n + p, {});
             }
         }
-        if (!turned) {
+        if (!rotated) {
             break;
         }
     }

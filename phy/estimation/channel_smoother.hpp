@@ -22,8 +22,8 @@ namespace meshnet::phy {
 /// Immutable after construction; apply() may be called from one thread per instance (it has a scratch buffer).
 class ChannelSmoother {
 public:
-    /// Where paths may be, samples after the window's first one: within the prefix, or, for echoes that outlast it, up
-    /// to five prefixes.
+    /// Where paths may be, samples after the window's first one: within the prefix, or, for a delay spread beyond it,
+    /// up to five prefixes.
     enum class Reach : std::uint8_t { kPrefix, kBeyond };
 
     explicit ChannelSmoother(const Grid& grid, Reach reach = Reach::kPrefix);
@@ -52,7 +52,7 @@ private:
     std::vector<std::uint32_t> singles_;   // all others: near DC and the edges
     std::vector<float> rows_[kLevels];     // [rows][stride], 0 beyond the window
     float noise_gain_[kLevels]{};
-    std::vector<Sample> centring_;  // [K]: moves the prefix's middle to delay 0
+    std::vector<Sample> centring_;  // [K]: shifts the prefix's middle to delay 0
     std::vector<Sample> centred_;   // [K + kLanes]
     std::vector<Sample> smooth_;    // [K]
 };

@@ -28,7 +28,7 @@ constexpr double kRoundingFloor = 1e-9;
 // Mean power, full scale = 1, below which there is nothing but the last bits of filters that forget.
 constexpr double kSilence = 1e-24;
 
-// Echoes beyond that many samples are not paired: over more lags what is left of other frames begins to look like them.
+// Paths beyond that many samples are not paired: over more lags residuals of other frames begin to look like them.
 constexpr std::size_t kMostReach = 66;
 
 // Parabola through three magnitudes around a peak: offset of the vertex in samples, [-0.5, 0.5].
@@ -188,8 +188,8 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
     }
 }
 
-// With echoes the two strongest peaks may belong to different paths, and the offset read from their distance is wrong
-// by thousands of hertz. At the right distance all paths of one chirp meet theirs of the other, with equal phase
+// With multipath the two strongest peaks may belong to different paths, and the offset read from their distance is
+// wrong by thousands of hertz. At the right distance all paths of one chirp meet theirs of the other, with equal phase
 // differences; returns by how many samples that is from the distance of the peaks, if it is a better one.
 std::optional<FrameSynchronizer::Pairing> FrameSynchronizer::pair_paths(const SampleRing& ring, std::int64_t rising_at,
                                                                         double metric) {
@@ -220,7 +220,7 @@ std::optional<FrameSynchronizer::Pairing> FrameSynchronizer::pair_paths(const Sa
                              vertex(score_[best - 1], score_[best], score_[best + 1]);
         return Pairing{moved, static_cast<double>(std::arg(pair_[best]))};
     }
-    // The peaks are of one path. Where noise is low, all paths still know the phase better than that one.
+    // The peaks are of one path. Where noise is low, all paths together still give a better phase than that one.
     constexpr double kClear = 0.3;
     if (chance > kClear) {
         return std::nullopt;
@@ -271,7 +271,7 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     if (!(peak.metric + best_metric > joint_threshold_) || total < kSilence * static_cast<double>(lags + length_)) {
         return false;
     }
-    // What the falling chirp's filter says around its peak, for pair_paths().
+    // Output of the falling chirp's filter around its peak, for pair_paths().
     const auto reach = static_cast<std::int64_t>(path_reach_ + pair_search_);
     for (std::int64_t d = -reach; d <= reach; ++d) {
         const std::int64_t at = static_cast<std::int64_t>(best) + d;
@@ -315,7 +315,7 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
         return false;
     }
 
-    // The phase between the two chirps, derotated by the coarse offset, tells the rest of it: unambiguous to 1/(2 L).
+    // The phase between the two chirps, derotated by the coarse offset, gives the rest of it: unambiguous to 1/(2 L).
     Sample rising_sum{};
     Sample falling_sum{};
     double power = 0.0;

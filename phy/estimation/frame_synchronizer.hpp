@@ -25,7 +25,7 @@
 
 namespace meshnet::phy {
 
-/// Where one frame begins, as this receiver heard it.
+/// Where one frame begins, as this receiver detected it.
 struct FrameStart {
     std::uint64_t sample_index = 0;  ///< first preamble sample, rounded to the nearest
     double fraction = 0.0;           ///< + this many samples, [-0.5, 0.5]
@@ -72,7 +72,7 @@ private:
     double max_cfo_;           // cycles per sample
     float first_threshold_;
     float joint_threshold_;
-    std::size_t path_reach_;             // echoes looked for around a peak, samples either side
+    std::size_t path_reach_;             // paths looked for around a peak, samples either side
     std::vector<Sample> rising_paths_;   // [2 path_reach + 1]: matched filter around the rising peak
     std::size_t pair_search_;            // by which the two peaks may be of different paths, samples
     std::vector<Sample> falling_paths_;  // [2 (path_reach + pair_search) + 1]

@@ -39,7 +39,7 @@ public:
         const double power = sum_ / static_cast<double>(count_);
         sum_ = 0.0;
         count_ = 0;
-        if (power < kMuted) {  // our own transmitter mutes the receiver: says nothing of the channel
+        if (power < kMuted) {  // our own transmitter mutes the receiver: no information on the channel
             busy_ = false;
             return;
         }

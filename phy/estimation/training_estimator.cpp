@@ -99,7 +99,7 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
     }
     total /= static_cast<double>(m * k);
 
-    const auto turn = [&](std::size_t s, double radians) {
+    const auto rotate = [&](std::size_t s, double radians) {
         const Sample w(static_cast<float>(std::cos(radians)), static_cast<float>(std::sin(radians)));
         for (std::size_t c = 0; c < k; ++c) {
             symbols[s * k + c] *= w;
@@ -128,7 +128,7 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
     Estimate out;
     const double middle = (static_cast<double>(m) - 1.0) / 2.0;
 
-    // First guess of the drift from neighbouring symbols, weighed against what the preamble said (0 +- prior).
+    // First guess of the drift from neighbouring symbols, weighed against the estimate of the preamble (0 +- prior).
     std::complex<double> lag1{};
     for (std::size_t s = 0; s + 1 < m; ++s) {
         lag1 += correlation(row(s + 1), row(s));
@@ -142,7 +142,7 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
         const double weight = prior_variance / (prior_variance + variance);
         const double drift = weight * std::arg(lag1);
         for (std::size_t s = 0; s < m; ++s) {
-            turn(s, -drift * (static_cast<double>(s) - middle));
+            rotate(s, -drift * (static_cast<double>(s) - middle));
         }
         out.drift = drift;
     }
@@ -168,7 +168,7 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
         const double slope_variance = noise / (2.0 * denominator);
         const double drift = numerator / denominator * prior_variance / (prior_variance + slope_variance);
         for (std::size_t s = 0; s < m; ++s) {
-            turn(s, -drift * (static_cast<double>(s) - middle));
+            rotate(s, -drift * (static_cast<double>(s) - middle));
         }
         out.drift += drift;
         out.drift_variance = 1.0 / (1.0 / slope_variance + 1.0 / prior_variance);
@@ -188,7 +188,8 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
 }
 
 // Smooths the mean of `symbols` symbols, whose noise is `noise`. What the prefix holds cannot explain what is taken out
-// where echoes outlast it; then once more with a longer reach. Equal symbols one after the other show even those whole.
+// where the delay spread exceeds it; then once more with a longer reach. Equal symbols one after the other show even
+// such a channel completely.
 void TrainingEstimator::smooth(std::span<Sample> channel, double noise, std::size_t symbols, Estimate& out) {
     constexpr double kDeviations = 4.0;
     const double k = static_cast<double>(channel.size());
@@ -200,7 +201,7 @@ void TrainingEstimator::smooth(std::span<Sample> channel, double noise, std::siz
     const double taken = distance(mean_, channel) / k;
     const double chance =
         kDeviations * std::sqrt(1.0 / (k * (1.0 - gain)) + 1.0 / (k * static_cast<double>(symbols - 1)));
-    // Fainter echoes are let be: smoothing less costs 64QAM more than they do.
+    // Weaker paths are ignored: smoothing less costs 64QAM more than they do.
     constexpr double kFaintest = 0.05;
     const double excess = taken - noise * (1.0 - gain);
     out.long_delay_spread = excess > std::max({noise * (1.0 - gain) * chance, noise * (long_gain - gain),

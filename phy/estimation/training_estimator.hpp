@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a frame's training symbols tell: channel, noise, the rest of the carrier offset, and where the paths lie in
-// time.
+// Estimates from a frame's training symbols: channel, noise, residual carrier offset, and where the paths lie in time.
 //
 // Spec: docs/spec/phy.md, "Training".
 #pragma once

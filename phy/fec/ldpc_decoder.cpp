@@ -27,7 +27,7 @@ constexpr std::size_t kExtensionRows = LdpcCode::kRows - LdpcCode::kCoreRows;
 constexpr std::size_t kStride = (LdpcCode::kMaxZ + 63) / 64 * 64 + kPad;  // every buffer starts on a cache line
 constexpr std::size_t kWords = (LdpcCode::kMaxZ + 63) / 64;
 constexpr std::int8_t kKnown = 127;    // posterior of a filler bit
-constexpr float kLargestInput = 1e4F;  // an LLR beyond this says no more than this
+constexpr float kLargestInput = 1e4F;  // a larger LLR carries no more information
 /// Less than the largest message, 48 - 51 / 8 = 42, so that the graph can overrule any one received value. Both well
 /// below 127: a posterior at the limit forgets what it was made of, and columns with many checks then lose their sign
 /// when messages vary.
@@ -141,7 +141,7 @@ void LdpcDecoder::Impl::prepare(const LdpcCode& c) noexcept {
         edge_start[r] = n;
         for (std::size_t e = kRowStart[r]; e < kRowStart[r + 1]; ++e) {
             const std::size_t column = kEntries[e].col;
-            // A column of nothing but filler is known and tells a check nothing.
+            // A column of nothing but filler is known and adds nothing to a check.
             if (column < LdpcCode::kInfoCols && column * z >= c.info_bits()) continue;
             edges[n++] = {posterior.at(column), message.at(e), kEntries[e].shift[c.shift_table()] % z};
         }
@@ -280,7 +280,7 @@ LdpcDecoder::Outcome LdpcDecoder::Impl::run(const LdpcCode& c, const Options& op
             outcome.accepted = outcome.parity_ok && agrees;
         } else {
             // A few parity bits may stay wrong long after the information is right, so information that has come to
-            // rest is asked about, too.
+            // rest is checked, too.
             write_info(c);
             const std::size_t bytes = (info_bits + 7) / 8;
             const bool at_rest = it > 1 && std::equal(info.begin(), info.begin() + static_cast<std::ptrdiff_t>(bytes),

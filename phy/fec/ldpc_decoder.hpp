@@ -32,7 +32,7 @@ public:
 
     struct Options {
         unsigned max_iterations = 25;  ///< >= 1
-        BlockCheck check = nullptr;    ///< e.g. a CRC; asked when the core parity holds or the information is at rest
+        BlockCheck check = nullptr;    ///< e.g. a CRC; called when the core parity holds or the information is at rest
         const void* check_context = nullptr;
     };
     struct Outcome {
@@ -48,8 +48,8 @@ public:
     LdpcDecoder& operator=(LdpcDecoder&&) noexcept;
 
     /// Decodes `llr`, positive = bit 0, 0 = not received; llr.size() <= code.mother_bits(), the rest counts as not
-    /// received. Not finite: NaN counts as 0, infinities as very sure. Any values are safe; a longer `llr` is a broken
-    /// precondition.
+    /// received. Not finite: NaN counts as 0, infinities as very reliable. Any values are safe; a longer `llr` is a
+    /// broken precondition.
     Outcome decode(const LdpcCode& code, std::span<const float> llr, const Options& options) noexcept;
     Outcome decode(const LdpcCode& code, std::span<const float> llr) noexcept { return decode(code, llr, Options{}); }
 

@@ -142,7 +142,7 @@ void LdpcEncoder::encode(const LdpcCode& code, std::span<const std::uint8_t> inf
         write_twice(running, z, column_[LdpcCode::kInfoCols + 1 + r]);
     }
 
-    // Write what was asked for, computing extension checks on the way.
+    // Write what is needed, computing extension checks on the way.
     const std::size_t sent_info = std::min(code.sent_info_bits(), mother.size());
     std::copy_n(info.begin() + static_cast<std::ptrdiff_t>(info.size() - code.sent_info_bits()), sent_info,
                 mother.begin());

@@ -48,7 +48,7 @@ struct Layer {
 /// Functions of one instruction set.
 struct Kernel {
     /// Updates posteriors and messages of one layer. True if no extension parity was received more surely with the
-    /// other sign than its check now says (always true without extension).
+    /// other sign than its check now gives (always true without extension).
     bool (*update)(const Layer& layer) noexcept;
     /// Bit i of the words is 1 if values[i] < 0; n a multiple of 8; the last word is filled up with 0. values: [n +
     /// kPad].

@@ -53,7 +53,7 @@ struct Vec16 {
         return sub(v ^ m, m);
     }
     static Vec shift_right(Vec v, unsigned n) noexcept { return s(u(v) >> static_cast<std::uint8_t>(n)); }
-    /// The values fall from 3 at most to 0, so they are told by the three places where they fall.
+    /// The values fall from 3 at most to 0, so the three places where they fall describe them.
     struct Table {
         std::array<Unsigned, 3> below{};
     };

@@ -6,8 +6,8 @@
 //     per chunk  the two magnitudes that go out and the product of signs over the edges (kept in registers)
 //     per edge   new message, new posterior; rotate back
 //
-// A check tells its least sure input one magnitude and all others another (A-min*): the sum of all but the least sure,
-// and the sum of all; a [+] b = min - c(|a - b|) + c(a + b), c(x) = ln(1 + exp(-x)).
+// A check sends one magnitude to its least reliable input and another to all others (A-min*): the sum of all but the
+// least reliable, and the sum of all; a [+] b = min - c(|a - b|) + c(a + b), c(x) = ln(1 + exp(-x)).
 //
 // Source: D. E. Hocevar, "A reduced complexity decoder architecture via layered decoding of LDPC codes", SIPS 2004;
 //         C. Jones, E. Valles, M. Smith, J. Villasenor, "Approximate-MIN* constraint node updating for LDPC code
@@ -90,7 +90,7 @@ struct KernelImpl {
             const Vec to_others = attenuate(all, *layer.rule);
             const Vec to_least = attenuate(second, *layer.rule);
             if (layer.extension != nullptr) {
-                // The product of all signs is negative where `own` is not what the others say.
+                // The product of all signs is negative where `own` is not what the others give.
                 const Vec a = V::abs(own);
                 const Vec m = V::select_equal(a, least, to_least, to_others);
                 contradiction = V::inclusive_or(contradiction, V::both(sign, V::sub(m, a)));

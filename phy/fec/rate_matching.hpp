@@ -23,7 +23,7 @@ inline constexpr unsigned kRedundancyVersions = 4;
 [[nodiscard]] std::size_t rate_matching_start(const LdpcCode& code, unsigned redundancy_version,
                                               std::size_t coded_bits) noexcept;
 
-/// Length of mother codeword that covers a transmission: what to ask LdpcEncoder for, at most code.mother_bits().
+/// Length of mother codeword that covers a transmission: what LdpcEncoder must compute, at most code.mother_bits().
 [[nodiscard]] std::size_t mother_bits_needed(const LdpcCode& code, unsigned redundancy_version,
                                              std::size_t coded_bits) noexcept;
 

@@ -17,7 +17,7 @@ constexpr std::size_t kOut = TailBitingCode::kOutputs;
 constexpr std::array<std::uint32_t, kOut> kGenerators = {0463, 0535, 0733, 0745};
 
 /// A state holds the last eight bits, the newest in bit 0; the register is state << 1 | input, so the generators,
-/// written with the newest bit first, are turned round.
+/// written with the newest bit first, are reversed.
 constexpr std::uint32_t tap_parity(std::size_t reg, std::uint32_t generator) noexcept {
     std::uint32_t parity = 0;
     for (std::size_t i = 0; i <= kMemory; ++i) {
@@ -27,7 +27,7 @@ constexpr std::uint32_t tap_parity(std::size_t reg, std::uint32_t generator) noe
 }
 
 /// kSign[o][j]: +1 if output o of state j (j < 128, oldest bit 0) with input 0 is 0, else -1. All generators have both
-/// end taps, so input 1 or oldest bit 1 turns all four outputs round.
+/// end taps, so input 1 or oldest bit 1 inverts all four outputs.
 constexpr auto kSign = [] {
     std::array<std::array<float, kHalf>, kOut> sign{};
     for (std::size_t o = 0; o < kOut; ++o) {

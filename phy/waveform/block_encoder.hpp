@@ -2,7 +2,7 @@
 // The payload's code blocks, transmit side: bytes -> coded bits in the order of the points that carry them.
 //
 // A block's points are sent in an order that spreads neighbouring coded bits over the whole block (a stride near the
-// golden section), and each point takes its bits from `bits_per_symbol` stretches of the coded word: the first stretch
+// golden section), and each point takes its bits from `bits_per_symbol` segments of the coded word: the first segment
 // goes to the most reliable bits of the points. Two information columns of the code that take part in most checks are
 // therefore sent late: docs/notes/ldpc.md, "Which bits travel on which".
 //

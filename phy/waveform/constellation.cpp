@@ -15,7 +15,7 @@ Constellation::Constellation(unsigned bits_per_symbol) : bits_per_axis_(bits_per
     levels_.resize(count);
     double power = 0.0;
     for (std::size_t v = 0; v < count; ++v) {
-        // Reflected Gray code: the last bit says which of two inner neighbours, the first says the sign.
+        // Reflected Gray code: the last bit decides between two inner neighbours, the first is the sign.
         double amplitude = 1.0;
         for (unsigned b = m - 1; b >= 1; --b) {
             const bool bit = ((v >> (m - 1 - b)) & 1U) != 0;

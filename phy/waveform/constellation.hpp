@@ -22,7 +22,7 @@ public:
     [[nodiscard]] unsigned bits_per_symbol() const noexcept { return 2 * bits_per_axis_; }
 
     /// Where 256QAM works, the LLRs of its signs are a hundred times those of its last bits. The decoder's int8 steps
-    /// follow the mean magnitude: without a limit the sure bits would take all of them.
+    /// follow the mean magnitude: without a limit the most reliable bits would take all of them.
     static constexpr float kLargestLlr = 16.0F;
 
     /// The point for `bits_per_symbol()` bits, one per byte (0 or 1).

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a frame says on each carrier of each symbol, in order: training, header, payload.
+// The values of a frame on each carrier of each symbol, in order: training, header, payload.
 //
 //     mode, payload, redundancy version -> begin() -> next(), next(), ... : K carriers each
 //

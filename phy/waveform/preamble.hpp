@@ -4,7 +4,7 @@
 //     |<- L: rising ->|<- L: falling ->|
 //
 // A carrier offset moves the correlation peak of the rising chirp one way in time and that of the falling one the other
-// way, without lowering either much: one correlation per sample finds the frame at any offset, the pair of peaks tells
+// way, without lowering either much: one correlation per sample finds the frame at any offset, the pair of peaks gives
 // time and offset. Why not segments of Zadoff-Chu with a transform across them: docs/decisions/0001-waveform.md.
 // Source: linear FM and its ambiguity function: M. Skolnik, Introduction to Radar Systems (2001), ch. 6.
 #pragma once
