@@ -54,7 +54,8 @@ public:
     /// To be called when the rows named in estimate() are dropped.
     void drop() noexcept { std::swap(block_start_, next_block_start_); }
 
-    /// The estimated response of a row, [K], and its noise power per carrier.
+    /// The estimated response of a row, [K], and its noise power per carrier, the latter at least the one at which the
+    /// SNR would be 10 dB above set_required_snr_db().
     void response(std::size_t row, std::span<Sample> channel);
     [[nodiscard]] float noise(std::size_t row) const noexcept { return group_noise_[group_of(row)]; }
     /// The rows at hand are estimated as a time-varying channel.
