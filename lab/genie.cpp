@@ -154,6 +154,11 @@ private:
                 starts.front().metric = 0.999F;
             }
         }
+        demodulate(received, starts, tally);
+    }
+
+    // Demodulates the frame at each of `starts` and counts how it ended.
+    void demodulate(const phy::SampleRing& received, const std::vector<phy::FrameStart>& starts, Tally& tally) {
         bool header = false;
         bool right = false;
         bool any = false;

@@ -64,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 }
                 break;
             }
-            case 5: {  // a frame over what is there, louder or fainter, turned
+            case 5: {  // a frame over what is there, stronger or weaker, off in frequency
                 const ModeIndex mode = static_cast<ModeIndex>(2 + in.u8() % (modes().size() - 2));
                 const Bytes payload(1 + in.u8(), in.u8());
                 std::vector<Sample> frame;

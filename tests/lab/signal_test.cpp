@@ -66,7 +66,7 @@ TEST(IdealCsi, InformationGoesBothWays) {
         EXPECT_NEAR(curve.snr_db(curve.information(snr)), snr, 0.01);
     }
     EXPECT_NEAR(effective_snr_db({1.0F, 1.0F}, 5.0, curve), 5.0, 0.01);
-    // Half of the carriers gone: less than the mean says.
+    // Half of the carriers gone: less than the mean.
     EXPECT_LT(effective_snr_db({2.0F, 0.0F}, 5.0, curve), 4.0);
 }
 

@@ -147,7 +147,7 @@ TEST(Allocation, TimeVaryingChannelFitsAgainWithoutAny) {
         PilotRecord record(grid);
         std::vector<Sample> carriers(grid.carriers());
         Rng rng(2);
-        const auto hear = [&] {
+        const auto receive_pilots = [&] {
             record.clear();
             for (std::size_t s = 0; s < 150; ++s) {
                 const auto gain =
@@ -162,7 +162,7 @@ TEST(Allocation, TimeVaryingChannelFitsAgainWithoutAny) {
         TimeVaryingChannel channel(grid);
         double knots = 0.0;
         const auto work = [&] {
-            hear();
+            receive_pilots();
             knots = channel.fit(record, 0.02).knots;
             channel.response(75.0, carriers);
         };

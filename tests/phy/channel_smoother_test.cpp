@@ -111,7 +111,7 @@ TEST(ChannelSmoother, EveryCarrierIsSmoothedByItself) {
     }
 }
 
-TEST(ChannelSmoother, KeepsEchoesBeyondThePrefixIfToldTo) {
+TEST(ChannelSmoother, KeepsADelaySpreadBeyondThePrefixIfConfigured) {
     for (const Profile& profile : profiles()) {
         const Grid grid(profile);
         const double prefix = static_cast<double>(profile.cyclic_prefix);

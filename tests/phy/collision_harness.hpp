@@ -48,12 +48,12 @@ inline void send(const Profile& profile, const Sender& sender, const Bytes& payl
     config.sfo_ppm = sender.sfo_ppm;
     config.paths = sender.paths;
     sim::Channel channel(config);
-    std::vector<Sample> heard;
-    channel.process(sent, heard);
-    air.resize(std::max(air.size(), heard.size() + kLead));
+    std::vector<Sample> received;
+    channel.process(sent, received);
+    air.resize(std::max(air.size(), received.size() + kLead));
     const float g = gain(profile, sender.snr_db);
-    for (std::size_t i = 0; i < heard.size(); ++i) {
-        air[i] += g * heard[i];
+    for (std::size_t i = 0; i < received.size(); ++i) {
+        air[i] += g * received[i];
     }
 }
 
@@ -65,8 +65,8 @@ inline void add_noise(Rng& rng, std::vector<Sample>& air) {
 }
 
 struct Outcome {
-    std::vector<int> whole;  ///< how often each payload arrived whole
-    int wrong = 0;           ///< whole, and nobody sent it
+    std::vector<int> error_free;  ///< how often each payload arrived error-free
+    int wrong = 0;                ///< delivered as error-free, and nobody sent it
     ReceiverCounters counters;
 };
 
@@ -79,7 +79,7 @@ inline Outcome receive(const Profile& profile, const std::vector<Sample>& air, c
     receiver.push(air);
     receiver.flush();
     Outcome out;
-    out.whole.resize(payloads.size());
+    out.error_free.resize(payloads.size());
     while (const auto frame = receiver.poll_frame()) {
         if (!frame->ok()) {
             continue;
@@ -88,7 +88,7 @@ inline Outcome receive(const Profile& profile, const std::vector<Sample>& air, c
         if (at == payloads.end()) {
             ++out.wrong;
         } else {
-            ++out.whole[static_cast<std::size_t>(at - payloads.begin())];
+            ++out.error_free[static_cast<std::size_t>(at - payloads.begin())];
         }
     }
     out.counters = receiver.counters();

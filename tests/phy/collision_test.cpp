@@ -45,10 +45,10 @@ Score collide(int trials, std::uint64_t seed, Make make) {
         test::add_noise(rng, air);
         const auto with = test::receive(one_megahertz(), air, payloads, true);
         const auto without = test::receive(one_megahertz(), air, payloads, false);
-        score.both += with.whole[0] > 0 && with.whole[1] > 0 ? 1 : 0;
-        score.both_plain += without.whole[0] > 0 && without.whole[1] > 0 ? 1 : 0;
+        score.both += with.error_free[0] > 0 && with.error_free[1] > 0 ? 1 : 0;
+        score.both_plain += without.error_free[0] > 0 && without.error_free[1] > 0 ? 1 : 0;
         score.wrong += with.wrong;
-        score.repeated += with.whole[0] > 1 || with.whole[1] > 1 ? 1 : 0;
+        score.repeated += with.error_free[0] > 1 || with.error_free[1] > 1 ? 1 : 0;
         score.searches += with.counters.sic_passes;
     }
     return score;
@@ -87,8 +87,8 @@ TEST_P(TwoFrames, BothArrive) {
     EXPECT_LE(score.both_plain, score.both);
 }
 
-// Clocks and carriers far apart, each through a path of its own with an echo.
-TEST(Collision, DifferentClocksAndEchoes) {
+// Clocks and carriers far apart, each through two paths of its own.
+TEST(Collision, DifferentClocksAndMultipath) {
     const Score score = collide(8, 42, [&](Rng& rng, Sender* s) {
         for (int i = 0; i < 2; ++i) {
             s[i].mode = mode_of("qpsk-1/2");
@@ -97,11 +97,11 @@ TEST(Collision, DifferentClocksAndEchoes) {
             s[i].cfo_hz = (rng.uniform() - 0.5) * 160e3;
             s[i].sfo_ppm = (rng.uniform() - 0.5) * 80.0;
             sim::PathSpec direct;
-            sim::PathSpec echo;
-            echo.delay_samples = 2.0;
-            echo.gain_db = -5.0;
-            echo.phase_turns = rng.uniform();
-            s[i].paths = {direct, echo};
+            sim::PathSpec delayed;
+            delayed.delay_samples = 2.0;
+            delayed.gain_db = -5.0;
+            delayed.phase_turns = rng.uniform();
+            s[i].paths = {direct, delayed};
             s[i].start = kLead + rng.below(8000);
         }
     });
@@ -163,8 +163,8 @@ TEST(Collision, EveryKindOfProfile) {
             test::send(profile, s, payloads.back(), air);
         }
         test::add_noise(rng, air);
-        EXPECT_EQ(test::receive(profile, air, payloads, true).whole, (std::vector<int>{1, 1})) << name;
-        EXPECT_EQ(test::receive(profile, air, payloads, false).whole, (std::vector<int>{1, 0})) << name;
+        EXPECT_EQ(test::receive(profile, air, payloads, true).error_free, (std::vector<int>{1, 1})) << name;
+        EXPECT_EQ(test::receive(profile, air, payloads, false).error_free, (std::vector<int>{1, 0})) << name;
     }
 }
 
@@ -190,13 +190,13 @@ std::vector<Sample> three_frames(std::vector<Bytes>& payloads) {
 TEST(Collision, ThreeFramesAreTakenApart) {
     std::vector<Bytes> payloads;
     const auto air = three_frames(payloads);
-    const auto heard = test::receive(one_megahertz(), air, payloads, true);
-    EXPECT_EQ(heard.whole, (std::vector<int>{1, 1, 1}));
-    EXPECT_EQ(heard.wrong, 0);
-    EXPECT_EQ(heard.counters.frames_ok, 3U);
-    EXPECT_EQ(heard.counters.frames_recovered, 2U);
-    EXPECT_LE(heard.counters.headers_ok, heard.counters.preambles);
-    EXPECT_LE(heard.counters.frames_ok, heard.counters.headers_ok);
+    const auto received = test::receive(one_megahertz(), air, payloads, true);
+    EXPECT_EQ(received.error_free, (std::vector<int>{1, 1, 1}));
+    EXPECT_EQ(received.wrong, 0);
+    EXPECT_EQ(received.counters.frames_ok, 3U);
+    EXPECT_EQ(received.counters.frames_recovered, 2U);
+    EXPECT_LE(received.counters.headers_ok, received.counters.preambles);
+    EXPECT_LE(received.counters.frames_ok, received.counters.headers_ok);
 }
 
 TEST(Collision, ChunkingNeverChangesTheResult) {
@@ -223,11 +223,11 @@ TEST(Collision, ChunkingNeverChangesTheResult) {
         drain();
         return out;
     };
-    const auto whole = receive_in_chunks([&] { return air.size(); });
-    ASSERT_GE(whole.size(), 3U);
-    EXPECT_EQ(receive_in_chunks([] { return 1; }), whole);
+    const auto at_once = receive_in_chunks([&] { return air.size(); });
+    ASSERT_GE(at_once.size(), 3U);
+    EXPECT_EQ(receive_in_chunks([] { return 1; }), at_once);
     Rng rng(5);
-    EXPECT_EQ(receive_in_chunks([&] { return 1 + rng.below(900); }), whole);
+    EXPECT_EQ(receive_in_chunks([&] { return 1 + rng.below(900); }), at_once);
 }
 
 TEST(Collision, NothingIsSubtractedWhenNothingCollides) {
@@ -245,10 +245,10 @@ TEST(Collision, NothingIsSubtractedWhenNothingCollides) {
         test::send(one_megahertz(), s, payloads.back(), air);
     }
     test::add_noise(rng, air);
-    const auto heard = test::receive(one_megahertz(), air, payloads, true);
-    EXPECT_EQ(heard.whole, std::vector<int>(6, 1));
-    EXPECT_EQ(heard.counters.sic_passes, 0U);
-    EXPECT_EQ(heard.counters.frames_cancelled, 0U);
+    const auto received = test::receive(one_megahertz(), air, payloads, true);
+    EXPECT_EQ(received.error_free, std::vector<int>(6, 1));
+    EXPECT_EQ(received.counters.sic_passes, 0U);
+    EXPECT_EQ(received.counters.frames_cancelled, 0U);
 }
 
 struct PathCase {
@@ -275,15 +275,15 @@ TEST_P(EveryPath, LeavesLittle) {
             transmitter.modulate(mode_of(name), random_bytes(rng, 700), sent);
             sent.resize(sent.size() + 3000);
             auto channel = test::make_channel(profile, GetParam().channel, 45.0, 5);
-            std::vector<Sample> heard;
-            channel.process(sent, heard);
+            std::vector<Sample> received;
+            channel.process(sent, received);
             DemodulatorShared shared(profile);
             ReceiverChain::Config config;
             config.ring_capacity = 1 << 18;
             ReceiverChain chain(shared, config);
             std::vector<EndedReception> ended;
-            for (std::size_t i = 0; i + ReceiverChain::kStep <= heard.size(); i += ReceiverChain::kStep) {
-                chain.push(std::span(heard).subspan(i, ReceiverChain::kStep));
+            for (std::size_t i = 0; i + ReceiverChain::kStep <= received.size(); i += ReceiverChain::kStep) {
+                chain.push(std::span(received).subspan(i, ReceiverChain::kStep));
                 chain.look(ReceiverChain::kForever, ended, nullptr);
             }
             ASSERT_EQ(ended.size(), 1U) << name;
@@ -294,12 +294,12 @@ TEST_P(EveryPath, LeavesLittle) {
             frame.timing_shift = ended[0].timing_shift;
             frame.cfo_cycles_per_sample = ended[0].cfo;
             double before = 0.0;
-            for (const Sample s : heard) {
+            for (const Sample s : received) {
                 before += static_cast<double>(std::norm(s));
             }
-            ASSERT_TRUE(canceller.cancel(frame, 0, heard));
+            ASSERT_TRUE(canceller.cancel(frame, 0, received));
             double after = 0.0;
-            for (const Sample s : heard) {
+            for (const Sample s : received) {
                 after += static_cast<double>(std::norm(s));
             }
             EXPECT_LT(10.0 * std::log10(after / before), GetParam().residual_db) << name << (limited ? "" : " plain");

@@ -30,9 +30,9 @@ std::vector<Sample> through(std::vector<Sample> samples, double hz, double hz_pe
     config.doppler_rate_hz_per_s = hz_per_s;
     config.seed = 9;
     sim::Channel channel(config);
-    std::vector<Sample> heard;
-    channel.process(samples, heard);
-    return heard;
+    std::vector<Sample> received;
+    channel.process(samples, received);
+    return received;
 }
 
 std::vector<Frame> receive(const std::vector<Sample>& samples, std::optional<DopplerShift> hint,
@@ -57,19 +57,19 @@ std::vector<Frame> receive(const std::vector<Sample>& samples, std::optional<Dop
     return out;
 }
 
-TEST(DopplerOscillator, TurnsThereAndBack) {
+TEST(DopplerOscillator, RotatesAndDerotates) {
     DopplerOscillator there(1e6);
     DopplerOscillator back(1e6);
     there.set({-123'456.0, 7890.0});
     back.set({-123'456.0, 7890.0});
     std::vector<Sample> samples(100'000, Sample(0.5F, -0.25F));
     there.rotate(samples, 1.0);
-    // Half way the phase is what the formula says.
+    // Half way the phase is that of the formula.
     const double t = 50'000.0;
-    const double turns = -0.123456 * t + 0.5 * 7.89e-9 * t * t;
+    const double cycles = -0.123456 * t + 0.5 * 7.89e-9 * t * t;
     const auto expected =
         Sample(0.5F, -0.25F) *
-        Sample(std::polar(1.0F, static_cast<float>(2.0 * std::numbers::pi * (turns - std::floor(turns)))));
+        Sample(std::polar(1.0F, static_cast<float>(2.0 * std::numbers::pi * (cycles - std::floor(cycles)))));
     EXPECT_LT(std::abs(samples[50'000] - expected), 1e-4F);
     std::span<Sample> rest(samples);
     while (!rest.empty()) {
@@ -92,16 +92,16 @@ TEST(Doppler, AHintCarriesAFrameBeyondTheAcquisitionRange) {
     const double seconds = static_cast<double>(samples.size()) / 1e6;
     ASSERT_GT(seconds, 0.2);
     for (const double sign : {-1.0, 1.0}) {
-        const auto heard = through(samples, sign * 240e3, sign * 2000.0, 0.0);
-        EXPECT_TRUE(receive(heard, std::nullopt).empty());
+        const auto received = through(samples, sign * 240e3, sign * 2000.0, 0.0);
+        EXPECT_TRUE(receive(received, std::nullopt).empty());
         // The prediction is 1.5 kHz and 50 Hz/s off.
         const DopplerShift hint{sign * 240e3 + 1500.0, sign * 2000.0 - 50.0};
-        const auto frames = receive(heard, hint);
+        const auto frames = receive(received, hint);
         ASSERT_EQ(frames.size(), 1U);
         EXPECT_TRUE(frames[0].ok());
         EXPECT_EQ(frames[0].payload, payload);
         EXPECT_NEAR(static_cast<double>(frames[0].cfo_hz), sign * (240e3 + 2000.0 * seconds), 10.0);
-        const auto cut = receive(heard, hint, 777);
+        const auto cut = receive(received, hint, 777);
         ASSERT_EQ(cut.size(), 1U);
         EXPECT_EQ(cut[0].cfo_hz, frames[0].cfo_hz);
         EXPECT_EQ(cut[0].snr_db, frames[0].snr_db);
@@ -118,14 +118,14 @@ TEST(Doppler, AHintMayBeRenewedDuringAPass) {
         transmitter.modulate(mode_of("qpsk-1/2"), payloads.back(), samples);
         samples.resize(samples.size() + 2000);
     }
-    const auto heard = through(samples, 200e3, 3000.0, 8.0);
+    const auto received = through(samples, 200e3, 3000.0, 8.0);
     Receiver::Config config;
     config.profile = &one_megahertz();
     Receiver receiver(config);
     constexpr std::size_t kRenewed = 12'800;
-    for (std::size_t at = 0; at < heard.size(); at += kRenewed) {
+    for (std::size_t at = 0; at < received.size(); at += kRenewed) {
         receiver.set_doppler_hint({200e3 + 3e-3 * static_cast<double>(at), 3000.0});
-        receiver.push(std::span(heard).subspan(at, std::min(kRenewed, heard.size() - at)));
+        receiver.push(std::span(received).subspan(at, std::min(kRenewed, received.size() - at)));
     }
     receiver.flush();
     for (const auto& payload : payloads) {

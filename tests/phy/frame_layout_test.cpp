@@ -27,7 +27,7 @@ TEST(PayloadLayout, CoversEveryByteAndEveryPointOnce) {
                     const double wanted =
                         static_cast<double>((8 * layout.block_bytes(b) + kBlockCrcBits) * mode.rate_den * mode.spread) /
                         mode.rate_num;
-                    EXPECT_GE(coded + 1e-9, wanted) << mode.name << " must not be sent at a higher rate than it says";
+                    EXPECT_GE(coded + 1e-9, wanted) << mode.name << " must not be sent at a higher rate than its own";
                 }
                 EXPECT_EQ(offset, bytes);
                 EXPECT_EQ(points, layout.symbols() * per_symbol);

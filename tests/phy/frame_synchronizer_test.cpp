@@ -115,7 +115,7 @@ TEST(Preamble, HasConstantEnvelopeAndStaysInTheBand) {
 // Several paths of like strength: the rising and the falling chirp may each have its peak on another one. Read from
 // those two peaks alone the offset is wrong by up to kilohertz, too far for the training to bring it back (half a
 // subcarrier: 3.9 kHz).
-TEST(FrameSynchronizer, EchoesDoNotFalsifyTheCarrierOffset) {
+TEST(FrameSynchronizer, MultipathDoesNotFalsifyTheCarrierOffset) {
     const Profile& profile = *find_profile("1M");
     for (const PreambleClass preamble : {PreambleClass::kShort, PreambleClass::kMedium}) {
         const auto clean = preamble_samples(profile, preamble);

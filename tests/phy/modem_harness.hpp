@@ -46,8 +46,8 @@ inline sim::Channel make_channel(const Profile& profile, const std::string& name
 
 struct Tally {
     int sent = 0;
-    int right = 0;                                     ///< whole and equal to what was sent
-    int wrong = 0;                                     ///< claimed whole, and not what was sent: must never happen
+    int right = 0;  ///< error-free and equal to what was sent
+    int wrong = 0;  ///< delivered as error-free, and not what was sent: must never happen
     double snr_db = 0.0, cfo_hz = 0.0, sfo_ppm = 0.0;  ///< means over the right ones
 };
 
@@ -60,20 +60,20 @@ inline Tally run_frames(const Profile& profile, ModeIndex mode, std::size_t byte
     Tally tally;
     std::vector<Bytes> payloads;
     std::vector<Sample> samples;
-    std::vector<Sample> heard;
+    std::vector<Sample> received;
     for (int f = 0; f < frames; ++f) {
         payloads.push_back(random_bytes(rng, bytes));
         samples.resize(100 + rng.below(2000));
         std::fill(samples.begin(), samples.end(), Sample{});
         transmitter.modulate(mode, payloads.back(), samples);
-        heard.clear();
-        channel.process(samples, heard);
-        receiver.push(heard);
+        received.clear();
+        channel.process(samples, received);
+        receiver.push(received);
         ++tally.sent;
     }
-    heard.clear();
-    channel.process(std::vector<Sample>(channel.latency() + 64), heard);
-    receiver.push(heard);
+    received.clear();
+    channel.process(std::vector<Sample>(channel.latency() + 64), received);
+    receiver.push(received);
     receiver.flush();
     std::size_t next = 0;
     while (const auto frame = receiver.poll_frame()) {

@@ -37,17 +37,17 @@ std::vector<Sample> recording() {
     return out;
 }
 
-struct Heard {
+struct Received {
     std::uint64_t index;
     float fraction, snr, cfo;
     Bytes payload;
-    friend bool operator==(const Heard&, const Heard&) = default;
+    friend bool operator==(const Received&, const Received&) = default;
 };
 
 template <class NextChunk>
-std::vector<Heard> receive_in_chunks(const std::vector<Sample>& samples, NextChunk next) {
+std::vector<Received> receive_in_chunks(const std::vector<Sample>& samples, NextChunk next) {
     Receiver receiver = make_receiver(one_megahertz());
-    std::vector<Heard> out;
+    std::vector<Received> out;
     std::span<const Sample> rest(samples);
     while (!rest.empty()) {
         const std::size_t n = std::min<std::size_t>(next(), rest.size());
@@ -66,12 +66,12 @@ std::vector<Heard> receive_in_chunks(const std::vector<Sample>& samples, NextChu
 
 TEST(Modem, ChunkingNeverChangesTheResult) {
     const auto samples = recording();
-    const auto whole = receive_in_chunks(samples, [&] { return samples.size(); });
-    ASSERT_EQ(whole.size(), 5U);
-    EXPECT_EQ(receive_in_chunks(samples, [] { return 1; }), whole);
-    EXPECT_EQ(receive_in_chunks(samples, [] { return 4096; }), whole);
+    const auto at_once = receive_in_chunks(samples, [&] { return samples.size(); });
+    ASSERT_EQ(at_once.size(), 5U);
+    EXPECT_EQ(receive_in_chunks(samples, [] { return 1; }), at_once);
+    EXPECT_EQ(receive_in_chunks(samples, [] { return 4096; }), at_once);
     Rng rng(5);
-    EXPECT_EQ(receive_in_chunks(samples, [&] { return 1 + rng.below(700); }), whole);
+    EXPECT_EQ(receive_in_chunks(samples, [&] { return 1 + rng.below(700); }), at_once);
 }
 
 TEST(Modem, BackToBackFramesAllArrive) {
@@ -84,10 +84,10 @@ TEST(Modem, BackToBackFramesAllArrive) {
         transmitter.modulate(mode_of(i % 3 == 2 ? "qpsk-1/5" : "16qam-3/4"), payloads.back(), samples);
     }
     auto channel = make_channel(one_megahertz(), "awgn", 18.0, 3);
-    std::vector<Sample> heard;
-    channel.process(samples, heard);
+    std::vector<Sample> received;
+    channel.process(samples, received);
     Receiver receiver = make_receiver(one_megahertz());
-    receiver.push(heard);
+    receiver.push(received);
     receiver.flush();
     for (const auto& payload : payloads) {
         const auto frame = receiver.poll_frame();
@@ -114,10 +114,10 @@ TEST(Modem, CapturesAStrongerLaterFrame) {
         sum[i] = 0.178F * a + b;
     }
     auto channel = make_channel(one_megahertz(), "awgn", 25.0, 3);
-    std::vector<Sample> heard;
-    channel.process(sum, heard);
+    std::vector<Sample> received;
+    channel.process(sum, received);
     Receiver receiver = make_receiver(one_megahertz());
-    receiver.push(heard);
+    receiver.push(received);
     receiver.flush();
     bool captured = false;
     while (const auto frame = receiver.poll_frame()) {
@@ -241,17 +241,17 @@ TEST(Modem, CarrierSenseSeesAFrameAndKnowsItsEnd) {
     const std::size_t end = samples.size();
     samples.resize(end + 20'000);
     auto channel = make_channel(one_megahertz(), "awgn", 15.0, 3);
-    std::vector<Sample> heard;
-    channel.process(samples, heard);
+    std::vector<Sample> received;
+    channel.process(samples, received);
     Receiver receiver = make_receiver(one_megahertz());
-    receiver.push(std::span(heard).first(29'000));
+    receiver.push(std::span(received).first(29'000));
     EXPECT_FALSE(receiver.carrier_busy());
     EXPECT_FALSE(receiver.reception_ends().has_value());
-    receiver.push(std::span(heard).subspan(29'000, 11'000));
+    receiver.push(std::span(received).subspan(29'000, 11'000));
     EXPECT_TRUE(receiver.carrier_busy());
     ASSERT_TRUE(receiver.reception_ends().has_value());
     EXPECT_NEAR(static_cast<double>(*receiver.reception_ends()), static_cast<double>(end), 2.0);
-    receiver.push(std::span(heard).subspan(40'000));
+    receiver.push(std::span(received).subspan(40'000));
     EXPECT_FALSE(receiver.carrier_busy());
     EXPECT_NEAR(receiver.noise_floor_dbfs(), 10.0 * std::log10(channel.noise_power()), 0.5);
 }

@@ -30,7 +30,7 @@ class EveryMode : public testing::TestWithParam<Mode> {};
 INSTANTIATE_TEST_SUITE_P(Modes, EveryMode, testing::ValuesIn(modes().begin(), modes().end()),
                          [](const auto& test) { return parameter_name(test.param.name); });
 
-// 1.5 dB above what the table says the mode needs, a clock 10 ppm off and a carrier 8 kHz off: all frames arrive. At
+// 1.5 dB above the required SNR of the mode table, a clock 10 ppm off and a carrier 8 kHz off: all frames arrive. At
 // PER 1e-2 + 1.5 dB the error rate of these codes is far below 1e-4, so one loss in 6 or 20 frames is a fault, not
 // chance.
 TEST_P(EveryMode, DecodesAboveItsStatedSnr) {

@@ -51,16 +51,17 @@ private:
     std::vector<double> angle_, phase_;
 };
 
-struct Heard {
+struct Received {
     PilotRecord record;
     double error = 0.0;   // of the fitted response, over the noise
     double signal = 0.0;  // mean power of the actual response
     TimeVaryingChannel::Fit fit;
 };
 
-// Pilots of symbols [0, symbols) with noise, a carrier offset of `turn` radians per symbol; fitted and compared.
-Heard hear(const Grid& grid, const Fading& actual, std::size_t symbols, double noise, double turn, bool dense = false) {
-    Heard out{PilotRecord(grid), 0.0, 0.0, {}};
+// Pilots of symbols [0, symbols) with noise, a carrier offset of `cfo` radians per symbol; fitted and compared.
+Received receive_pilots(const Grid& grid, const Fading& actual, std::size_t symbols, double noise, double cfo,
+                        bool dense = false) {
+    Received out{PilotRecord(grid), 0.0, 0.0, {}};
     Rng rng(5);
     const auto draw = [&] {
         const double scale = std::sqrt(noise / 2.0);
@@ -68,7 +69,7 @@ Heard hear(const Grid& grid, const Fading& actual, std::size_t symbols, double n
     };
     for (std::size_t s = 0; s < symbols; ++s) {
         auto carriers = actual.at(static_cast<double>(s));
-        const Sample w(std::complex<double>(std::polar(1.0, turn * static_cast<double>(s))));
+        const Sample w(std::complex<double>(std::polar(1.0, cfo * static_cast<double>(s))));
         for (std::size_t c = 0; c < carriers.size(); ++c) {
             carriers[c] = carriers[c] * w * grid.pilot(s, c) + draw();
         }
@@ -80,7 +81,7 @@ Heard hear(const Grid& grid, const Fading& actual, std::size_t symbols, double n
     for (std::size_t s = 0; s < symbols; ++s) {
         channel.response(static_cast<double>(s), h);
         const auto right = actual.at(static_cast<double>(s));
-        const Sample w(std::complex<double>(std::polar(1.0, (turn - out.fit.residual_cfo) * static_cast<double>(s))));
+        const Sample w(std::complex<double>(std::polar(1.0, (cfo - out.fit.residual_cfo) * static_cast<double>(s))));
         for (std::size_t c = 0; c < h.size(); ++c) {
             out.error += static_cast<double>(std::norm(h[c] - right[c] * w));
             out.signal += static_cast<double>(std::norm(right[c]));
@@ -98,10 +99,10 @@ TEST(TimeVaryingChannel, FollowsFastFadingFarBelowTheNoise) {
         const double symbol_s = static_cast<double>(grid.profile().symbol_samples()) / grid.profile().sample_rate_hz;
         for (const std::uint64_t seed : {1U, 2U, 3U}) {
             // 100 Hz, 20 dB, one path between two samples; then two paths.
-            const auto one = hear(grid, Fading(grid, {2.4}, 100.0 * symbol_s, seed), 150, 0.01, 0.0);
+            const auto one = receive_pilots(grid, Fading(grid, {2.4}, 100.0 * symbol_s, seed), 150, 0.01, 0.0);
             EXPECT_LT(one.error, 0.10) << name << " " << seed;
             EXPECT_NEAR(one.fit.noise, 0.01, 0.002) << name;
-            const auto two = hear(grid, Fading(grid, {1.7, 5.2}, 100.0 * symbol_s, seed), 150, 0.01, 0.0);
+            const auto two = receive_pilots(grid, Fading(grid, {1.7, 5.2}, 100.0 * symbol_s, seed), 150, 0.01, 0.0);
             EXPECT_LT(two.error, 0.20) << name << " " << seed;
         }
     }
@@ -109,18 +110,18 @@ TEST(TimeVaryingChannel, FollowsFastFadingFarBelowTheNoise) {
 
 TEST(TimeVaryingChannel, StandingStillCostsLittle) {
     const Grid grid(*find_profile("1M"));
-    const auto heard = hear(grid, Fading(grid, {2.0}, 0.0, 1), 169, 0.1, 0.0);
-    EXPECT_LT(heard.error, 0.04);
-    EXPECT_GT(heard.fit.knots, 30.0);
+    const auto received = receive_pilots(grid, Fading(grid, {2.0}, 0.0, 1), 169, 0.1, 0.0);
+    EXPECT_LT(received.error, 0.04);
+    EXPECT_GT(received.fit.knots, 30.0);
 }
 
 TEST(TimeVaryingChannel, FindsTheCarrierOffset) {
     const Grid grid(*find_profile("1M"));
-    for (const double turn : {-0.6, 0.05, 0.9}) {
-        const auto heard = hear(grid, Fading(grid, {2.0, 3.0}, 0.002, 4), 60, 0.01, turn);
-        EXPECT_NEAR(heard.fit.residual_cfo, turn, 0.02);
-        EXPECT_LT(heard.error, 0.3) << turn;
-        EXPECT_LT(heard.fit.residual_cfo_deviation, 0.02);
+    for (const double cfo : {-0.6, 0.05, 0.9}) {
+        const auto received = receive_pilots(grid, Fading(grid, {2.0, 3.0}, 0.002, 4), 60, 0.01, cfo);
+        EXPECT_NEAR(received.fit.residual_cfo, cfo, 0.02);
+        EXPECT_LT(received.error, 0.3) << cfo;
+        EXPECT_LT(received.fit.residual_cfo_deviation, 0.02);
     }
 }
 
@@ -129,8 +130,9 @@ TEST(TimeVaryingChannel, EveryProfileAndBothPilotPatterns) {
         const Grid grid(profile);
         for (const bool dense : {false, true}) {
             const double prefix = static_cast<double>(profile.cyclic_prefix);
-            const auto heard = hear(grid, Fading(grid, {0.25 * prefix, 0.6 * prefix}, 0.005, 7), 100, 0.1, 0.0, dense);
-            EXPECT_LT(heard.error, 0.25) << profile.name << dense;
+            const auto received =
+                receive_pilots(grid, Fading(grid, {0.25 * prefix, 0.6 * prefix}, 0.005, 7), 100, 0.1, 0.0, dense);
+            EXPECT_LT(received.error, 0.25) << profile.name << dense;
         }
     }
 }
