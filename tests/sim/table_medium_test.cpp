@@ -75,7 +75,7 @@ TEST_F(TableMediumTest, OnlyTheBlocksUnderACollisionFail) {
     medium.connect(2, 1, 20.0, 200us);
     const auto frame = medium.transmit(Instant{}, 0, kStart, burst(10'000));
     ASSERT_TRUE(frame);
-    const auto other = medium.transmit(Instant{}, 2, frame->end - 5ms, burst(20));
+    const auto other = medium.transmit(Instant{}, 2, frame->end - 2ms, burst(20));
     ASSERT_TRUE(other);
     const auto received = receive(*frame->arrivals[0]);
     ASSERT_TRUE(received);
