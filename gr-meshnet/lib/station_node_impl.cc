@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "counter_map.h"
 #include "net/node_id.hpp"
 #include "parameters.h"
 #include "phy/transmitter.hpp"
@@ -361,19 +362,10 @@ std::vector<std::string> station_node_impl::destinations() const {
 
 std::map<std::string, std::uint64_t> station_node_impl::counters() const {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto& m = node_->mac().counters();
-    const auto& r = node_->router().counters();
-    return {{"frames_sent", m.frames_sent},
-            {"frames_received", m.frames_received},
-            {"frames_unreadable", m.frames_unreadable},
-            {"frames_late", m.frames_late},
-            {"packets_from_host", r.packets_from_host},
-            {"packets_to_host", r.packets_to_host},
-            {"packets_forwarded", r.packets_forwarded},
-            {"packets_dropped", r.dropped_no_route + r.dropped_queue_full + r.dropped_hop_limit + r.dropped_malformed +
-                                    r.dropped_auth + r.dropped_replay + r.dropped_window},
-            {"messages_refused", refused_},
-            {"ledger_failed", ledger_failed_ ? 1 : 0}};
+    std::map<std::string, std::uint64_t> out{{"messages_refused", refused_}, {"ledger_failed", ledger_failed_ ? 1 : 0}};
+    add_counters(node_->mac().counters(), out);
+    add_counters(node_->router().counters(), out);
+    return out;
 }
 
 }  // namespace gr::meshnet
