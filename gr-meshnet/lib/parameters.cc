@@ -26,7 +26,7 @@ const ::meshnet::phy::Profile& profile_named(const std::string& block, const std
 }
 
 ::meshnet::phy::PreambleClass preamble_named(const std::string& block, const std::string& name) {
-    return parsed(block, ::meshnet::phy::parse_preamble_class(name));
+    return parsed(block + ": longest_preamble", ::meshnet::phy::parse_preamble_class(name));
 }
 
 }  // namespace gr::meshnet
