@@ -13,8 +13,9 @@ constexpr Duration kSwitch = 100us;        // T/R switch: half-duplex blind for 
 
 }  // namespace
 
-TableMedium::TableMedium(const phy::Profile& profile, double decade_db, Duration shortest_lead, Rng& random)
-    : phy_(profile, decade_db), shortest_lead_(shortest_lead), random_(random) {}
+TableMedium::TableMedium(const phy::Profile& profile, double decade_db, Duration shortest_lead, double frame_loss,
+                         Rng& random)
+    : phy_(profile, decade_db), shortest_lead_(shortest_lead), frame_loss_(frame_loss), random_(random) {}
 
 std::size_t TableMedium::add_radio() {
     radios_.emplace_back();
@@ -78,6 +79,8 @@ std::optional<mac::RxFrame> TableMedium::receive(Instant now, Arrival& arrival, 
         const Instant payload_start = std::min(arrival.end, arrival.start + phy_.airtime(burst.mode, 1));
         if (overlaps(radio.own, arrival.start - kSwitch, payload_start + kSwitch)) {
             ++counters_.half_duplex_blind;
+        } else if (frame_loss_ > 0.0 && random_.uniform() < frame_loss_) {
+            ++counters_.missed;
         } else if (const double header_sinr_db = sinr_db(radio, arrival, arrival.start, payload_start);
                    random_.uniform() < phy_.miss(burst.mode, header_sinr_db)) {
             ++counters_.missed;

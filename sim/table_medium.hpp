@@ -63,7 +63,8 @@ public:
     };
 
     /// `shortest_lead`: a burst that starts sooner after transmit() is late. `random` must outlive the medium.
-    TableMedium(const phy::Profile& profile, double decade_db, Duration shortest_lead, Rng& random);
+    /// `frame_loss`, [0, 1]: share of the arrivals that are missed whatever their SINR, as under short interference.
+    TableMedium(const phy::Profile& profile, double decade_db, Duration shortest_lead, double frame_loss, Rng& random);
 
     /// A radio that hears nobody yet; the index counts from 0.
     std::size_t add_radio();
@@ -107,6 +108,7 @@ private:
 
     TablePhy phy_;
     Duration shortest_lead_;
+    double frame_loss_;
     Rng& random_;
     std::vector<Radio> radios_;
     std::map<std::pair<std::size_t, std::size_t>, Path> paths_;

@@ -105,7 +105,7 @@ struct World::Impl {
     };
 
     explicit Impl(const Config& c)
-        : config(c), random(c.seed), medium(*c.profile, c.decade_db, c.shortest_lead, random) {}
+        : config(c), random(c.seed), medium(*c.profile, c.decade_db, c.shortest_lead, c.frame_loss, random) {}
 
     void schedule(Event event) {
         event.sequence = sequence++;
@@ -289,6 +289,7 @@ World::World(const Config& config) {
     check(config.shortest_lead >= 0s && config.shortest_lead <= 1s, "shortest_lead must be within 0 s..1 s");
     check(config.persist_delay >= 0s && config.persist_delay <= 60s, "persist_delay must be within 0 s..60 s");
     check(config.clock_error_ppm >= 0.0 && config.clock_error_ppm <= 200.0, "clock_error_ppm must be within 0..200");
+    check(config.frame_loss >= 0.0 && config.frame_loss <= 1.0, "frame_loss must be within 0..1");
     impl_ = std::make_unique<Impl>(config);
 }
 

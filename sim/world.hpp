@@ -34,6 +34,7 @@ public:
         Duration persist_delay = 3ms;   ///< a batch is on disk so long after it was polled, [0, 1 min]
         double clock_error_ppm = 10.0;  ///< each node's is uniform within +- this, [0, 200]
         double decade_db = 0.5;         ///< steepness of the error curve (sim/table_phy.hpp)
+        double frame_loss = 0.0;        ///< share of frames missed whatever their SINR, [0, 1]
     };
     /// A packet that reached the host behind a node.
     struct Delivery {

@@ -14,7 +14,7 @@ constexpr Instant kStart{10ms};
 
 class TableMediumTest : public ::testing::Test {
 protected:
-    TableMediumTest() : medium(*phy::find_profile("1M"), 0.5, 1ms, random) {
+    TableMediumTest() : medium(*phy::find_profile("1M"), 0.5, 1ms, 0.0, random) {
         for (int i = 0; i < 3; ++i) {
             medium.add_radio();
         }
