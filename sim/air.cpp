@@ -66,8 +66,8 @@ struct Station {
     std::uint64_t first_index = 0;  // of `block`
     std::vector<phy::Sample> block;
     std::vector<Arrival> arrivals;
-    std::deque<OwnBurst> own;   // waiting or under way, by begin
-    std::deque<OwnBurst> deaf;  // over, but not yet out of the switch time
+    std::deque<OwnBurst> own;        // waiting or under way, by begin
+    std::deque<OwnBurst> switching;  // over, but not yet out of the switch time
     std::size_t waiting_samples = 0;
     std::deque<AirTxReport> reports;
     AirStats stats;
@@ -281,7 +281,7 @@ void Air::Impl::receive(Station& s, const AirStation& about, std::uint64_t until
                 s.block[static_cast<std::size_t>(n - from)] = phy::Sample{};
             }
         };
-        std::for_each(s.deaf.begin(), s.deaf.end(), mute);
+        std::for_each(s.switching.begin(), s.switching.end(), mute);
         std::for_each(s.own.begin(), s.own.end(), mute);
     }
     s.noise.add(s.block, s.noise_sigma);
@@ -295,11 +295,11 @@ void Air::Impl::receive(Station& s, const AirStation& about, std::uint64_t until
         const OwnBurst& done = s.own.front();
         s.reports.push_back({done.id, false, done.end});
         s.waiting_samples -= static_cast<std::size_t>(done.end - done.begin);
-        s.deaf.push_back(done);
+        s.switching.push_back(done);
         s.own.pop_front();
     }
-    while (!s.deaf.empty() && s.deaf.front().end + s.switch_samples <= until) {
-        s.deaf.pop_front();
+    while (!s.switching.empty() && s.switching.front().end + s.switch_samples <= until) {
+        s.switching.pop_front();
     }
 }
 

@@ -43,7 +43,7 @@ struct AirStation {
     double noise_figure_db = 6.0;   ///< [0, 50]
     double full_scale_dbm = -75.0;  ///< antenna power that gives samples of rms 1.0 (receive gain), [-200, 50]
     double clock_ppm = 0.0;         ///< oscillator error, of carrier and of samples, [-200, 200]
-    Duration switch_time = 100us;   ///< deaf for so long before and after its own bursts, [0, 1 s]
+    Duration switch_time = 100us;   ///< half-duplex blind for so long before and after its own bursts, [0, 1 s]
     bool full_duplex = false;       ///< hears while it transmits (but never itself)
     unsigned adc_bits = 0;          ///< 0: as computed; 2..24: rounded and clipped at +-1.0
 };
@@ -94,8 +94,8 @@ struct AirStats {
     std::uint64_t bursts = 0, bursts_refused = 0;
     std::uint64_t bursts_late = 0;         ///< late or overlapping
     std::uint64_t samples_sent = 0;        ///< air time
-    std::uint64_t samples_not_finite = 0;  ///< in bursts handed in: replaced by zero
-    std::uint64_t samples_limited = 0;     ///< in bursts handed in: beyond +-4.0
+    std::uint64_t samples_not_finite = 0;  ///< in bursts submitted: replaced by zero
+    std::uint64_t samples_limited = 0;     ///< in bursts submitted: beyond +-4.0
     std::uint64_t samples_clipped = 0;     ///< I or Q values the ADC limited
 };
 

@@ -210,7 +210,7 @@ void World::Impl::transmit(std::size_t n, mac::TxRequest&& request) {
     }
 }
 
-/// Hands a received frame to its node after the radio's latency, on the node's own time line.
+/// Delivers a received frame to its node after the radio's latency, on the node's own time line.
 void World::Impl::forward(std::size_t n, mac::RxFrame&& frame) {
     const Slot& slot = slots[n];
     Event event;

@@ -4,7 +4,7 @@
 //     inject(packet) -> Node -> TxRequest -> [TableMedium: delay, SINR, collisions, half duplex] -> RxFrame -> Node ->
 //     delivered
 //
-// Every node has its own clock (offset and error); the world's time is the only true one and is not told to them. One
+// Every node has its own clock (offset and error); no node sees world time. One
 // seed fixes everything that happens: same seed, same calls, same hash().
 #pragma once
 

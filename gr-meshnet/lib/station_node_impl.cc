@@ -144,7 +144,7 @@ bool station_node_impl::start() {
     {
         const std::lock_guard<std::mutex> lock(mutex_);
         if (started_) {
-            build();  // the samples count from 0 again: a new life
+            build();  // the samples count from 0 again: a new boot epoch
         }
         started_ = true;
         publish_clock();  // the first samples can flow
@@ -275,7 +275,8 @@ void station_node_impl::finish_bursts() {
     }
 }
 
-/// Hands the ledger what is new and the node what is written. Never waits: the file has a thread of its own.
+/// Submits new batches to the ledger and reports written ones to the node. Never waits: the file has a thread of its
+/// own.
 void station_node_impl::persist() {
     while (auto batch = node_->poll_persist(now_)) {
         if (ledger_) {

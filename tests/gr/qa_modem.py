@@ -21,7 +21,7 @@ def payloads(count, length, seed=1):
 
 
 def render(messages, **options):
-    """Samples, tags and counters of a transmitter that is given `messages` and then told that there are no more."""
+    """Samples, tags and counters of a transmitter after `messages` and the end of the stream."""
     tb = gr.top_block()
     tx = meshnet.ofdm_transmitter(PROFILE, **options)
     sink = blocks.vector_sink_c()

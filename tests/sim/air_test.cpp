@@ -146,7 +146,7 @@ TEST(Air, OutputDoesNotDependOnHowTimeIsCut) {
         std::vector<Sample> out;
         std::vector<std::uint64_t> reports;
         for (int round = 0; round < 4; ++round) {
-            // Two bursts that collide at b, and one of b itself that makes it deaf for the tail of them.
+            // Two bursts that collide at b, and one of b itself that makes it half-duplex blind for the tail of them.
             air.transmit(0, 1, air.local_index(0) + 3'000, signal.samples(15'000));
             air.transmit(2, 2, air.local_index(2) + 9'000, signal.samples(12'000));
             air.transmit(1, 3, air.local_index(1) + 20'000, signal.samples(4'000));
