@@ -70,13 +70,13 @@ class TwoStations(gr_unittest.TestCase):
         pair.tb.msg_connect(pair.nodes[1], "ip_out", host_b, "in")
         pair.tb.msg_connect(pair.nodes[0], "ip_out", host_a, "in")
 
-        sent = [False, False]
+        injected = [False, False]
 
         def route_known(message):
             """When a station knows the way to the other, its host sends its packet."""
             for i in range(2):
-                if not sent[i] and addresses[1 - i] in pair.nodes[i].destinations():
-                    sent[i] = True
+                if not injected[i] and addresses[1 - i] in pair.nodes[i].destinations():
+                    injected[i] = True
                     post(pair.nodes[i], "ip_in", make_pdu(sent[i]))
             return False
 
