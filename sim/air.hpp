@@ -2,7 +2,7 @@
 // One shared medium for any number of stations, true to the sample: who hears whom, when, how loud, how far off in
 // frequency.
 //
-//     station A: burst at local sample n -> [Air: delay, loss, Doppler, echoes, clocks, noise] -> samples of every
+//     station A: burst at local sample n -> [Air: delay, loss, Doppler, taps, clocks, noise] -> samples of every
 //     station
 //
 // Global time is integer nanoseconds. Each station counts samples on its own clock, which errs by `clock_ppm` and
@@ -49,7 +49,7 @@ struct AirStation {
 };
 
 /// One more way from sender to receiver beside the direct one.
-struct AirEcho {
+struct AirTap {
     double delay_s = 0.0;  ///< behind the direct path, [0, 0.01]
     double gain_db = 0.0;  ///< relative to the direct path, [-100, 20]
     double phase_turns = 0.0;
@@ -66,7 +66,7 @@ struct AirLink {
     std::optional<double> loss_db;     ///< path loss instead of free space, [0, 400]
     double extra_loss_db = 0.0;        ///< on top of it, [-100, 300]
     double sea_reflection = 0.0;       ///< amplitude of the sea reflection, 0: none, 1: mirror; delay from the geometry
-    std::vector<AirEcho> echoes;       ///< at most 32
+    std::vector<AirTap> taps;          ///< at most 32
 };
 
 /// What one direction amounts to now.

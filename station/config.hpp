@@ -89,9 +89,4 @@ struct ConfigKey {
 /// The annotated example: every key with its default, unit, range and meaning. parse_config() of it gives Config{}.
 [[nodiscard]] std::string example_config();
 
-/// The word of `candidates` nearest to `word` by edits (insert, delete, replace, swap), if it is near enough to be a
-/// slip.
-[[nodiscard]] std::optional<std::string_view> nearest_word(std::string_view word,
-                                                           std::span<const std::string_view> candidates);
-
 }  // namespace meshnet::station

@@ -132,7 +132,14 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<Radio>> open_file_radio(const std::string& path, node::SampleRate rate) {
+Status check_file_radio(const std::string& rest) {
+    if (rest.empty()) {
+        return Error{ErrorCode::kInvalidArgument, "names no file"};
+    }
+    return Ok{};
+}
+
+Result<std::unique_ptr<Radio>> open_file_radio(const std::string& path, const phy::Profile& profile) {
     host::UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!file) {
         return Error{"recording " + path + " cannot be opened: " + reason(errno)};
@@ -144,8 +151,8 @@ Result<std::unique_ptr<Radio>> open_file_radio(const std::string& path, node::Sa
     if (!timer || ::timerfd_settime(timer.get(), 0, &spec, nullptr) != 0) {
         return Error{"no timer for the recording: " + reason(errno)};
     }
-    return std::unique_ptr<Radio>(
-        std::make_unique<FileRadio>(std::move(file), std::move(timer), iq_format_of_path(path), rate));
+    return std::unique_ptr<Radio>(std::make_unique<FileRadio>(
+        std::move(file), std::move(timer), iq_format_of_path(path), node::SampleRate::from_hz(profile.sample_rate_hz)));
 }
 
 Result<std::unique_ptr<Radio>> record_radio(std::unique_ptr<Radio> radio, const std::string& path,

@@ -81,7 +81,7 @@ std::size_t receive(AirClient& client, std::size_t count) {
 }
 
 TEST(MeshnetAir, ServesStationsSurvivesTheDeathOfOneAndStopsCleanly) {
-    const station::TemporaryFolder folder;
+    const test::TemporaryFolder folder;
     const std::string socket = folder.path("air.sock");
     const std::string stats = folder.path("stats.json");
     const std::string output = folder.path("output");
@@ -120,13 +120,14 @@ TEST(MeshnetAir, ServesStationsSurvivesTheDeathOfOneAndStopsCleanly) {
 }
 
 TEST(MeshnetAir, AWrongConfigurationEndsItWithALine) {
-    const station::TemporaryFolder folder;
+    const test::TemporaryFolder folder;
     const std::string config = folder.path("air.toml");
     std::ofstream(config) << "[[station]]\nname = \"a\"\nlength = 3\n";
     const std::string output = folder.path("output");
     const int status = wait_for(start({MESHNET_AIR_PROGRAM, "--config", config, "--socket", folder.path("s")}, output));
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 2);
-    EXPECT_NE(contents(output).find("air.toml:3: unknown key 'length'"), std::string::npos) << contents(output);
+    EXPECT_NE(contents(output).find("air.toml:3: [station] unknown key 'length'"), std::string::npos)
+        << contents(output);
 }
 
 }  // namespace

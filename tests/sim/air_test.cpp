@@ -139,7 +139,7 @@ TEST(Air, OutputDoesNotDependOnHowTimeIsCut) {
         link.from = 0;
         link.to = 2;
         link.sea_reflection = 0.8;
-        link.echoes = {{3.3e-6, -6.0, 0.2}};
+        link.taps = {{3.3e-6, -6.0, 0.2}};
         config.links = {link};
         Air air(config);
         const Multitone signal(10, 0.4, 0.25, 5);
@@ -287,7 +287,7 @@ TEST(Air, ImpossibleConfigurationsAreRefused) {
     refused([](auto& c) { c.links[0].to = 2; });
     refused([](auto& c) { c.links[0].to = 0; });
     refused([](auto& c) { c.links[0].loss_db = -5.0; });
-    refused([](auto& c) { c.links[0].echoes = {{1.0, 0.0, 0.0}}; });
+    refused([](auto& c) { c.links[0].taps = {{1.0, 0.0, 0.0}}; });
     refused([](auto& c) { c.links.push_back(c.links[0]); });
 }
 

@@ -72,7 +72,7 @@ TEST_F(TableMediumTest, EqualFramesCollideAndAStrongerOneIsCaptured) {
 
 TEST_F(TableMediumTest, OnlyTheBlocksUnderACollisionFail) {
     medium.connect(0, 1, 20.0, 200us);
-    medium.connect(2, 1, 20.0, 200us);
+    medium.connect(2, 1, 30.0, 200us);
     const auto frame = medium.transmit(Instant{}, 0, kStart, burst(10'000));
     ASSERT_TRUE(frame);
     const auto other = medium.transmit(Instant{}, 2, frame->end - 2ms, burst(20));

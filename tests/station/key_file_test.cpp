@@ -20,7 +20,7 @@ protected:
         std::ifstream file(path_);
         return {std::istreambuf_iterator<char>(file), {}};
     }
-    TemporaryFolder folder_;
+    test::TemporaryFolder folder_;
     std::string path_;
     SystemRandom random_;
 };

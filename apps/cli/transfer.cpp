@@ -14,8 +14,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "apps/cli/command.hpp"
 #include "apps/cli/control_client.hpp"
-#include "apps/cli/meshnet_cli.hpp"
 #include "apps/transfer/transfer.hpp"
 #include "core/bytes.hpp"
 #include "core/time.hpp"
@@ -26,6 +26,15 @@ namespace meshnet::apps {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+struct TransferOptions {
+    ControlTarget target;
+    std::string file;        ///< send: what; receive: where
+    std::string to;          ///< send: the other station's IPv6 address; empty: whoever asks
+    std::string from;        ///< receive: request it from this station; empty: wait for one that sends
+    double timeout_s = 120;  ///< without progress
+    bool json = false;
+};
 
 Instant wall_now() {
     return instant_from_ns(
@@ -55,7 +64,7 @@ public:
         }
         const auto address = parse_address(answer->value("address", std::string()));
         if (!address) {
-            return Error{"the daemon's answer to attach cannot be read"};
+            return Error{ErrorCode::kInvalidData, "the daemon's answer to attach cannot be read"};
         }
         return AttachedHost(std::move(client).value(), *address);
     }
@@ -121,9 +130,7 @@ void report(const TransferOptions& o, const char* verb, const std::string& name,
     }
 }
 
-}  // namespace
-
-int send_file(const ControlTarget& target, const TransferOptions& o) {
+int send_file(const TransferOptions& o) {
     std::optional<net::Address> to = parse_address(o.to);
     if (!to && !o.to.empty()) {
         return complain(
@@ -142,7 +149,7 @@ int send_file(const ControlTarget& target, const TransferOptions& o) {
     }
     const auto digest = sha256(bytes);
     const std::size_t size = bytes.size();
-    auto host = AttachedHost::attach(target);
+    auto host = AttachedHost::attach(o.target);
     if (!host) {
         return complain(host.error().message, 1);
     }
@@ -187,7 +194,7 @@ int send_file(const ControlTarget& target, const TransferOptions& o) {
     }
     if (sender.state() != TransferSender::State::kDone) {
         return complain(sender.state() == TransferSender::State::kRefused ? "the receiver refused the file"
-                                                                          : "the file arrived damaged",
+                                                                          : "the file arrived altered",
                         1);
     }
     report(
@@ -196,11 +203,11 @@ int send_file(const ControlTarget& target, const TransferOptions& o) {
     return 0;
 }
 
-int receive_file(const ControlTarget& target, const TransferOptions& o) {
+int receive_file(const TransferOptions& o) {
     if (auto ready = station::init_random(); !ready) {
         return complain(ready.error().message, 1);
     }
-    auto host = AttachedHost::attach(target);
+    auto host = AttachedHost::attach(o.target);
     if (!host) {
         return complain(host.error().message, 1);
     }
@@ -265,7 +272,7 @@ int receive_file(const ControlTarget& target, const TransferOptions& o) {
         }
         if (receiver && receiver->complete() && !leave) {
             if (!receiver->intact()) {
-                complain("the file arrived damaged", 1);
+                complain("the file arrived altered", 1);
             } else {
                 std::ofstream out(o.file, std::ios::binary | std::ios::trunc);
                 const Bytes& file = receiver->file();
@@ -285,6 +292,30 @@ int receive_file(const ControlTarget& target, const TransferOptions& o) {
         }
     }
     return receiver && receiver->intact() ? 0 : 1;
+}
+
+}  // namespace
+
+void add_transfer(CLI::App& app, int& exit_code) {
+    CLI::App* send = nullptr;
+    auto& s = add_command<TransferOptions>(app, exit_code, "send", "Send a file through a station without TUN", send,
+                                           send_file);
+    send->add_option("file", s.file, "The file, at most 64 MiB")->required();
+    send->add_option("--to", s.to, "IPv6 address of the station that receives (default: the first that asks)");
+    CLI::App* receive = nullptr;
+    auto& r = add_command<TransferOptions>(app, exit_code, "receive", "Receive one file through a station without TUN",
+                                           receive, receive_file);
+    receive->add_option("file", r.file, "Where to write it")->required();
+    receive->add_option("--from", r.from, "IPv6 address of a station that sends on request (default: take what comes)");
+    const auto add_common = [](CLI::App& command, TransferOptions& o) {
+        add_target(command, o.target);
+        command.add_flag("--json", o.json, "JSON lines: progress of receive, and an object at the end");
+        command.add_option("--timeout", o.timeout_s, "Give up after so many seconds without progress")
+            ->check(CLI::Range(1.0, 1e6))
+            ->capture_default_str();
+    };
+    add_common(*send, s);
+    add_common(*receive, r);
 }
 
 }  // namespace meshnet::apps
