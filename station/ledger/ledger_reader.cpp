@@ -32,7 +32,7 @@ Result<LedgerReader> LedgerReader::open(const std::string& path) {
 }
 
 Error LedgerReader::failed() const {
-    return Error{"ledger " + path_ + " cannot be read: " + store_->error()};
+    return Error{ErrorCode::kInvalidData, "ledger " + path_ + " cannot be read: " + store_->error()};
 }
 
 Result<std::vector<LedgerReader::Balance>> LedgerReader::balances() {

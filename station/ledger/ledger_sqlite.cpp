@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "station/ledger/ledger_sqlite.hpp"
+#include "host/text.hpp"
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
@@ -16,15 +17,15 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::string& path
     // The lock is a file of its own: closing any descriptor of the database itself would drop SQLite's locks on it.
     host::UniqueFd lock(::open((path + ".lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
     if (!lock) {
-        return Error{"ledger " + path + " cannot be locked: " + std::strerror(errno)};
+        return host::system_error("ledger " + path + " cannot be locked", errno);
     }
     if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-        return errno == EWOULDBLOCK ? Error{"ledger " + path + " is in use by another meshnetd"}
-                                    : Error{"ledger " + path + " cannot be locked: " + std::strerror(errno)};
+        return errno == EWOULDBLOCK ? Error{ErrorCode::kInUse, "ledger " + path + " is in use by another meshnetd"}
+                                    : host::system_error("ledger " + path + " cannot be locked", errno);
     }
     if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
         if (::access((path + "-wal").c_str(), F_OK) == 0) {
-            return Error{"ledger " + path + " is missing, but its log " + path +
+            return Error{ErrorCode::kNotFound, "ledger " + path + " is missing, but its log " + path +
                          "-wal is there: put the file back beside it, or move the log away to start anew"};
         }
         if (auto made = LedgerStore::create(path); !made) {
@@ -36,12 +37,12 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::string& path
         return store.error();
     }
     if (const auto problems = (*store)->check(); !problems.empty()) {
-        return Error{"ledger " + path + " is damaged: " + problems.front() +
+        return Error{ErrorCode::kInvalidData, "ledger " + path + " is damaged: " + problems.front() +
                      ". Nothing was changed; put a copy in its place, or move it away to start anew"};
     }
     host::UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!event) {
-        return Error{std::string("eventfd: ") + std::strerror(errno)};
+        return host::system_error("eventfd", errno);
     }
     return std::unique_ptr<SqliteLedger>(
         new SqliteLedger(std::move(store).value(), std::move(lock), std::move(event), options));

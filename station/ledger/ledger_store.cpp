@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "station/ledger/ledger_store.hpp"
+#include "host/text.hpp"
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -47,10 +48,6 @@ Bytes checksum(std::int64_t table, ByteView key, ByteView value, ByteView peer, 
     w.bytes(net::as_bytes(kind));
     const auto hash = net::blake2b<16>({net::as_bytes("meshnet ledger row v1"), ByteView(fields)});
     return {hash.begin(), hash.begin() + 8};
-}
-
-std::string reason(int code) {
-    return std::strerror(code);
 }
 
 }  // namespace
@@ -117,7 +114,7 @@ std::string LedgerStore::error() const {
 
 Status LedgerStore::execute(const char* sql) {
     if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
-        return Error{error()};
+        return Error{ErrorCode::kSystem, error()};
     }
     return Ok{};
 }
@@ -126,14 +123,13 @@ Result<std::unique_ptr<LedgerStore>> LedgerStore::open(const std::string& path, 
     net::crypto_init();
     struct stat info {};
     if (::stat(path.c_str(), &info) != 0) {
-        return Error{"ledger " + path + ": " + reason(errno)};
+        return host::system_error("ledger " + path, errno);
     }
     if (!S_ISREG(info.st_mode)) {
-        return Error{"ledger " + path + " is not a file"};
+        return Error{ErrorCode::kInvalidData, "ledger " + path + " is not a file"};
     }
     if (info.st_size == 0) {
-        return Error{
-            "ledger " + path +
+        return Error{ErrorCode::kInvalidData, "ledger " + path +
             " is damaged: it is empty. Nothing was changed; put a copy in its place, or move it away to start anew"};
     }
     sqlite3* db = nullptr;
@@ -141,29 +137,29 @@ Result<std::unique_ptr<LedgerStore>> LedgerStore::open(const std::string& path, 
     const int opened = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
     std::unique_ptr<LedgerStore> store(new LedgerStore(db));
     if (opened != SQLITE_OK) {
-        return Error{"ledger " + path + " cannot be opened: " + store->error()};
+        return Error{ErrorCode::kSystem, "ledger " + path + " cannot be opened: " + store->error()};
     }
     sqlite3_busy_timeout(db, kBusyMs);
     const auto damaged = [&](const std::string& what) {
-        return Error{"ledger " + path + " is damaged: " + what +
+        return Error{ErrorCode::kInvalidData, "ledger " + path + " is damaged: " + what +
                      ". Nothing was changed; put a copy in its place, or move it away to start anew"};
     };
     LedgerStatement application(db, "PRAGMA application_id");
     if (!application.ready() || !application.step()) {
         const int code = sqlite3_errcode(db);
         if (code == SQLITE_CANTOPEN || code == SQLITE_PERM || code == SQLITE_READONLY) {
-            return Error{"ledger " + path + " cannot be read: " + store->error()};
+            return Error{ErrorCode::kInvalidData, "ledger " + path + " cannot be read: " + store->error()};
         }
-        return code == SQLITE_NOTADB ? Error{"ledger " + path + " is not a meshnet ledger, or its beginning is damaged"}
+        return code == SQLITE_NOTADB ? Error{ErrorCode::kInvalidData, "ledger " + path + " is not a meshnet ledger, or its beginning is damaged"}
                                      : damaged(store->error());
     }
     if (application.integer(0) != kApplication) {
-        return Error{"ledger " + path + " is a database, but not a meshnet ledger"};
+        return Error{ErrorCode::kInvalidData, "ledger " + path + " is a database, but not a meshnet ledger"};
     }
     LedgerStatement version(db, "PRAGMA user_version");
     const std::int64_t found = version.step() ? version.integer(0) : 0;
     if (found > kVersion) {
-        return Error{"ledger " + path + " has format " + std::to_string(found) + ", this program reads up to " +
+        return Error{ErrorCode::kUnsupported, "ledger " + path + " has format " + std::to_string(found) + ", this program reads up to " +
                      std::to_string(kVersion) + ": use the newer program"};
     }
     if (found != kVersion) {
@@ -199,31 +195,31 @@ Status LedgerStore::create(const std::string& path) {
     {
         const host::UniqueFd made(::open(fresh.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600));
         if (!made) {
-            return Error{"ledger " + path + " cannot be created: " + reason(errno)};
+            return host::system_error("ledger " + path + " cannot be created", errno);
         }
     }
     sqlite3* db = nullptr;
     const int opened = sqlite3_open_v2(fresh.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
     {
         LedgerStore store(db);
-        Status s = opened == SQLITE_OK ? store.execute("PRAGMA synchronous=FULL;") : Status(Error{store.error()});
+        Status s = opened == SQLITE_OK ? store.execute("PRAGMA synchronous=FULL;") : Status(Error{ErrorCode::kSystem, store.error()});
         const std::string numbers = "PRAGMA application_id=" + std::to_string(kApplication) +
                                     "; PRAGMA user_version=" + std::to_string(kVersion) + ";";
         if (s) s = store.execute(kSchema);
         if (s) s = store.execute(numbers.c_str());
         if (s) s = store.execute("PRAGMA journal_mode=WAL;");
         if (!s) {
-            return Error{"ledger " + path + " cannot be created: " + s.error().message};
+            return Error{ErrorCode::kSystem, "ledger " + path + " cannot be created: " + s.error().message};
         }
     }
     if (std::rename(fresh.c_str(), path.c_str()) != 0) {
-        return Error{"ledger " + path + " cannot be created: " + reason(errno)};
+        return host::system_error("ledger " + path + " cannot be created", errno);
     }
     const std::size_t slash = path.rfind('/');
     const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
     const host::UniqueFd directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory || ::fsync(directory.get()) != 0) {
-        return Error{"ledger " + path + " cannot be made durable: " + reason(errno)};
+        return host::system_error("ledger " + path + " cannot be made durable", errno);
     }
     return Ok{};
 }
@@ -334,7 +330,7 @@ Status LedgerStore::write(const net::LedgerBatch& batch, std::int64_t unix_secon
         const int code = s.last();
         s.reset();
         if (code != SQLITE_DONE) {
-            return Error{error()};
+            return Error{ErrorCode::kSystem, error()};
         }
     }
     return Ok{};

@@ -32,7 +32,7 @@ public:
     int fd() const override { return -1; }
     Result<Reception> receive() override {
         if (script_.gone) {
-            return Error{"unplugged"};
+            return Error{ErrorCode::kInvalidArgument, "unplugged"};
         }
         if (script_.receptions.empty()) {
             return Reception{};
@@ -43,7 +43,7 @@ public:
     }
     Status transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> burst) override {
         if (script_.gone) {
-            return Error{"unplugged"};
+            return Error{ErrorCode::kInvalidArgument, "unplugged"};
         }
         script_.bursts.push_back({id, at, {burst.begin(), burst.end()}});
         return Ok{};
