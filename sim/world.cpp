@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/random.hpp"
+#include "node/node_driver.hpp"
 
 namespace meshnet::sim {
 namespace {
@@ -112,6 +113,7 @@ struct World::Impl {
         event.boot = slots[event.node].boot;
         queue.push(std::move(event));
     }
+    struct Sinks;
     void start_node(std::size_t n);
     void pump(std::size_t n);
     void transmit(std::size_t n, mac::TxRequest&& request);
@@ -141,27 +143,33 @@ void World::Impl::start_node(std::size_t n) {
     pump(n);
 }
 
-/// Does what the node wants done, until it wants nothing more now.
+/// Where a node's requests go: the medium, the list of deliveries, the ledger that is on disk a little later.
+struct World::Impl::Sinks {
+    Impl& world;
+    std::size_t node;
+
+    void transmit(mac::TxRequest&& request) { world.transmit(node, std::move(request)); }
+    void deliver(Bytes&& packet) {
+        world.hash.add(static_cast<std::uint64_t>(to_ns(world.now)));
+        world.hash.add(packet);
+        world.deliveries.push_back({world.now, node, std::move(packet)});
+    }
+    void persist(net::LedgerBatch&& batch) {
+        Event event;
+        event.at = world.now + world.config.persist_delay;
+        event.kind = Kind::kPersisted;
+        event.node = node;
+        event.number = batch.number;
+        event.batch = std::make_shared<const net::LedgerBatch>(std::move(batch));
+        world.schedule(std::move(event));
+    }
+};
+
+/// Does what the node wants done, until it wants nothing more now, and sees to it that it is woken.
 void World::Impl::pump(std::size_t n) {
     Slot& slot = slots[n];
-    const Instant local = slot.time.local(now);
-    while (auto request = slot.node->poll_transmit(local)) {
-        transmit(n, std::move(*request));
-    }
-    while (auto packet = slot.node->poll_packet()) {
-        hash.add(static_cast<std::uint64_t>(to_ns(now)));
-        hash.add(*packet);
-        deliveries.push_back({now, n, std::move(*packet)});
-    }
-    while (auto batch = slot.node->poll_persist(local)) {
-        Event event;
-        event.at = now + config.persist_delay;
-        event.kind = Kind::kPersisted;
-        event.node = n;
-        event.number = batch->number;
-        event.batch = std::make_shared<const net::LedgerBatch>(std::move(*batch));
-        schedule(std::move(event));
-    }
+    Sinks sinks{*this, n};
+    node::drive(*slot.node, slot.time.local(now), sinks);
     if (const auto next = slot.node->next_timeout()) {
         const Instant at = std::max(now, slot.time.world(*next) + 1ns);
         if (!slot.wake || at < *slot.wake) {

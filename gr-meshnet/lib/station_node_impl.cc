@@ -10,6 +10,7 @@
 
 #include "counter_map.h"
 #include "net/node_id.hpp"
+#include "node/node_driver.hpp"
 #include "parameters.h"
 #include "phy/transmitter.hpp"
 #include "station/key_file.hpp"
@@ -155,7 +156,9 @@ bool station_node_impl::start() {
 bool station_node_impl::stop() {
     {
         const std::lock_guard<std::mutex> lock(mutex_);
-        persist();
+        while (auto batch = node_->poll_persist(now_)) {  // what it has decided; nothing of it is sent any more
+            persist(std::move(*batch));
+        }
     }
     return gr::block::stop();
 }
@@ -190,9 +193,7 @@ void station_node_impl::on_radio(const pmt::pmt_t& message) {
         node_->on_carrier(now_, busy);
     }
     finish_bursts();
-    if (const auto due = node_->next_timeout(); due && *due <= now_) {
-        node_->on_timeout(now_);
-    }
+    node::wake(*node_, now_);
     pump();
     publish_clock();
 }
@@ -275,16 +276,32 @@ void station_node_impl::finish_bursts() {
     }
 }
 
-/// Submits new batches to the ledger and reports written ones to the node. Never waits: the file has a thread of its
-/// own.
-void station_node_impl::persist() {
-    while (auto batch = node_->poll_persist(now_)) {
-        if (ledger_) {
-            ledger_->submit(std::move(*batch));
-        } else {
-            node_->on_persisted(now_, batch->number);  // in memory: written is kept
-        }
+// For node::drive().
+void station_node_impl::transmit(mac::TxRequest&& request) {
+    const auto mode = static_cast<phy::ModeIndex>(first_mode_ + request.mode);
+    const std::size_t samples = phy::frame_samples(profile_, mode, request.payload.size());
+    outstanding_.push_back({request.id, request.at + clock_.duration_of(samples + 1)});
+    pmt::pmt_t meta = pmt::make_dict();
+    meta = add(meta, "mode", pmt::mp(std::string(phy::modes()[mode].name)));
+    meta = add(meta, "at", from_instant(request.at));
+    meta = add(meta, "id", pmt::from_uint64(request.id));
+    message_port_pub(ports().radio_out, make_pdu(meta, request.payload));
+}
+
+void station_node_impl::deliver(::meshnet::Bytes&& packet) {
+    message_port_pub(ports().ip_out, make_pdu(pmt::make_dict(), packet));
+}
+
+void station_node_impl::persist(net::LedgerBatch&& batch) {
+    if (ledger_) {
+        ledger_->submit(std::move(batch));
+    } else {
+        node_->on_persisted(now_, batch.number);  // in memory: written is kept
     }
+}
+
+/// Reports what the ledger has written. Never waits: the file has a thread of its own.
+void station_node_impl::read_ledger() {
     if (!ledger_) {
         return;
     }
@@ -297,22 +314,9 @@ void station_node_impl::persist() {
     }
 }
 
-/// Carries out what the node wants done.
 void station_node_impl::pump() {
-    persist();
-    while (auto request = node_->poll_transmit(now_)) {
-        const auto mode = static_cast<phy::ModeIndex>(first_mode_ + request->mode);
-        const std::size_t samples = phy::frame_samples(profile_, mode, request->payload.size());
-        outstanding_.push_back({request->id, request->at + clock_.duration_of(samples + 1)});
-        pmt::pmt_t meta = pmt::make_dict();
-        meta = add(meta, "mode", pmt::mp(std::string(phy::modes()[mode].name)));
-        meta = add(meta, "at", from_instant(request->at));
-        meta = add(meta, "id", pmt::from_uint64(request->id));
-        message_port_pub(ports().radio_out, make_pdu(meta, request->payload));
-    }
-    while (auto packet = node_->poll_packet()) {
-        message_port_pub(ports().ip_out, make_pdu(pmt::make_dict(), *packet));
-    }
+    read_ledger();
+    node::drive(*node_, now_, *this);
 }
 
 /// How far a clocked transmitter may run: no burst requested from now on begins earlier.
