@@ -19,6 +19,7 @@
 #include "core/time.hpp"
 #include "net/link_peer.hpp"
 #include "net/route_messages.hpp"
+#include "net/router_counters.hpp"
 
 namespace meshnet::net {
 
@@ -48,10 +49,6 @@ public:
         std::uint8_t hops = 0;
         bool selected = false, feasible = false;
     };
-    struct Counters {
-        std::uint64_t updates = 0, refused = 0, verified = 0, seqno_requests = 0, overflow = 0;
-    };
-
     using Ceilings = std::map<NodeId, std::uint16_t>;
 
     /// `first_seqno`: higher than any this node ever used, as far as is known; `ceilings`: what was reserved() before
@@ -96,7 +93,7 @@ public:
     [[nodiscard]] const Certificate* certificate_of(const NodeId& id) const;
     [[nodiscard]] std::vector<View> routes() const;
     [[nodiscard]] std::uint16_t own_seqno() const noexcept { return seqno_; }
-    [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
+    [[nodiscard]] const RouteCounters& counters() const noexcept { return counters_; }
 
 private:
     struct Link {
@@ -175,7 +172,7 @@ private:
     std::optional<Instant> periodic_at_;
     Instant sweep_at_{};
     int periods_ = 0;
-    Counters counters_;
+    RouteCounters counters_;
 };
 
 }  // namespace meshnet::net
