@@ -223,13 +223,14 @@ TEST_F(Attack, AFalseOriginIsNotBelieved) {
     RouteUpdate u;
     u.destination = victim;
     u.seqno = static_cast<std::uint16_t>(routes.routes().at(0).seqno + 100);
-    u.airtime_us_per_kib = 1;
+    u.metric = RouteMetric::origin();
+    u.metric.airtime_us_per_kib = 1;
     u.serial = 1;
     u.signature = secrets(r).device.sign(kRouteContext, RouteUpdate::signed_part(victim, u.seqno, 1));
     plain(r, a, u.encode());
     u.certificate = secrets(r).certificate;
     plain(r, a, u.encode());
-    EXPECT_EQ(routes.lookup(victim)->airtime_us_per_kib, before->airtime_us_per_kib);
+    EXPECT_EQ(routes.lookup(victim)->metric, before->metric);
     EXPECT_GE(w.router(a).route_counters().refused, 2U);
 }
 
