@@ -19,8 +19,8 @@ public:
 
     HostDelay(Duration turnaround, Duration lead) noexcept : least_(turnaround), seen_(turnaround), lead_(lead) {}
 
-    /// A frame was handed up this long after its last sample.
-    void on_handed_up(Duration after) noexcept {
+    /// A frame was delivered this long after its last sample.
+    void on_delivered(Duration after) noexcept {
         after = std::clamp(after, Duration::zero(), kMostTurnaround);
         seen_ = after > seen_ ? after : seen_ - (seen_ - after) / 128;
     }
@@ -36,7 +36,7 @@ public:
 
     [[nodiscard]] Duration turnaround() const noexcept { return std::max(least_, seen_); }
     [[nodiscard]] Duration lead() const noexcept { return lead_ + extra_; }
-    /// End of a frame heard to the start of our answer; what a header can say.
+    /// End of a frame heard to the start of our answer; at most what a header can hold.
     [[nodiscard]] Duration gap() const noexcept { return std::min(turnaround() + lead(), Duration{63ms}); }
 
 private:

@@ -47,7 +47,7 @@ private:
     };
     void choose();
     [[nodiscard]] bool fresh(const Memory& m) const noexcept;
-    [[nodiscard]] bool sure(const Memory& m) const noexcept;
+    [[nodiscard]] bool reliable(const Memory& m) const noexcept;
 
     const PhyModel* phy_;
     double start_margin_db_;

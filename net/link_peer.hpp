@@ -19,18 +19,12 @@
 #include "core/random.hpp"
 #include "core/time.hpp"
 #include "net/certificate.hpp"
+#include "net/link.hpp"
 #include "net/link_session.hpp"
 #include "net/noise.hpp"
 #include "net/token_bucket.hpp"
 
 namespace meshnet::net {
-
-using NeighborId = std::uint32_t;
-
-/// The link number of a node: first four bytes of its id, 0 for no node.
-[[nodiscard]] inline NeighborId link_of(const NodeId& id) noexcept {
-    return ByteReader(id).u32();
-}
 
 class LinkPeer {
 public:

@@ -21,7 +21,7 @@ namespace meshnet::net {
 struct LedgerRow {
     enum class Table : std::uint8_t {
         kNonce = 1,    ///< reserved counters and epochs: never reused after a crash
-        kFlow = 2,     ///< newest word and prices of a flow
+        kFlow = 2,     ///< newest payword and prices of a flow
         kBalance = 3,  ///< balance with a neighbour
         kEntry = 4,    ///< one credit or debit, append-only, unique id: (peer, flow, first unit, last unit)
         kCertificate = 5,

@@ -49,7 +49,7 @@ TEST(Format, EveryMessageGoesThereAndBackAndNoOtherLength) {
     round_trip(accept);
     round_trip(FlowReject{open.id(), RejectReason::kPrice});
     round_trip(FlowError{5});
-    round_trip(WordReceipt{1, 2, 3, {}});
+    round_trip(PaywordReceipt{1, 2, 3, {}});
     round_trip(Statement{1, 2, 3, {}});
     round_trip(ReceiptAck{1, 2});
     round_trip(Probe{1, 2});
@@ -152,7 +152,7 @@ TEST(Format, BytesOnTheAir) {
     MessageBundle four(8'000);
     for (std::uint32_t i = 0; i < 4; ++i) ASSERT_TRUE(four.add({1, i, 31, sealed}));
     const double burst = static_cast<double>(four.bytes().size() + LinkSession::kOverheadBytes - 4 * 1'400) / 4;
-    const std::size_t word = WordReceipt{}.encode().size();
+    const std::size_t word = PaywordReceipt{}.encode().size();
     const double payment = static_cast<double>(word + ReceiptAck{}.encode().size()) * 1'400 / 65'536;
     std::printf("header bytes: one packet alone %zu, four of a flow in a frame %.2f each\n", alone, burst);
     std::printf("receipt %zu, statement %zu, acknowledgement %zu, balance %zu bytes\n", word,

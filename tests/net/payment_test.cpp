@@ -117,7 +117,7 @@ TEST(Payment, NeighboursPayNothing) {
     for (int i = 0; i < 50; ++i) w.send(a, b, Bytes(1'000, 1));
     w.run(5s);
     EXPECT_EQ(w.node(b).received.size(), 50U);
-    EXPECT_EQ(w.router(b).counters().words_sent, 0U);
+    EXPECT_EQ(w.router(b).counters().paywords_sent, 0U);
     EXPECT_EQ(w.disk_balance(a, b), 0);
 }
 
