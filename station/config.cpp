@@ -103,14 +103,14 @@ Status check_together(const Config& c, const std::string& source) {
     }
     const auto* profile = phy::find_profile(c.profile);
     const auto first = node::first_mode(c.longest_preamble);
-    // The least a MAC can work with (docs/spec/mac.md): a request of 400 bytes in its most robust mode within one
-    // burst.
-    const double least_ms =
-        1e3 * static_cast<double>(phy::frame_samples(*profile, first, 400)) / profile->sample_rate_hz;
+    // The least a MAC can work with: the smallest burst in its most robust mode.
+    const double least_ms = 1e3 * static_cast<double>(phy::frame_samples(*profile, first, mac::kSmallestBurstBytes)) /
+                            profile->sample_rate_hz;
     if (to_seconds(c.mac.max_burst) * 1e3 < least_ms) {
         return Error{ErrorCode::kInvalidArgument,
                      source + ": mac.max_burst_ms is shorter than the " +
-                         std::to_string(static_cast<int>(std::ceil(least_ms))) + " ms that 400 bytes take in mode " +
+                         std::to_string(static_cast<int>(std::ceil(least_ms))) + " ms that the smallest burst, " +
+                         std::to_string(mac::kSmallestBurstBytes) + " bytes, takes in mode " +
                          std::string(phy::modes()[first].name) + " of profile " + c.profile +
                          "; raise it, or choose a shorter radio.longest_preamble"};
     }

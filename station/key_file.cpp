@@ -99,8 +99,8 @@ Result<LoadedKey> load_or_create_key(const std::string& path, RandomSource& rand
         return Error{ErrorCode::kPermission, "key file " + path + " can be read by others; run: chmod 600 " + path};
     }
     if (info.st_uid != ::geteuid() && info.st_uid != 0) {
-        return Error{ErrorCode::kPermission, "key file " + path + " belongs to another user; run: chown " + std::to_string(::geteuid()) + " " +
-                     path};
+        return Error{ErrorCode::kPermission, "key file " + path + " belongs to another user; run: chown " +
+                                                 std::to_string(::geteuid()) + " " + path};
     }
     std::string text(kMaxKeyBytes, '\0');
     std::size_t size = 0;
@@ -124,8 +124,9 @@ Result<LoadedKey> load_or_create_key(const std::string& path, RandomSource& rand
     auto identity = net::Identity::from_text(line);
     sodium_memzero(text.data(), text.size());
     if (!identity) {
-        return Error{ErrorCode::kInvalidData, "key file " + path + " is not usable: " + identity.error().message +
-                     "; restore your copy (a new key would be a new station with an empty ledger)"};
+        return Error{ErrorCode::kInvalidData,
+                     "key file " + path + " is not usable: " + identity.error().message +
+                         "; restore your copy (a new key would be a new station with an empty ledger)"};
     }
     return LoadedKey{std::move(identity).value(), false};
 }

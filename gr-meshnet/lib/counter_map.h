@@ -11,14 +11,15 @@
 
 namespace gr::meshnet {
 
-/// Adds every counter of `counters` (a struct with visit_counters) to `out`; sums of times in ns, as "<name>_ns".
+/// Adds every counter of `counters` (a struct with visit_counters) to `out`, each name behind `prefix`; sums of times
+/// in ns, as "<name>_ns".
 template <class Counters>
-void add_counters(const Counters& counters, std::map<std::string, std::uint64_t>& out) {
-    visit_counters(counters, [&out](const char* name, const auto& value) {
+void add_counters(const Counters& counters, std::map<std::string, std::uint64_t>& out, const std::string& prefix = {}) {
+    visit_counters(counters, [&](const char* name, const auto& value) {
         if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, ::meshnet::Duration>) {
-            out[std::string(name) + "_ns"] = static_cast<std::uint64_t>(value.count());
+            out[prefix + name + "_ns"] = static_cast<std::uint64_t>(value.count());
         } else {
-            out[name] = value;
+            out[prefix + name] = value;
         }
     });
 }

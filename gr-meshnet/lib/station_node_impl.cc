@@ -30,7 +30,6 @@ using node::Node;
 
 constexpr const char* kName = "Station Node";
 constexpr phy::ModeIndex kNoMode = 255;
-constexpr std::size_t kSmallestBurstBytes = 400;  // mac asks for as much
 
 struct Ports {
     const pmt::pmt_t radio_in = pmt::mp("radio_in");
@@ -128,7 +127,7 @@ void station_node_impl::build() {
     config.mac.max_propagation = ::meshnet::from_seconds(settings_.max_propagation_s);
     config.mac.hello_interval = ::meshnet::from_seconds(settings_.hello_interval_s);
     // A burst must hold the smallest useful frame in the most robust mode; a narrow profile needs long ones.
-    config.mac.max_burst = std::max(config.mac.max_burst, model_.airtime(0, kSmallestBurstBytes) * 11 / 10);
+    config.mac.max_burst = std::max(config.mac.max_burst, model_.airtime(0, mac::kSmallestBurstBytes) * 11 / 10);
     if (!settings_.mode.empty()) {
         config.mac.fixed_mode = static_cast<mac::ModeIndex>(mode_named(kName, settings_.mode) - first_mode_);
     }
@@ -370,6 +369,7 @@ std::map<std::string, std::uint64_t> station_node_impl::counters() const {
     std::map<std::string, std::uint64_t> out{{"messages_refused", refused_}, {"ledger_failed", ledger_failed_ ? 1 : 0}};
     add_counters(node_->mac().counters(), out);
     add_counters(node_->router().counters(), out);
+    add_counters(node_->router().route_counters(), out, "route_");
     return out;
 }
 

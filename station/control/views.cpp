@@ -79,6 +79,7 @@ Result<std::string> status_view(const ViewContext& c) {
     add_counters(c.link.receiver().counters(), j["phy"]);
     add_counters(c.node.mac().counters(), j["mac"]);
     add_counters(c.node.router().counters(), j["net"]);
+    add_counters(c.node.router().route_counters(), j["routing"]);
     return dump(j);
 }
 

@@ -32,7 +32,7 @@ public:
     };
     struct Totals {
         std::int64_t earned_nsat = 0;  ///< sum of kind "relay"
-        std::int64_t paid_nsat = 0;    ///< sum of kind "pay", >= 0: handed on to other relays
+        std::int64_t paid_nsat = 0;    ///< sum of kind "pay", >= 0: paid on to other relays
         std::int64_t own_nsat = 0;     ///< sum of kind "own", >= 0: for flows of our own
         std::uint64_t entries = 0;
     };

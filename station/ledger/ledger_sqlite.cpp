@@ -25,8 +25,9 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::string& path
     }
     if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
         if (::access((path + "-wal").c_str(), F_OK) == 0) {
-            return Error{ErrorCode::kNotFound, "ledger " + path + " is missing, but its log " + path +
-                         "-wal is there: put the file back beside it, or move the log away to start anew"};
+            return Error{ErrorCode::kNotFound,
+                         "ledger " + path + " is missing, but its log " + path +
+                             "-wal is there: put the file back beside it, or move the log away to start anew"};
         }
         if (auto made = LedgerStore::create(path); !made) {
             return made.error();
@@ -37,8 +38,9 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::string& path
         return store.error();
     }
     if (const auto problems = (*store)->check(); !problems.empty()) {
-        return Error{ErrorCode::kInvalidData, "ledger " + path + " is damaged: " + problems.front() +
-                     ". Nothing was changed; put a copy in its place, or move it away to start anew"};
+        return Error{ErrorCode::kInvalidData,
+                     "ledger " + path + " is damaged: " + problems.front() +
+                         ". Nothing was changed; put a copy in its place, or move it away to start anew"};
     }
     host::UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!event) {

@@ -130,7 +130,8 @@ Result<std::unique_ptr<LedgerStore>> LedgerStore::open(const std::string& path, 
     }
     if (info.st_size == 0) {
         return Error{ErrorCode::kInvalidData, "ledger " + path +
-            " is damaged: it is empty. Nothing was changed; put a copy in its place, or move it away to start anew"};
+                                                  " is damaged: it is empty. Nothing was changed; put a copy in its "
+                                                  "place, or move it away to start anew"};
     }
     sqlite3* db = nullptr;
     const int flags = (read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX;
@@ -141,8 +142,9 @@ Result<std::unique_ptr<LedgerStore>> LedgerStore::open(const std::string& path, 
     }
     sqlite3_busy_timeout(db, kBusyMs);
     const auto damaged = [&](const std::string& what) {
-        return Error{ErrorCode::kInvalidData, "ledger " + path + " is damaged: " + what +
-                     ". Nothing was changed; put a copy in its place, or move it away to start anew"};
+        return Error{ErrorCode::kInvalidData,
+                     "ledger " + path + " is damaged: " + what +
+                         ". Nothing was changed; put a copy in its place, or move it away to start anew"};
     };
     LedgerStatement application(db, "PRAGMA application_id");
     if (!application.ready() || !application.step()) {
@@ -150,7 +152,8 @@ Result<std::unique_ptr<LedgerStore>> LedgerStore::open(const std::string& path, 
         if (code == SQLITE_CANTOPEN || code == SQLITE_PERM || code == SQLITE_READONLY) {
             return Error{ErrorCode::kInvalidData, "ledger " + path + " cannot be read: " + store->error()};
         }
-        return code == SQLITE_NOTADB ? Error{ErrorCode::kInvalidData, "ledger " + path + " is not a meshnet ledger, or its beginning is damaged"}
+        return code == SQLITE_NOTADB ? Error{ErrorCode::kInvalidData,
+                                             "ledger " + path + " is not a meshnet ledger, or its beginning is damaged"}
                                      : damaged(store->error());
     }
     if (application.integer(0) != kApplication) {
@@ -159,8 +162,9 @@ Result<std::unique_ptr<LedgerStore>> LedgerStore::open(const std::string& path, 
     LedgerStatement version(db, "PRAGMA user_version");
     const std::int64_t found = version.step() ? version.integer(0) : 0;
     if (found > kVersion) {
-        return Error{ErrorCode::kUnsupported, "ledger " + path + " has format " + std::to_string(found) + ", this program reads up to " +
-                     std::to_string(kVersion) + ": use the newer program"};
+        return Error{ErrorCode::kUnsupported, "ledger " + path + " has format " + std::to_string(found) +
+                                                  ", this program reads up to " + std::to_string(kVersion) +
+                                                  ": use the newer program"};
     }
     if (found != kVersion) {
         return damaged("format " + std::to_string(found) + " was never used");
@@ -202,7 +206,8 @@ Status LedgerStore::create(const std::string& path) {
     const int opened = sqlite3_open_v2(fresh.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
     {
         LedgerStore store(db);
-        Status s = opened == SQLITE_OK ? store.execute("PRAGMA synchronous=FULL;") : Status(Error{ErrorCode::kSystem, store.error()});
+        Status s = opened == SQLITE_OK ? store.execute("PRAGMA synchronous=FULL;")
+                                       : Status(Error{ErrorCode::kSystem, store.error()});
         const std::string numbers = "PRAGMA application_id=" + std::to_string(kApplication) +
                                     "; PRAGMA user_version=" + std::to_string(kVersion) + ";";
         if (s) s = store.execute(kSchema);

@@ -115,7 +115,8 @@ private:
         const bool closed = std::fclose(std::exchange(data_, nullptr)) == 0;
         auto written = write_sigmf_meta(path_, meta_);
         if (!closed || !written) {
-            warn_("recording " + path_ + " is not complete: " + (closed ? written.error().message : host::reason(errno)));
+            warn_("recording " + path_ +
+                  " is not complete: " + (closed ? written.error().message : host::reason(errno)));
         }
     }
 

@@ -3,7 +3,7 @@
 //
 //     radio samples -> Receiver -> RxFrame, carrier, time          TxRequest -> Transmitter -> burst at a sample index
 //
-// The time line is the radio's sample counter, so everything the MAC decides is exact to the sample. It stands still
+// The time line is the radio's sample counter, so everything the MAC decides is exact to the sample. It stops
 // when the radio does, and goes on after replace().
 #pragma once
 

@@ -70,7 +70,8 @@ std::size_t receive(AirClient& client, std::size_t count) {
     std::size_t got = 0;
     while (got < count) {
         pollfd wait{client.fd(), POLLIN, 0};
-        auto block = ::poll(&wait, 1, kTurns * 10) == 1 ? client.receive() : Error{ErrorCode::kInvalidArgument, "nothing came"};
+        auto block =
+            ::poll(&wait, 1, kTurns * 10) == 1 ? client.receive() : Error{ErrorCode::kInvalidArgument, "nothing came"};
         if (!block.ok()) {
             ADD_FAILURE() << block.error().message;
             return 0;
