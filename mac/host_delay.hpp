@@ -2,7 +2,7 @@
 // How slow this host really is: the turnaround and the transmit lead of the configuration are the least, what is seen
 // may be more.
 //
-// A frame that is handed up long after its end raises the turnaround told to others at once; it sinks again over some
+// A frame that is delivered long after its end raises the advertised turnaround at once; it sinks again over some
 // hundred frames. A late burst raises the lead by 2 ms; it sinks by 1 ms for every 50 bursts in time in a row.
 #pragma once
 

@@ -45,7 +45,7 @@ void RateControl::on_fate(ModeIndex mode, std::size_t sent, std::size_t lost) {
     }
     ++fates_;
     const double share = static_cast<double>(lost) / static_cast<double>(sent);
-    // A burst of few fragments says little.
+    // A burst of few fragments is weak evidence.
     const double weight = std::min(1.0, static_cast<double>(sent) / 8.0);
     loss_ += (share - loss_) * 0.2 * weight;
     Memory& here = memory_[mode];
@@ -70,7 +70,7 @@ void RateControl::on_fate(ModeIndex mode, std::size_t sent, std::size_t lost) {
 }
 
 void RateControl::on_silence() {
-    // One burst unheard is mostly a collision; more in a row say that the report no longer holds: 3 dB off for each,
+    // One burst unheard is mostly a collision; more in a row mean that the report no longer holds: 3 dB off for each,
     // until we hear again.
     ++silences_;
     loss_ += (1.0 - loss_) * 0.05;

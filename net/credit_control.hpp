@@ -35,7 +35,7 @@ public:
     /// A packet of this flow was queued, but the window is full.
     void on_held_back(Instant now, Flow& f) { consider_probe(now, f); }
 
-    /// The destination knows of everything up to `sequence`.
+    /// The destination has accounted for every packet up to `sequence`, arrived or lost.
     void resolve(Instant now, Flow& f, std::uint32_t sequence);
     /// Counts the flow's unresolved bytes anew.
     void recount(Instant now, Flow& f);

@@ -62,7 +62,7 @@ public:
     }
 
     [[nodiscard]] bool open() const noexcept { return unresolved_ < window_; }
-    /// At least half is used: time to ask destinations what arrived.
+    /// At least half is used: time to probe destinations for what arrived.
     [[nodiscard]] bool half_used() const noexcept { return unresolved_ * 2 >= window_; }
     [[nodiscard]] std::uint64_t unresolved() const noexcept { return unresolved_; }
     [[nodiscard]] std::uint64_t bytes() const noexcept { return window_; }

@@ -47,7 +47,7 @@ struct Flow {
     Payword payword{};                 ///< newest verified payword, w_payword_index
     Evidence best;                     ///< newest booked
     std::uint64_t upstream_acked = 0;  ///< prev has booked and stored this much
-    std::uint64_t limit_bytes = 0;     ///< never more can have been forwarded, even counting what a crash forgot
+    std::uint64_t limit_bytes = 0;     ///< never more can have been forwarded, even counting what a crash lost
 
     // Not durable.
     NeighborId prev = 0, next = 0;

@@ -156,7 +156,7 @@ void FlowOpener::on_open(Instant now, NeighborId from, ByteView body) {
     if (open->price_so_far > open->max_price) {
         return reject(from, id, RejectReason::kPrice);
     }
-    // The certificate vouches for the key, the key for the message: two verifications, after all that was cheap.
+    // The certificate authenticates the key, the key the message: two verifications, after the cheap checks.
     Bytes certificate;
     open->source.encode(certificate);
     const Certificate* known = p_.routes.certificate_of(open->source.id());
@@ -390,7 +390,7 @@ Flow& FlowOpener::add_flow(Instant now, Flow&& f) {
     return p_.flows.add(now, std::move(f));
 }
 
-// Nobody may send on a paid flow before the flow would survive a crash of ours.
+// Packets of a paid flow are accepted only once the flow would survive a crash of this node.
 void FlowOpener::install(Instant now, Flow&& flow) {
     flow.installing = true;
     ++p_.counters.flows_opened;

@@ -172,7 +172,7 @@ LinkPeer::Outcome LinkPeer::on_first(Instant now, ByteView frame) {
     }
     for (const HalfOpen& h : half_open_) {  // our answer was lost: the same one again
         if (std::equal(frame.begin(), frame.end(), h.first.begin(), h.first.end())) {
-            if (strangers_.take(now) && outgoing_.size() < kOutgoingLimit) {
+            if (first_messages_.take(now) && outgoing_.size() < kOutgoingLimit) {
                 outgoing_.push_back(h.second);
                 return {};
             }
@@ -182,7 +182,7 @@ LinkPeer::Outcome LinkPeer::on_first(Instant now, ByteView frame) {
     if (attempt_ && !attempt_->proposed && self_ < peer_) {
         return {};  // both called at once: the neighbour will answer ours
     }
-    if (!strangers_.take(now)) {
+    if (!first_messages_.take(now)) {
         return {Event::kLimited, {}};
     }
     HalfOpen half{NoiseHandshake(NoisePattern::kXX, false, prologue(false), exchange_secret_, random_key(random_)),

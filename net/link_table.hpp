@@ -21,7 +21,7 @@
 
 namespace meshnet::net {
 
-/// Who decides whether a packet of a flow may leave now, and learns that it left.
+/// Decides whether a packet of a flow may leave now, and is notified of those that left.
 class DataGate {
 public:
     virtual ~DataGate() = default;
@@ -40,7 +40,7 @@ public:
         std::vector<NodeId> closed_fleet;  ///< if not empty: only these may be neighbours
         std::uint32_t rekey_after_frames = 1U << 20;
     };
-    /// What a neighbour can make us do before we know whether it is worth it; each has its own limit.
+    /// Work that unverified messages of a neighbour can cause; each kind has its own limit.
     enum class Effort : std::uint8_t {
         kOpen,     ///< consider a FLOW_OPEN: 20 per second, 40 at once
         kAnswer,   ///< answer an unknown label, verify a statement, pass a probe on: 20 per second, 20 at once

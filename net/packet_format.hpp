@@ -102,7 +102,7 @@ struct FlowOpen {
     std::array<std::uint8_t, 16> nonce{};
     std::uint32_t unit_bytes = 0;  ///< 1024..65536
     std::uint32_t max_units = 0;   ///< 1..65536: length of the hash chain
-    std::uint32_t max_price = 0;   ///< msat per MiB: nobody goes on above it
+    std::uint32_t max_price = 0;   ///< msat per MiB: relays refuse to go above it
     Certificate source;            ///< parsed, not verified
     Bytes noise;                   ///< message 1 of the end-to-end handshake
     Signature signature{};
@@ -170,7 +170,7 @@ struct ReceiptAck {
     [[nodiscard]] static std::optional<ReceiptAck> decode(ByteView body);
 };
 
-/// "What arrived? I sent up to `sequence`."
+/// Requests a statement of what arrived; the sender forwarded up to `sequence`.
 struct Probe {
     std::uint32_t label = 0;
     std::uint32_t sequence = 0;

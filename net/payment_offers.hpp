@@ -29,7 +29,7 @@ public:
         const auto it = offers_.find(node);
         return it != offers_.end() && now < it->second.until ? std::optional(it->second.max_price) : std::nullopt;
     }
-    /// `node` no longer knows of it.
+    /// `node` has lost it, for instance by a restart.
     void withdraw(const NodeId& node) { offers_.erase(node); }
     void sweep(Instant now) {
         std::erase_if(offers_, [&](const auto& item) { return now >= item.second.until; });

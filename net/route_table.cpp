@@ -175,7 +175,7 @@ void RouteTable::learn(const Certificate& certificate) {
     by_address_[address_of(id)] = id;
 }
 
-// Our own signature over a seqno that we do not remember: we lost our memory. Go on above it.
+// Our own signature over a seqno that we do not remember: our state was lost. Continue above it.
 void RouteTable::on_own_update(Instant now, const RouteUpdate& u) {
     if (u.signature && u.metric.reachable() && u.serial == certificate_.serial && seqno_newer(u.seqno, seqno_) &&
         verify(device_.public_key(), kRouteContext, RouteUpdate::signed_part(self_, u.seqno, u.serial), *u.signature)) {

@@ -3,11 +3,11 @@
 //
 // Rules of RFC 8966 (Babel): the feasibility condition (2.4, 3.5.1), the source table (3.7.3), route acquisition
 // (3.5.3), selection (3.6), triggered updates (3.7.2), seqno requests (3.8). One origin per destination: the node
-// itself. Feasibility looks at (seqno, airtime) alone; price and delay only choose among feasible routes, so a change
+// itself. Feasibility depends on (seqno, airtime) alone; price and delay only choose among feasible routes, so a change
 // of price can neither make a loop nor a storm of requests. Tables have caps; what does not fit is ignored and counted.
 //
 // A node that forgot its source table could close a loop through itself. So it never advertises a seqno above a ceiling
-// that is on disk, and after a restart believes only seqnos above that ceiling, or the destination itself.
+// that is on disk, and after a restart accepts only seqnos above that ceiling, or the destination itself.
 // Spec: docs/spec/net.md, "Routing".
 #pragma once
 

@@ -27,7 +27,7 @@
 
 namespace meshnet::net {
 
-/// Views for `meshnet status|neighbours|routes|flows|ledger`. Money in millisatoshi unless the name says otherwise.
+/// Views for `meshnet status|neighbours|routes|flows|ledger`. Money in millisatoshi unless the name has another unit.
 struct NeighborView {
     NeighborId link = 0;
     NodeId id{};
@@ -116,7 +116,7 @@ public:
     [[nodiscard]] const Address& address() const;
 
 private:
-    friend struct RouterTestAccess;  // tests/net: feeds plaintext past the encryption, looks at the parts
+    friend struct RouterTestAccess;  // tests/net: feeds plaintext past the encryption, reads the parts
     struct Parts;
 
     void on_plain(Instant now, NeighborId from, ByteView plain);

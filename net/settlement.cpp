@@ -28,7 +28,7 @@ bool plausible(const Flow& f, std::uint64_t bytes) {
 
 /// Our totals differ from those we last signed.
 bool unsigned_change(const Book::Balance& b) {
-    return b.claimed_nsat != b.stated_claimed_nsat || b.owed_nsat != b.stated_owed_nsat;
+    return b.claimed_nsat != b.signed_claimed_nsat || b.owed_nsat != b.signed_owed_nsat;
 }
 
 }  // namespace
@@ -293,7 +293,7 @@ void Settlement::balance_changed(Instant now, const NodeId& peer) {
     if (links_.find(link) == nullptr || b == nullptr) {
         return;
     }
-    const Instant at = now + (b->bytes - b->stated_bytes >= kBalanceBytes ? kBalanceSoon : kBalanceAfter);
+    const Instant at = now + (b->bytes - b->signed_bytes >= kBalanceBytes ? kBalanceSoon : kBalanceAfter);
     const auto [it, added] = balance_at_.try_emplace(link, at);
     it->second = std::min(it->second, at);
 }
@@ -326,7 +326,7 @@ void Settlement::sign_balance(const LinkTable::Neighbor& n) {
     if (before == nullptr || !unsigned_change(*before)) {
         return;
     }
-    const Book::Balance& b = book_.state(n.id);
+    const Book::Balance& b = book_.next_to_sign(n.id);
     BalanceMessage m;
     m.sequence = b.sequence;
     m.owed_nsat = b.owed_nsat;
@@ -360,7 +360,7 @@ void Settlement::on_balance(Instant now, NeighborId from, ByteView body) {
         return;
     }
     ++counters_.balances_accepted;
-    book_.stated_by_peer(n->id, *m);
+    book_.received(n->id, *m);
     if (mine = book_.find(n->id); m->owed_nsat != mine->claimed_nsat || m->claimed_nsat != mine->owed_nsat) {
         // It may not have received our newest receipts: send them again.
         for (auto& [id, f] : flows_) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The port between the router and whatever keeps its books: the daemon's SQLite file, memory in simulations.
+// The interface between the router and what keeps its ledger: the daemon's SQLite file, memory in simulations.
 //
-// The router emits numbered batches; the adapter commits them in order, durably, and says so with
-// Router::on_persisted(). At start the adapter hands back the state all committed batches add up to. Spec:
+// The router emits numbered batches; the adapter commits them in order, durably, and reports it with
+// Router::on_persisted(). At start the adapter passes the state that all committed batches add up to. Spec:
 // docs/spec/payment.md, "Ledger".
 #pragma once
 

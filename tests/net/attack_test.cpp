@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Attacks, played: each must cost the attacked nothing, or at most what docs/spec/payment.md says.
+// Attacks, played: each must cost the attacked nothing, or at most what docs/spec/payment.md allows.
 #include <gtest/gtest.h>
 
 #include "net/ip_header.hpp"
@@ -119,18 +119,18 @@ TEST_F(Attack, ForgedAndReplayedPaywordsEarnNothing) {
 }
 
 // Destination and last relay together claim what was never sent: the payer's audit holds.
-TEST_F(Attack, ADestinationCannotProveMoreThanWasSent) {
+TEST_F(Attack, EvidenceBeyondWhatWasSentIsRefused) {
     traffic();
     w.run(4s);
     const std::int64_t before = w.disk_balance(a, r);
     const Flow& source = flow_at(a, FlowRole::kSource);
     const Flow& destination = flow_at(b, FlowRole::kDestination);
     const Flow& relay = flow_at(r, FlowRole::kRelay);
-    const std::uint64_t lie = source.forwarded_bytes + 1;
+    const std::uint64_t too_much = source.forwarded_bytes + 1;
     Statement s;
     s.label = source.label_out;
-    s.bytes = lie;
-    s.signature = secrets(b).device.sign(kStatementContext, Statement::signed_part(source.id, lie, 0));
+    s.bytes = too_much;
+    s.signature = secrets(b).device.sign(kStatementContext, Statement::signed_part(source.id, too_much, 0));
     plain(r, a, s.encode());
     PaywordReceipt m;
     m.label = source.label_out;
@@ -194,7 +194,7 @@ TEST_F(Attack, AForgedBalanceIsRefusedAndAnOldOneIgnored) {
     EXPECT_EQ(w.router(a).counters().balances_refused, 2U);
     plain(r, a, good.encode());
     EXPECT_EQ(RouterTestAccess::book(w.router(a)).find(id)->theirs.sequence, good.sequence);
-    // A true signature over a false claim is kept as evidence and changes no book.
+    // A valid signature over a false claim is kept as evidence and changes no book.
     m.signature = secrets(r).device.sign(
         kBalanceContext, BalanceMessage::signed_part(id, w.node(a).id, m.sequence, m.owed_nsat, m.claimed_nsat));
     const std::int64_t owed = w.disk_balance(a, r);
@@ -203,7 +203,7 @@ TEST_F(Attack, AForgedBalanceIsRefusedAndAnOldOneIgnored) {
     EXPECT_EQ(w.disk_balance(a, r), owed);
 }
 
-TEST_F(Attack, NobodyPaysForWhatItDidNotAskFor) {
+TEST_F(Attack, NobodyPaysWithoutHavingOffered) {
     // b opens a flow to a that a shall pay; a never opened one to b.
     RouterTestAccess::offer(w.router(b), w.now(), w.node(a).id, 1'000'000);
     for (int i = 0; i < 20; ++i) w.after(i * 100ms, [this] { w.send(b, a, Bytes(1'000, 1)); });
@@ -214,7 +214,7 @@ TEST_F(Attack, NobodyPaysForWhatItDidNotAskFor) {
     EXPECT_EQ(w.find_disagreement(), "");
 }
 
-TEST_F(Attack, AFalseOriginIsNotBelieved) {
+TEST_F(Attack, AFalseOriginIsRefused) {
     // r claims a route to a destination with a forged and with somebody else's signature.
     const NodeId victim = w.node(b).id;
     const RouteTable& routes = RouterTestAccess::routes(w.router(a));
