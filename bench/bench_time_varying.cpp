@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What it takes to fit a channel that moves (phy/estimation/time_varying_channel.hpp), beside the air time of what is
+// What it takes to fit a time-varying channel (phy/estimation/time_varying_channel.hpp), beside the air time of what is
 // fitted.
 //
 // 169 symbols, the most a receiver looks at together, of a channel of three paths that fades at 100 Hz, 20 dB above the
@@ -33,14 +33,14 @@ double symbol_seconds(const Profile& p) {
 PilotRecord fading_pilots(const Grid& grid) {
     constexpr std::size_t kPaths = 3;
     constexpr std::size_t kWaves = 16;
-    const double turn = kTwoPi * 100.0 * symbol_seconds(grid.profile());
+    const double doppler = kTwoPi * 100.0 * symbol_seconds(grid.profile());
     const double prefix = static_cast<double>(grid.profile().cyclic_prefix);
     Rng rng(1);
     double speed[kPaths][kWaves];
     double start[kPaths][kWaves];
     for (std::size_t p = 0; p < kPaths; ++p) {
         for (std::size_t w = 0; w < kWaves; ++w) {
-            speed[p][w] = turn * std::cos(kTwoPi * rng.uniform());
+            speed[p][w] = doppler * std::cos(kTwoPi * rng.uniform());
             start[p][w] = kTwoPi * rng.uniform();
         }
     }
@@ -76,7 +76,7 @@ void report_share(benchmark::State& state, double seconds_per_iteration) {
 void fit(benchmark::State& state, const char* profile) {
     const Grid grid(*find_profile(profile));
     const auto record = fading_pilots(grid);
-    MovingChannel channel(grid);
+    TimeVaryingChannel channel(grid);
     double knots = 0.0;
     for (auto _ : state) {
         knots = channel.fit(record, kNoise).knots;
@@ -91,7 +91,7 @@ BENCHMARK_CAPTURE(fit, 20M, "20M")->Unit(benchmark::kMicrosecond);
 void response(benchmark::State& state, const char* profile) {
     const Grid grid(*find_profile(profile));
     const auto record = fading_pilots(grid);
-    MovingChannel channel(grid);
+    TimeVaryingChannel channel(grid);
     channel.fit(record, kNoise);
     std::vector<Sample> out(grid.carriers());
     std::size_t symbol = 0;

@@ -78,7 +78,7 @@ struct Receiver::Impl {
             hints[newest_hint] = {live.ring().end(), oscillator.now()};
         }
         if (!oscillator.idle()) {
-            oscillator.turn(gated, -1.0);
+            oscillator.rotate(gated, -1.0);
         }
         live.push(gated);
         ended.clear();

@@ -70,7 +70,7 @@ void Transmitter::modulate(ModeIndex mode, ByteView payload, std::vector<Sample>
     if (shift.hz != 0.0 || shift.hz_per_s != 0.0) {
         DopplerOscillator oscillator(profile().sample_rate_hz);
         oscillator.set(shift);
-        oscillator.turn(std::span(out).subspan(first), 1.0);
+        oscillator.rotate(std::span(out).subspan(first), 1.0);
     }
 }
 

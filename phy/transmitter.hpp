@@ -31,7 +31,7 @@ public:
 
     /// Appends one frame to `out` at kTransmitRms. `payload`: 1..kMaxPayloadBytes bytes; `mode` < modes().size();
     /// `redundancy_version` 0..3 selects which coded bits are sent first. Anything else is a broken precondition
-    /// (assert). `shift` moves the whole frame off its carrier, from the first sample on: pre-compensation by the
+    /// (assert). `shift` moves the entire frame off its carrier, from the first sample on: pre-compensation by the
     /// negative of the Doppler that the path will add.
     void modulate(ModeIndex mode, ByteView payload, std::vector<Sample>& out, unsigned redundancy_version = 0,
                   DopplerShift shift = {});

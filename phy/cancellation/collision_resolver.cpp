@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint64_t kSameArrival = 32;  // samples
 constexpr std::uint64_t kMargin = 2048;     // samples before a frame that its detection may look at
-// Power beneath a frame that asks for a second search: 3 dB above the noise floor, and not so far below the frame that
+// Power beneath a frame that asks for a SIC pass: 3 dB above the noise floor, and not so far below the frame that
 // a channel in motion may have left it.
 constexpr double kOverNoise = 2.0;
 constexpr double kOverSignal = 0.003;
@@ -93,7 +93,7 @@ std::optional<std::uint64_t> CollisionResolver::reception_ends() const noexcept 
     return latest;
 }
 
-// One step of samples through a second search.
+// One step of samples through a SIC pass.
 void CollisionResolver::run(Pass& pass, std::span<const Sample> step) {
     pass.chain->push(step);
     pass.ended.clear();
@@ -212,13 +212,13 @@ void CollisionResolver::note_whole(Frame frame, const EndedReception& ended, std
     w.end = end;
     w.serial = ++serial_;
     w.level = level;
-    const double strange = static_cast<double>(ended.strange_power);
-    w.strange = level < kDeepest && strange > kOverNoise * noise_power_ * static_cast<double>(fft_size_) &&
-                strange > kOverSignal * static_cast<double>(ended.signal_power) && !explained(start, end, w.serial);
+    const double residual = static_cast<double>(ended.residual_interference);
+    w.residual = level < kDeepest && residual > kOverNoise * noise_power_ * static_cast<double>(fft_size_) &&
+                 residual > kOverSignal * static_cast<double>(ended.signal_power) && !explained(start, end, w.serial);
     pending_ = true;
 }
 
-// Is there another frame in [start, end), received or under way? Whole frame `serial` does not count.
+// Is there another frame in [start, end), received or under way? Error-free frame `serial` does not count.
 bool CollisionResolver::explained(std::uint64_t start, std::uint64_t end, std::uint64_t serial) const noexcept {
     const auto running = [&](const ReceiverChain& chain, std::uint64_t first) {
         return end > first && chain.receiving_since_before(end - first);
@@ -231,7 +231,7 @@ bool CollisionResolver::explained(std::uint64_t start, std::uint64_t end, std::u
            });
 }
 
-// Starts one second search if one is due and can be made.
+// Starts one SIC pass if one is due and can be made.
 bool CollisionResolver::search_again() {
     const std::uint64_t oldest = live_->ring().begin();
     const auto at_hand = [&](const Whole& w) { return w.serial != 0 && w.heard.start >= oldest; };
@@ -252,14 +252,14 @@ bool CollisionResolver::search_again() {
         if (!at_hand(w) || w.level >= kDeepest) {
             continue;
         }
-        if (w.strange && ++passed_over_ < patience_) {
-            w.strange = false;
+        if (w.residual && ++passed_over_ < patience_) {
+            w.residual = false;
         }
-        if (w.strange) {
+        if (w.residual) {
             passed_over_ = 0;
             from = std::min(from, w.heard.start - std::min<std::uint64_t>(w.heard.start, reach_));
             level = std::max(level, w.level + 1);
-            w.strange = false;
+            w.residual = false;
         }
         for (auto& f : failed_) {
             if (f.end != 0 && f.start >= oldest && f.attempts < kDeepest && w.serial > f.serial &&
@@ -290,7 +290,7 @@ void CollisionResolver::start_pass(Pass& pass, std::uint64_t from, unsigned leve
     const SampleRing& raw = live_->ring();
     const auto up = [](std::uint64_t index) { return (index + kStep - 1) / kStep * kStep; };
     from = std::max(from / kStep * kStep, up(raw.begin()));
-    // Whole frames that reach into the stretch, the strongest first; the samples from the earliest of them on.
+    // Error-free frames that reach into the stretch, the strongest first; the samples from the earliest of them on.
     std::array<const Whole*, kWhole> over{};
     std::size_t count = 0;
     std::uint64_t base = from;
@@ -318,7 +318,7 @@ void CollisionResolver::start_pass(Pass& pass, std::uint64_t from, unsigned leve
     if (before <= from) {
         return;
     }
-    ++counters_->second_searches;
+    ++counters_->sic_passes;
     pass.chain->restart();
     pass.active = true;
     pass.fruitful = false;

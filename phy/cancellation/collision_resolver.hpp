@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Hears the frame beneath a frame: successive interference cancellation over a receiver's recent samples.
+// Successive interference cancellation over a receiver's recent samples.
 //
 //     receptions that ended -> which frames overlap, which of them failed -> subtract the whole ones from the raw
 //     samples -> search and demodulate what is left, then go on with the live samples -> more frames
 //
-// Nothing is subtracted as long as nothing collides. A second search is made when a frame failed, or its header did,
-// and a whole frame lay over it; or when the pilots of a whole frame met power well above the noise floor that no
-// detection explains (of suspicions that lead to nothing, as a fast channel causes, ever fewer are followed, one in
-// eight at last). Frames found so may be subtracted in their turn, once. Bounded: two searches at a time, frames no
-// longer than the history, logs of fixed size.
+// Nothing is subtracted as long as nothing collides. A SIC pass is made when a frame failed, or its header did,
+// and an error-free frame lay over it; or when the pilots of an error-free frame met power well above the noise floor
+// that no detection explains (of suspicions that lead to nothing, as a fast channel causes, ever fewer are followed,
+// one in eight at last). Frames found so may be subtracted in their turn, once. Bounded: two searches at a time, frames
+// no longer than the history, logs of fixed size.
 //
 // Why so, and what it brings: docs/decisions/0008-interference-cancellation.md.
 #pragma once
@@ -26,12 +26,12 @@
 
 namespace meshnet::phy {
 
-/// Decides what is handed up: each frame once, and again only with more good blocks. One instance, one thread; besides
+/// Decides what is delivered: each frame once, and again only with more good blocks. One instance, one thread; besides
 /// frames it allocates in the constructor only.
 class CollisionResolver {
 public:
     struct Config {
-        ReceiverChain::Config chain;  ///< of the second searches
+        ReceiverChain::Config chain;  ///< of the SIC passes
         std::size_t history = 0;      ///< samples the raw ring holds
         bool cancel = true;           ///< false: only duplicates are looked after
     };
@@ -43,7 +43,7 @@ public:
     void step(const ReceiverChain& live, std::span<EndedReception> ended, double noise_power, std::vector<Frame>& out,
               ReceiverCounters& counters);
 
-    /// Of the frames being received by second searches.
+    /// Of the frames being received by SIC passes.
     [[nodiscard]] std::optional<std::uint64_t> reception_ends() const noexcept;
 
 private:
@@ -57,11 +57,11 @@ private:
         std::uint64_t end = 0;
         std::uint64_t serial = 0;  // 0: empty
         unsigned level = 0;
-        bool strange = false;  // power beneath it that nothing explains, not searched for yet
+        bool residual = false;  // power beneath it that nothing explains, not searched for yet
     };
     struct Failed {
         std::uint64_t start = 0, end = 0;
-        std::uint64_t serial = 0;  // of the newest whole frame that was out of its way; end == 0: empty
+        std::uint64_t serial = 0;  // of the newest error-free frame that was out of its way; end == 0: empty
         unsigned attempts = 0;
     };
     struct Delivered {

@@ -22,8 +22,8 @@ constexpr double kClockLimitPpm = 200.0;
 // 0.02 ppm.
 DriftFilter::Noise phase_noise(const Profile& p) {
     const double t = static_cast<double>(p.symbol_samples()) / p.sample_rate_hz;
-    const double turn = kTwoPi * 2000.0 * t * t;
-    return {kTwoPi * 0.2 * t, turn * turn};
+    const double drift = kTwoPi * 2000.0 * t * t;
+    return {kTwoPi * 0.2 * t, drift * drift};
 }
 DriftFilter::Noise time_noise(const Profile& p) {
     const double walk = 0.02e-6 * static_cast<double>(p.symbol_samples());
@@ -188,7 +188,7 @@ double FrameCanceller::agreement(std::size_t first, std::size_t last) {
     return sum;
 }
 
-// The training alone, whose phase stands still: a first reference for the tracking.
+// The training alone, whose phase is constant: a first reference for the tracking.
 void FrameCanceller::first_channel() {
     const std::size_t k = grid_.carriers();
     const float scale = 1.0F / static_cast<float>(training_);
@@ -247,16 +247,16 @@ void FrameCanceller::track(std::size_t symbol) {
     double error = 0.0;
     for (std::size_t c = 0; c < k; ++c) {
         const Sample expected = x[c] * reference_.h[c];
-        const Sample turned = y[c] * rotate(c);
+        const Sample derotated = y[c] * rotate(c);
         const double g = -per_carrier * grid_.subcarrier(c);
-        const double im = static_cast<double>((turned * std::conj(expected)).imag());
+        const double im = static_cast<double>((derotated * std::conj(expected)).imag());
         const double power = static_cast<double>(std::norm(expected));
         a00 += power;
         a01 += power * g;
         a11 += power * g * g;
         b0 += im;
         b1 += im * g;
-        error += static_cast<double>(std::norm(turned - expected));
+        error += static_cast<double>(std::norm(derotated - expected));
     }
     const double floor = 1e-6 * a00 / static_cast<double>(k) + 1e-30;
     const double noise = std::max(error / static_cast<double>(k), floor);
@@ -278,9 +278,9 @@ void FrameCanceller::measure(std::size_t first, std::size_t last, ChannelGroup& 
     for (std::size_t s = first; s < last; ++s) {
         const double late = tracks_[s].time.value - shift(static_cast<std::ptrdiff_t>(s));
         for (std::size_t c = 0; c < k; ++c) {
-            const Sample turned =
+            const Sample derotated =
                 received_[s * k + c] * unit(per_carrier * grid_.subcarrier(c) * late - tracks_[s].phase.value);
-            group.measured[c] += turned * std::conj(sent_[s * k + c]);
+            group.measured[c] += derotated * std::conj(sent_[s * k + c]);
             channel_[c] += std::norm(sent_[s * k + c]);
         }
         noise += tracks_[s].noise;
@@ -320,7 +320,7 @@ void FrameCanceller::follow() {
     }
 }
 
-// Smooths the phases over the whole frame, then measures the channel again with them and smooths it too.
+// Smooths the phases over the entire frame, then measures the channel again with them and smooths it too.
 void FrameCanceller::look_back() {
     const auto states = std::span(smooth_).first(symbols_);
     for (std::size_t s = 0; s < symbols_; ++s) {
@@ -377,7 +377,7 @@ void FrameCanceller::make_waveform(const Frame& frame) {
     waveform_.resize(waveform_.size() + pad);
 }
 
-// chunk_ = `length` samples from the symbol's start on, through the channel of channel_ and `time` later, not turned
+// chunk_ = `length` samples from the symbol's start on, through the channel of channel_ and `time` later, not rotated
 // yet.
 void FrameCanceller::make_chunk(std::ptrdiff_t symbol, std::size_t length, double time) {
     const auto& p = grid_.profile();
@@ -437,7 +437,7 @@ void FrameCanceller::subtract_symbols(std::span<Sample> samples) {
         const std::int64_t first = symbol_start(symbol);
         std::size_t samples_of_it = static_cast<std::size_t>(symbol_start(symbol + 1) - first);
         if (s + 1 == symbols_) {
-            samples_of_it += smoother_.size();  // echoes of the last one
+            samples_of_it += smoother_.size();  // multipath components of the last one
         }
         channel_at(static_cast<double>(s));
         make_chunk(symbol, samples_of_it, tracks_[s].time.value - shift(symbol));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Takes a frame that was decoded out of the samples it came in, so that what lay beneath can be heard.
 //
-//     payload -> FrameMapper -> what was sent, on every carrier -> channel, phase and clock over the whole frame,
+//     payload -> FrameMapper -> what was sent, on every carrier -> channel, phase and clock over the entire frame,
 //     learnt from all carriers at once -> what was received -> subtracted
 //
 // The decoded frame is one long training sequence: phase and sampling time are tracked over all carriers and smoothed

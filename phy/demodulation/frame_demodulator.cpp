@@ -140,7 +140,7 @@ void FrameDemodulator::start(const FrameStart& start) {
     window_shift_ = 0;
     pilot_error_ = 0.0;
     pilot_count_ = 0;
-    strange_power_ = 0.0F;
+    residual_interference_ = 0.0F;
     motion_.reset();
     record_.clear();
     moving_ = false;

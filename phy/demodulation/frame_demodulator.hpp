@@ -42,7 +42,7 @@ struct DemodulatorShared {
     Grid grid;
     TrainingEstimator training;
     ChannelTracker tracker;
-    MovingChannel moving;
+    TimeVaryingChannel moving;
     Fft forward;
     std::vector<Sample> symbol;                 // [N]: one symbol, derotated
     std::vector<Sample> training_rows;          // [64][K]
@@ -90,7 +90,9 @@ public:
     /// Power per carrier, in transform output units: of the frame, and of what its pilots and training cannot explain
     /// (noise and others), in the worst stretch of 13 symbols.
     [[nodiscard]] float signal_power() const noexcept { return estimate_.signal; }
-    [[nodiscard]] float strange_power() const noexcept { return std::max(strange_power_, estimate_.noise); }
+    [[nodiscard]] float residual_interference() const noexcept {
+        return std::max(residual_interference_, estimate_.noise);
+    }
 
 private:
     // Symbols handed on at a time, and seen beyond them: whole groups of the channel tracker.
@@ -165,7 +167,7 @@ private:
     int window_shift_ = 0;
     double pilot_error_ = 0.0;  // of the group of symbols under way
     std::size_t pilot_count_ = 0;
-    float strange_power_ = 0.0F;
+    float residual_interference_ = 0.0F;
 
     // Symbols waiting to be handed on: rows of a slab.
     std::vector<Sample> rows_;         // [kSlab + kLookahead][K]

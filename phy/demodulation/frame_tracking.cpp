@@ -51,7 +51,7 @@ void FrameDemodulator::track(std::size_t row, std::size_t symbol) {
     pilot_count_ += pilots;
     if (symbol % ChannelTracker::kGroup == ChannelTracker::kGroup - 1) {
         const double unexplained = pilot_error_ / static_cast<double>(pilot_count_) - 2.0 * missed();
-        strange_power_ = std::max(strange_power_, static_cast<float>(unexplained));
+        residual_interference_ = std::max(residual_interference_, static_cast<float>(unexplained));
         pilot_error_ = 0.0;
         pilot_count_ = 0;
     }
@@ -87,7 +87,7 @@ void FrameDemodulator::follow_channel(std::size_t row, std::size_t symbol) {
         tracker.add(std::span<const Sample>(rows_).subspan((row - i) * k, k), symbol - i, dense_, t.phase.value,
                     t.time.value - t.shift);
     }
-    tracker.end(static_cast<double>(estimate_.noise), reference_, estimate_.long_echoes, newest_group_);
+    tracker.end(static_cast<double>(estimate_.noise), reference_, estimate_.long_delay_spread, newest_group_);
     if (newest_group_.whole && previous_group_.whole) {
         motion_.add(previous_group_.measured, newest_group_.measured, newest_group_.centre - previous_group_.centre,
                     0.5 * (newest_group_.noise + previous_group_.noise), tracker.independent_values());
@@ -124,7 +124,7 @@ void FrameDemodulator::prepare_rows(std::size_t handed_on) {
             tracker.add(std::span<const Sample>(rows_).subspan(r * k, k), first_row_symbol_ + r, dense_,
                         smooth_phase_[r].value, smooth_time_[r].value - tracks_[r].shift);
         }
-        tracker.end(static_cast<double>(estimate_.noise), state, estimate_.long_echoes, group);
+        tracker.end(static_cast<double>(estimate_.noise), state, estimate_.long_delay_spread, group);
         ChannelTracker::update(state, group, motion);
         group_noise_[group_count_] = group_noise(group_count_ > 0 ? group_end_[group_count_ - 1] : 0, end);
         group_end_[group_count_++] = end;
@@ -221,10 +221,10 @@ bool FrameDemodulator::follow_motion(bool insist) {
     if (!insist && !(fit.score < score * (1.0 - 1.3 / std::sqrt(pilots)))) {
         return false;
     }
-    turn_ = fit.turn;
-    turn_deviation_ = fit.turn_deviation;
+    turn_ = fit.residual_cfo;
+    turn_deviation_ = fit.cfo_deviation;
     for (std::size_t r = 0; r < row_count_; ++r) {
-        smooth_phase_[r].value = fit.turn * static_cast<double>(first_row_symbol_ + r);
+        smooth_phase_[r].value = fit.residual_cfo * static_cast<double>(first_row_symbol_ + r);
     }
     std::fill_n(group_noise_.begin(), group_count_, static_cast<float>(fit.noise));
     return true;

@@ -109,7 +109,7 @@ void ReceiverChain::advance(FrameDemodulator& d, std::vector<EndedReception>& en
     e.timing_shift = d.timing_shift();
     e.cfo = d.acquired_cfo();
     e.signal_power = d.signal_power();
-    e.strange_power = d.strange_power();
+    e.residual_interference = d.residual_interference();
     if (d.state() == State::kDone) {
         e.frame = d.take();
     } else {

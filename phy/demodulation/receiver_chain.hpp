@@ -23,12 +23,12 @@ namespace meshnet::phy {
 /// How one detection ended. Indexes count from the first sample of the chain.
 struct EndedReception {
     FrameStart start;
-    std::uint64_t end = 0;       ///< one past the last sample looked at
-    std::optional<Frame> frame;  ///< if the header passed
-    int timing_shift = 0;        ///< of the transform windows, samples
-    double cfo = 0.0;            ///< cycles per sample, after the training
-    float signal_power = 0.0F;   ///< per carrier, transform output units
-    float strange_power = 0.0F;  ///< what pilots could not explain, same units
+    std::uint64_t end = 0;               ///< one past the last sample looked at
+    std::optional<Frame> frame;          ///< if the header passed
+    int timing_shift = 0;                ///< of the transform windows, samples
+    double cfo = 0.0;                    ///< cycles per sample, after the training
+    float signal_power = 0.0F;           ///< per carrier, transform output units
+    float residual_interference = 0.0F;  ///< what pilots could not explain, same units
 };
 
 /// Works in steps of kStep samples at fixed absolute positions, so chunking cannot change a result. One thread.

@@ -40,7 +40,7 @@ public:
         if (count == 0) {
             return;
         }
-        // What is there, turned by its own length, doubles it; from kLanes on no product waits for the one before.
+        // What is there, rotated by its own length, doubles it; from kLanes on no product waits for the one before.
         constexpr std::size_t kLanes = 16;
         std::array<float, kLanes> x;
         std::array<float, kLanes> y;
@@ -62,9 +62,9 @@ public:
             std::copy_n(x.begin(), kLanes, re.begin() + static_cast<std::ptrdiff_t>(done));
             std::copy_n(y.begin(), kLanes, im.begin() + static_cast<std::ptrdiff_t>(done));
             for (std::size_t i = 0; i < kLanes; ++i) {
-                const float turned = x[i] * w.real() - y[i] * w.imag();
+                const float derotated = x[i] * w.real() - y[i] * w.imag();
                 y[i] = x[i] * w.imag() + y[i] * w.real();
-                x[i] = turned;
+                x[i] = derotated;
             }
         }
         for (std::size_t i = 0; done < count; ++i, ++done) {

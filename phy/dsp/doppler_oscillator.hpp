@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An oscillator whose frequency moves evenly: turns samples by a carrier offset that is known beforehand.
+// An oscillator whose frequency moves evenly: rotates samples by a carrier offset that is known beforehand.
 //
 // Used before the search of a receiver that was told the Doppler of a satellite, and after the modulator of a
 // transmitter that compensates its own.
@@ -31,7 +31,7 @@ public:
 
     explicit DopplerOscillator(double sample_rate_hz) noexcept : rate_hz_(sample_rate_hz) {}
 
-    /// The next sample turned has this frequency.
+    /// The next sample to be rotated has this frequency.
     void set(DopplerShift shift) noexcept {
         cycles_ = shift.hz / rate_hz_;
         growth_ = shift.hz_per_s / (rate_hz_ * rate_hz_);
@@ -41,7 +41,7 @@ public:
     [[nodiscard]] DopplerShift now() const noexcept { return {cycles_ * rate_hz_, growth_ * rate_hz_ * rate_hz_}; }
 
     /// Multiplies `samples` by exp(j 2 pi sign turns), in place. `sign`: +1 or -1.
-    void turn(std::span<Sample> samples, double sign) noexcept {
+    void rotate(std::span<Sample> samples, double sign) noexcept {
         while (!samples.empty()) {
             const std::size_t n = samples.size() < kBlock ? samples.size() : kBlock;
             const double radians = 2.0 * std::numbers::pi * sign;

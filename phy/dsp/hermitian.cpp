@@ -61,7 +61,7 @@ void hermitian_eigenvectors(PlanarComplex& a, std::size_t n, PlanarComplex& vect
         trace += a.re[i * n + i];
     }
     for (int sweep = 0; sweep < 12; ++sweep) {
-        bool turned = false;
+        bool derotated = false;
         for (std::size_t p = 0; p < n; ++p) {
             for (std::size_t q = p + 1; q < n; ++q) {
                 const Complex off = a.at(p * n + q);
@@ -69,7 +69,7 @@ void hermitian_eigenvectors(PlanarComplex& a, std::size_t n, PlanarComplex& vect
                     continue;
                 }
                 const double size = std::sqrt(std::norm(off));
-                turned = true;
+                derotated = true;
                 // Turn q so that the element is real, then rotate by the real angle.
                 const Complex turn = off / size;
                 const double a_pp = a.re[p * n + p];
@@ -92,7 +92,7 @@ void hermitian_eigenvectors(PlanarComplex& a, std::size_t n, PlanarComplex& vect
                 a.set(q * n + p, {});
             }
         }
-        if (!turned) {
+        if (!derotated) {
             break;
         }
     }

@@ -57,8 +57,8 @@ void ChannelTracker::add(std::span<const Sample> carriers, std::size_t symbol, b
     ++symbols_;
 }
 
-void ChannelTracker::end(double noise, const ChannelState& prior, bool long_echoes, ChannelGroup& out) {
-    ChannelSmoother& smoother = long_echoes ? long_smoother_ : smoother_;
+void ChannelTracker::end(double noise, const ChannelState& prior, bool long_delay_spread, ChannelGroup& out) {
+    ChannelSmoother& smoother = long_delay_spread ? long_smoother_ : smoother_;
     const std::size_t k = grid_.carriers();
     double signal = 0.0;
     double spread = 0.0;  // mean of 1/count over sounded carriers

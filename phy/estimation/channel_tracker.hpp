@@ -5,7 +5,7 @@
 //     back
 //
 // One gain serves all carriers. How fast the channel moves is learnt from how much successive groups differ beyond
-// their noise; on a channel that stands still the filter averages, and ends with a better estimate than the training
+// their noise; on a static channel the filter averages, and ends with a better estimate than the training
 // alone gave.
 #pragma once
 
@@ -64,13 +64,13 @@ public:
     /// Adds symbol `symbol`'s pilots. `carriers`: [K] transform output; rotation of carrier c: exp(j (phase - g(c)
     /// time)) with g = 2 pi subcarrier / N.
     void add(std::span<const Sample> carriers, std::size_t symbol, bool dense, double phase, double time);
-    /// Ends it. `noise`: per carrier and symbol; `long_echoes`: as the training said.
-    void end(double noise, const ChannelState& prior, bool long_echoes, ChannelGroup& out);
+    /// Ends it. `noise`: per carrier and symbol; `long_delay_spread`: as the training said.
+    void end(double noise, const ChannelState& prior, bool long_delay_spread, ChannelGroup& out);
 
     /// One step forward: `state` moves to the group's time and takes its measurement; the result is also kept in
     /// `group`.
     static void update(ChannelState& state, ChannelGroup& group, double motion_per_symbol) noexcept;
-    /// Looks back over groups that were updated in order.
+    /// Smooths backwards over groups that were updated in order.
     static void look_back(std::span<ChannelGroup> groups, double motion_per_symbol) noexcept;
 
     /// Values in a smoothed estimate that are independent of each other, about.

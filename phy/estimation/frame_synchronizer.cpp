@@ -14,9 +14,9 @@ namespace meshnet::phy {
 namespace {
 
 // Thresholds in units of the noise-only mean, where L * metric is exponential with mean 1. First stage: 4.5e-5 per
-// sample (2e-6 for the long class, whose second stage is dear). Second stage: sum of two such values, maximised over
-// the falling chirp's range of lags; chosen for less than 5e-9 false starts per sample (36 an hour at 2 Msample/s).
-// docs/notes/detection.md.
+// sample (2e-6 for the long class, whose second stage is expensive). Second stage: sum of two such values, maximised
+// over the falling chirp's range of lags; chosen for less than 5e-9 false starts per sample (36 an hour at 2
+// Msample/s). docs/notes/detection.md.
 constexpr float kFirst[3] = {10.0F, 10.0F, 13.0F};
 constexpr float kJoint[3] = {28.0F, 29.5F, 31.5F};
 
@@ -188,9 +188,9 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
     }
 }
 
-// With echoes the two strongest peaks may belong to different paths, and the offset read from their distance is wrong
-// by thousands of hertz. At the right distance all paths of one chirp meet theirs of the other, with equal phase
-// differences; returns by how many samples that is from the distance of the peaks, if it is a better one.
+// With multipath components the two strongest peaks may belong to different paths, and the offset read from their
+// distance is wrong by thousands of hertz. At the right distance all paths of one chirp meet theirs of the other, with
+// equal phase differences; returns by how many samples that is from the distance of the peaks, if it is a better one.
 std::optional<FrameSynchronizer::Pairing> FrameSynchronizer::pair_paths(const SampleRing& ring, std::int64_t rising_at,
                                                                         double metric) {
     const auto reach = static_cast<std::int64_t>(path_reach_);

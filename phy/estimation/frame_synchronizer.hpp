@@ -72,7 +72,7 @@ private:
     double max_cfo_;           // cycles per sample
     float first_threshold_;
     float joint_threshold_;
-    std::size_t path_reach_;             // echoes looked for around a peak, samples either side
+    std::size_t path_reach_;             // multipath components looked for around a peak, samples either side
     std::vector<Sample> rising_paths_;   // [2 path_reach + 1]: matched filter around the rising peak
     std::size_t pair_search_;            // by which the two peaks may be of different paths, samples
     std::vector<Sample> falling_paths_;  // [2 (path_reach + pair_search) + 1]

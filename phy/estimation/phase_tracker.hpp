@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Follows carrier phase and sampling time through a frame, symbol by symbol, from the pilots; then looks back and
-// smooths.
+// Follows carrier phase and sampling time through a frame, symbol by symbol, from the pilots; then smooths backwards
+// and smooths.
 //
 // Two independent filters, each of a value and its drift per symbol: common phase and frequency, time offset and
 // sampling clock. The innovation is linear in the pilots (imaginary part after derotation by the prediction), so there

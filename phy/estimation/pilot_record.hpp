@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The pilots of some symbols of a frame, as heard: what a MovingChannel is fitted to.
+// The pilots of some symbols of a frame, as heard: what a TimeVaryingChannel is fitted to.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace meshnet::phy {
 
-class MovingChannel;
+class TimeVaryingChannel;
 
 /// Pilots heard, oldest first. Belongs to one frame.
 class PilotRecord {
@@ -29,7 +29,7 @@ public:
     void drop_after(double symbol);
 
 private:
-    friend class MovingChannel;
+    friend class TimeVaryingChannel;
     struct Row {
         double symbol = 0.0;
         double weight = 1.0;

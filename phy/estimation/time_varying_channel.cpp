@@ -37,7 +37,7 @@ void add_scaled(std::size_t n, double scale, const double* __restrict from, doub
 
 }  // namespace
 
-MovingChannel::MovingChannel(const Grid& grid)
+TimeVaryingChannel::TimeVaryingChannel(const Grid& grid)
     : grid_(grid), forward_(grid.profile().fft_size, Fft::Direction::kForward) {
     const auto& profile = grid.profile();
     const std::size_t n = profile.fft_size;
@@ -71,12 +71,12 @@ MovingChannel::MovingChannel(const Grid& grid)
     }
 }
 
-std::span<const MovingChannel::Complex> MovingChannel::correlation(std::size_t pattern) const noexcept {
+std::span<const TimeVaryingChannel::Complex> TimeVaryingChannel::correlation(std::size_t pattern) const noexcept {
     return std::span(correlation_).subspan(pattern * support_.size(), support_.size());
 }
 
 // Profiles with a long prefix: the delays where the record has most energy.
-void MovingChannel::select_taps(const PilotRecord& record) {
+void TimeVaryingChannel::select_taps(const PilotRecord& record) {
     taps_.assign(support_.begin(), support_.end());
     if (support_.size() <= kMaxTaps) {
         return;
@@ -127,7 +127,7 @@ void MovingChannel::select_taps(const PilotRecord& record) {
 }
 
 // Memory for whatever shapes and knots the stretch asks for: another one as long finds it there.
-void MovingChannel::reserve(const PilotRecord& record) {
+void TimeVaryingChannel::reserve(const PilotRecord& record) {
     const std::size_t taps = taps_.size();
     const std::size_t unknowns = coefficients_for(kSpacings.back()) * taps;
     for (auto* values : {&solution_, &best_, &aside_.solution, &right_}) {
@@ -147,13 +147,13 @@ void MovingChannel::reserve(const PilotRecord& record) {
     }
 }
 
-void MovingChannel::project(const PilotRecord& record) {
+void TimeVaryingChannel::project(const PilotRecord& record) {
     const std::size_t n = grid_.profile().fft_size;
     const std::size_t taps = taps_.size();
     const auto back = [&](int subcarrier, int tap) {
         return std::conj(twiddle_[static_cast<std::size_t>(subcarrier * tap) & (n - 1)]);
     };
-    // Horner's rule over the pilots, all taps at once: from pilot to pilot each tap turns by its own step.
+    // Horner's rule over the pilots, all taps at once: from pilot to pilot each tap rotates by its own step.
     using Lanes = std::array<float, kMaxTaps>;
     std::array<Lanes, kFarthest + 1> step_re;
     std::array<Lanes, kFarthest + 1> step_im;
@@ -189,9 +189,9 @@ void MovingChannel::project(const PilotRecord& record) {
             const float y = z.imag();
             energy += static_cast<double>(std::norm(z));
             for (std::size_t t = 0; t < lanes; ++t) {
-                const float turned = re[t] * w_re[t] - im[t] * w_im[t] + x;
+                const float derotated = re[t] * w_re[t] - im[t] * w_im[t] + x;
                 im[t] = re[t] * w_im[t] + im[t] * w_re[t] + y;
-                re[t] = turned;
+                re[t] = derotated;
             }
             above = sub;
         }
@@ -204,9 +204,9 @@ void MovingChannel::project(const PilotRecord& record) {
     }
 }
 
-// The carrier offset that is left, as the strongest taps turn from symbol to symbol: fades do not disturb it, since
+// The carrier offset that is left, as the strongest taps rotate from symbol to symbol: fades do not disturb it, since
 // what is weak weighs little.
-void MovingChannel::guess_turn(const PilotRecord& record, double noise, Fit& out) const noexcept {
+void TimeVaryingChannel::guess_residual_cfo(const PilotRecord& record, double noise, Fit& out) const noexcept {
     const std::size_t taps = taps_.size();
     Complex lag{};
     double lags = 0.0;
@@ -223,16 +223,16 @@ void MovingChannel::guess_turn(const PilotRecord& record, double noise, Fit& out
         lags += 1.0;
         pilots = static_cast<double>(record.count(record.rows_[r]));
     }
-    out.turn = lag == Complex{} ? 0.0 : std::arg(lag);
+    out.residual_cfo = lag == Complex{} ? 0.0 : std::arg(lag);
     // Each lag: a product of two vectors with noise of `pilots * noise` in every tap.
     const double variance = pilots * noise;
     const double mean = std::max(std::abs(lag) / std::max(lags, 1.0), 1e-30);
     const double of_one = (variance * mean + 0.5 * variance * variance * static_cast<double>(taps)) / (mean * mean);
-    out.turn_deviation = std::sqrt(of_one / std::max(lags, 1.0));
+    out.cfo_deviation = std::sqrt(of_one / std::max(lags, 1.0));
 }
 
-// Turns the projected pilots back by `radians` per symbol.
-void MovingChannel::turn_back(const PilotRecord& record, double radians) noexcept {
+// Derotates the projected pilots by `radians` per symbol.
+void TimeVaryingChannel::derotate(const PilotRecord& record, double radians) noexcept {
     const std::size_t taps = taps_.size();
     for (std::size_t r = 0; r < record.rows_.size(); ++r) {
         const double angle = -radians * record.rows_[r].symbol;
@@ -243,8 +243,8 @@ void MovingChannel::turn_back(const PilotRecord& record, double radians) noexcep
     }
 }
 
-// By how much the solution itself turns per symbol.
-double MovingChannel::turn_of_solution() {
+// By how much the solution itself rotates per symbol.
+double TimeVaryingChannel::cfo_of_solution() {
     const std::size_t shapes = power_.size();
     product_.resize(2 * shapes);
     const std::span<Complex> now = std::span(product_).first(shapes);
@@ -267,13 +267,13 @@ double MovingChannel::turn_of_solution() {
     return lag == Complex{} ? 0.0 : std::arg(lag);
 }
 
-void MovingChannel::set_knots(std::size_t coefficients) noexcept {
+void TimeVaryingChannel::set_knots(std::size_t coefficients) noexcept {
     coefficients_ = coefficients;
     spacing_ = std::max(end_ - begin_, 1e-9) / static_cast<double>(coefficients - (kOrder - 1));
 }
 
 // The first coefficient that touches `symbol`, and the weights of it and the three that follow.
-std::size_t MovingChannel::spline(double symbol, double (&w)[4]) const noexcept {
+std::size_t TimeVaryingChannel::spline(double symbol, double (&w)[4]) const noexcept {
     const double u = std::clamp((symbol - begin_) / spacing_, 0.0, static_cast<double>(coefficients_ - (kOrder - 1)));
     const std::size_t q = std::min(static_cast<std::size_t>(u), coefficients_ - kOrder);
     const double f = u - static_cast<double>(q);
@@ -286,7 +286,7 @@ std::size_t MovingChannel::spline(double symbol, double (&w)[4]) const noexcept 
 }
 
 // Every tap a shape of its own.
-void MovingChannel::take_taps_for_shapes(const PilotRecord& record, double noise) {
+void TimeVaryingChannel::take_taps_for_shapes(const PilotRecord& record, double noise) {
     const std::size_t taps = taps_.size();
     const double signal = std::max(energy_ / std::max(observations_, 1.0) - noise, 0.01 * noise);
     power_.assign(taps, signal / static_cast<double>(taps));
@@ -315,7 +315,7 @@ void MovingChannel::take_taps_for_shapes(const PilotRecord& record, double noise
 }
 
 // Takes basis_ and power_ for what the channel is made of.
-void MovingChannel::enter_basis(const PilotRecord& record, double noise) {
+void TimeVaryingChannel::enter_basis(const PilotRecord& record, double noise) {
     const std::size_t taps = taps_.size();
     const std::size_t shapes = power_.size();
     ridge_.clear();
@@ -359,7 +359,7 @@ void MovingChannel::enter_basis(const PilotRecord& record, double noise) {
 }
 
 // The normal equations for the knots that are set.
-void MovingChannel::build(const PilotRecord& record) {
+void TimeVaryingChannel::build(const PilotRecord& record) {
     const std::size_t shapes = power_.size();
     const std::size_t unknowns = coefficients_ * shapes;
     const std::size_t band = kOrder * shapes;
@@ -412,7 +412,7 @@ void MovingChannel::build(const PilotRecord& record) {
 
 // From a solution whose shapes are the taps: the shapes that the channel really takes, and the power of each. One path
 // between two sampling instants is many taps and one shape.
-void MovingChannel::learn_basis(double noise) {
+void TimeVaryingChannel::learn_basis(double noise) {
     const std::size_t taps = taps_.size();
     covariance_.assign(taps * taps);
     for (std::size_t q = 0; q < coefficients_; ++q) {
@@ -446,7 +446,7 @@ void MovingChannel::learn_basis(double noise) {
 }
 
 // What the solution leaves of the pilots, and what it spent on that.
-MovingChannel::Fit MovingChannel::judge() const noexcept {
+TimeVaryingChannel::Fit TimeVaryingChannel::judge() const noexcept {
     const std::size_t shapes = power_.size();
     double left = energy_;
     double spent = 0.0;
@@ -465,12 +465,12 @@ MovingChannel::Fit MovingChannel::judge() const noexcept {
     return out;
 }
 
-std::size_t MovingChannel::coefficients_for(double spacing) const noexcept {
+std::size_t TimeVaryingChannel::coefficients_for(double spacing) const noexcept {
     return std::max(static_cast<std::size_t>(std::ceil((end_ - begin_) / spacing)), std::size_t{1}) + kOrder - 1;
 }
 
 // Puts the solution aside and takes back the one that was.
-void MovingChannel::exchange_solutions() noexcept {
+void TimeVaryingChannel::exchange_solutions() noexcept {
     std::swap(basis_, aside_.basis);
     std::swap(power_, aside_.power);
     std::swap(solution_, aside_.solution);
@@ -478,7 +478,7 @@ void MovingChannel::exchange_solutions() noexcept {
     std::swap(spacing_, aside_.spacing);
 }
 
-MovingChannel::Fit MovingChannel::fit_shapes(const PilotRecord& record, double noise, double first_spacing) {
+TimeVaryingChannel::Fit TimeVaryingChannel::fit_shapes(const PilotRecord& record, double noise, double first_spacing) {
     // First every tap for itself, to see what shapes there are.
     take_taps_for_shapes(record, noise);
     set_knots(coefficients_for(first_spacing));
@@ -515,7 +515,7 @@ MovingChannel::Fit MovingChannel::fit_shapes(const PilotRecord& record, double n
     return best;
 }
 
-MovingChannel::Fit MovingChannel::fit(const PilotRecord& record, double noise) {
+TimeVaryingChannel::Fit TimeVaryingChannel::fit(const PilotRecord& record, double noise) {
     assert(!record.rows_.empty() && noise > 0.0);
     begin_ = record.rows_.front().symbol;
     end_ = record.rows_.back().symbol;
@@ -523,19 +523,19 @@ MovingChannel::Fit MovingChannel::fit(const PilotRecord& record, double noise) {
     reserve(record);
     project(record);
     Fit offset;
-    guess_turn(record, noise, offset);
-    turn_back(record, offset.turn);
-    double turned = offset.turn;  // what projection_ was turned back by
+    guess_residual_cfo(record, noise, offset);
+    derotate(record, offset.residual_cfo);
+    double derotated = offset.residual_cfo;  // what projection_ was derotated by
     Fit best = fit_shapes(record, noise, kFirstSpacing);
-    best.turn = turned;
-    const auto attempt = [&](double turn, double first_spacing) {
-        turn_back(record, turn - turned);
-        turned = turn;
+    best.residual_cfo = derotated;
+    const auto attempt = [&](double residual_cfo, double first_spacing) {
+        derotate(record, residual_cfo - derotated);
+        derotated = residual_cfo;
         exchange_solutions();
         Fit fit = fit_shapes(record, noise, first_spacing);
         if (fit.score < best.score) {
             best = fit;
-            best.turn = turn;
+            best.residual_cfo = residual_cfo;
         } else {
             exchange_solutions();
         }
@@ -546,16 +546,16 @@ MovingChannel::Fit MovingChannel::fit(const PilotRecord& record, double noise) {
         attempt(0.0, kFirstSpacingFast);
     }
     if (best.knots < kWide) {
-        const double left = turn_of_solution();
+        const double left = cfo_of_solution();
         if (std::abs(left) > kStraight) {
-            attempt(best.turn + left, kFirstSpacing);
+            attempt(best.residual_cfo + left, kFirstSpacing);
         }
     }
-    best.turn_deviation = offset.turn_deviation;
+    best.cfo_deviation = offset.cfo_deviation;
     return best;
 }
 
-void MovingChannel::response(double symbol, std::span<Sample> out) {
+void TimeVaryingChannel::response(double symbol, std::span<Sample> out) {
     const std::size_t n = grid_.profile().fft_size;
     const std::size_t taps = taps_.size();
     const std::size_t shapes = power_.size();

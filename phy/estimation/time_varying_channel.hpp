@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Estimates a channel that moves while a frame lasts: taps of the impulse response as smooth curves in time.
+// Estimates a time-varying channel while a frame lasts: taps of the impulse response as smooth curves in time.
 //
 //     pilots of many symbols -> least squares for (taps x B-spline coefficients) -> response at any symbol
 //
 // H(c, s) = sum over taps d and coefficients q of a(d, q) B_q(s) exp(-j 2 pi subcarrier(c) d / N): all pilots of a
-// stretch are used at once, each where and when it was sent, so nothing needs to stand still for the 13 symbols after
+// stretch are used at once, each where and when it was sent, so nothing needs to be static for the 13 symbols after
 // which every carrier has been sounded. From a first solution the shapes are learnt that the taps really take together
 // (one per path), each with its power; only those are fitted, so delays where nothing arrives cost nothing. How fast
 // the curves may bend is chosen by generalised cross-validation.
@@ -29,16 +29,16 @@ namespace meshnet::phy {
 
 /// Solves. One instance per receiver: its memory grows to the longest stretch seen. A solution holds until the next
 /// fit().
-class MovingChannel {
+class TimeVaryingChannel {
 public:
-    explicit MovingChannel(const Grid& grid);
+    explicit TimeVaryingChannel(const Grid& grid);
 
     struct Fit {
-        double turn = 0.0;            ///< radians per symbol, from symbol 0 on: taken out of the pilots before the fit
-        double turn_deviation = 0.0;  ///< its standard deviation
-        double noise = 0.0;           ///< power left per pilot, corrected for the coefficients spent
-        double score = 0.0;           ///< what a pilot left out would be missed by (generalised cross-validation)
-        double knots = 0.0;           ///< symbols between them
+        double residual_cfo = 0.0;   ///< radians per symbol, from symbol 0 on: taken out of the pilots before the fit
+        double cfo_deviation = 0.0;  ///< its standard deviation
+        double noise = 0.0;          ///< power left per pilot, corrected for the coefficients spent
+        double score = 0.0;          ///< what a pilot left out would be missed by (generalised cross-validation)
+        double knots = 0.0;          ///< symbols between them
     };
     /// Fits everything recorded, at least one row. `noise`: power per carrier and symbol as known before, > 0.
     Fit fit(const PilotRecord& record, double noise);
@@ -52,9 +52,9 @@ private:
     void select_taps(const PilotRecord& record);
     void reserve(const PilotRecord& record);
     void project(const PilotRecord& record);
-    void guess_turn(const PilotRecord& record, double noise, Fit& out) const noexcept;
-    void turn_back(const PilotRecord& record, double radians) noexcept;
-    [[nodiscard]] double turn_of_solution();
+    void guess_residual_cfo(const PilotRecord& record, double noise, Fit& out) const noexcept;
+    void derotate(const PilotRecord& record, double radians) noexcept;
+    [[nodiscard]] double cfo_of_solution();
     void exchange_solutions() noexcept;
     void set_knots(std::size_t coefficients) noexcept;
     void take_taps_for_shapes(const PilotRecord& record, double noise);
@@ -73,7 +73,7 @@ private:
     std::vector<int> support_;          // delays that may be taps, samples
     std::vector<Complex> correlation_;  // [pattern][delay difference]: sum of exp(-j 2 pi subcarrier difference / N)
     std::vector<int> taps_;             // delays in use
-    std::vector<Sample> projection_;    // [row][tap]: pilots, turned back, against each tap
+    std::vector<Sample> projection_;    // [row][tap]: pilots, derotated, against each tap
     double energy_ = 0.0;               // of all pilots
     double observations_ = 0.0;
     double begin_ = 0.0;

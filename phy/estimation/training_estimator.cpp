@@ -188,7 +188,8 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
 }
 
 // Smooths the mean of `symbols` symbols, whose noise is `noise`. What the prefix holds cannot explain what is taken out
-// where echoes outlast it; then once more with a longer reach. Equal symbols one after the other show even those whole.
+// where the delay spread exceeds it; then once more with a longer reach. Equal symbols one after the other show even
+// those whole.
 void TrainingEstimator::smooth(std::span<Sample> channel, double noise, std::size_t symbols, Estimate& out) {
     constexpr double kDeviations = 4.0;
     const double k = static_cast<double>(channel.size());
@@ -200,16 +201,16 @@ void TrainingEstimator::smooth(std::span<Sample> channel, double noise, std::siz
     const double taken = distance(mean_, channel) / k;
     const double chance =
         kDeviations * std::sqrt(1.0 / (k * (1.0 - gain)) + 1.0 / (k * static_cast<double>(symbols - 1)));
-    // Fainter echoes are let be: smoothing less costs 64QAM more than they do.
+    // Fainter multipath components are let be: smoothing less costs 64QAM more than they do.
     constexpr double kFaintest = 0.05;
     const double excess = taken - noise * (1.0 - gain);
-    out.long_echoes = excess > std::max({noise * (1.0 - gain) * chance, noise * (long_gain - gain),
-                                         kFaintest * static_cast<double>(out.signal)});
-    if (out.long_echoes) {
+    out.long_delay_spread = excess > std::max({noise * (1.0 - gain) * chance, noise * (long_gain - gain),
+                                               kFaintest * static_cast<double>(out.signal)});
+    if (out.long_delay_spread) {
         std::copy(mean_.begin(), mean_.end(), channel.begin());
         long_smoother_.apply(channel, snr_db);
     }
-    out.channel_error = static_cast<float>(noise * (out.long_echoes ? long_gain : gain));
+    out.channel_error = static_cast<float>(noise * (out.long_delay_spread ? long_gain : gain));
 }
 
 int TrainingEstimator::best_shift(std::span<const Sample> channel, float noise_per_carrier) {

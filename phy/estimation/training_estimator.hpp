@@ -19,14 +19,14 @@ namespace meshnet::phy {
 class TrainingEstimator {
 public:
     struct Estimate {
-        float noise = 1.0F;           ///< noise power per carrier, transform output units
-        float signal = 0.0F;          ///< mean |H|^2, same units, bias removed
-        float channel_error = 0.0F;   ///< mean squared error of H per carrier after smoothing
-        double drift = 0.0;           ///< residual carrier offset, radians per symbol
-        double drift_variance = 0.0;  ///< of that, radians^2
-        double phase_variance = 0.0;  ///< of the phase reference, radians^2
-        bool long_echoes = false;     ///< there is more channel than fits the prefix: H was smoothed less
-        int timing_shift = 0;         ///< samples the transform window should move for the paths to fit the prefix
+        float noise = 1.0F;              ///< noise power per carrier, transform output units
+        float signal = 0.0F;             ///< mean |H|^2, same units, bias removed
+        float channel_error = 0.0F;      ///< mean squared error of H per carrier after smoothing
+        double drift = 0.0;              ///< residual carrier offset, radians per symbol
+        double drift_variance = 0.0;     ///< of that, radians^2
+        double phase_variance = 0.0;     ///< of the phase reference, radians^2
+        bool long_delay_spread = false;  ///< there is more channel than fits the prefix: H was smoothed less
+        int timing_shift = 0;            ///< samples the transform window should move for the paths to fit the prefix
     };
 
     explicit TrainingEstimator(const Grid& grid);

@@ -5,9 +5,9 @@
 //                      punctured, information  core    extension parity, one more per step down in rate
 //
 // One base graph of 66 checks x 82 columns, lifted by circulants of Z = 8, 16, .. 528 bits. Columns 0..15 hold the
-// information bits, then zeros nobody sends ("filler") up to 16 Z. Columns 0 and 1 are never sent. The mother word is
-// everything that can be sent, in column order: information bits from 2 Z on, core parity (rate 8/9 with it), extension
-// parity (rate 1/5 with all of it).
+// information bits, then zeros nobody sends ("filler") up to 16 Z. Columns 0 and 1 are never sent. The mother codeword
+// is everything that can be sent, in column order: information bits from 2 Z on, core parity (rate 8/9 with it),
+// extension parity (rate 1/5 with all of it).
 //
 // Spec:   docs/spec/phy.md, "Payload code". Why this family: docs/decisions/0002-payload-code.md.
 // Source: T. Richardson, R. Urbanke, "Multi-edge type LDPC codes" (2004); T.-Y. Chen, K. Vakilinia, D. Divsalar,
@@ -30,7 +30,7 @@ public:
     static constexpr std::size_t kCols = kInfoCols + kRows;
     static constexpr std::size_t kZStep = 8;
     static constexpr std::size_t kMaxZ = kMaxInfoBits / kInfoCols;
-    /// Longest mother word of the family, bits.
+    /// Longest mother codeword of the family, bits.
     static constexpr std::size_t kMaxMotherBits = (kCols - kPuncturedCols) * kMaxZ;
 
     /// The code for `k` information bits, CRC included; k in kMinInfoBits..kMaxInfoBits, anything else is a broken
@@ -48,7 +48,7 @@ public:
         const std::size_t punctured = kPuncturedCols * z_;
         return info_bits_ > punctured ? info_bits_ - punctured : 0;
     }
-    /// Length of the mother word, bits: punctured and filler bits are not in it.
+    /// Length of the mother codeword, bits: punctured and filler bits are not in it.
     [[nodiscard]] std::size_t mother_bits() const noexcept { return sent_info_bits() + kRows * z_; }
     /// Fewest coded bits from which the block can be decoded without noise (the core alone, rate 8/9 when there is no
     /// filler). Send at least this many.

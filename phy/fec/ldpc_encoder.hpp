@@ -19,9 +19,9 @@ namespace meshnet::phy {
 class LdpcEncoder {
 public:
     /// Encodes `info` (code.info_bits() values, each 0 or 1, one per byte) and writes the first mother.size() bits of
-    /// the mother word (0 or 1, one per byte); shorter than code.mother_bits() costs less, since extension checks not
-    /// asked for are not computed. Other sizes are broken preconditions (assert); of `info` only the lowest bit of each
-    /// byte counts.
+    /// the mother codeword (0 or 1, one per byte); shorter than code.mother_bits() costs less, since extension checks
+    /// not asked for are not computed. Other sizes are broken preconditions (assert); of `info` only the lowest bit of
+    /// each byte counts.
     void encode(const LdpcCode& code, std::span<const std::uint8_t> info, std::span<std::uint8_t> mother) noexcept;
 
 private:

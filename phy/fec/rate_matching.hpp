@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Which bits of the mother word one transmission carries: a circular buffer, read from a place that the redundancy
+// Which bits of the mother codeword one transmission carries: a circular buffer, read from a place that the redundancy
 // version and the length give.
 //
-//     mother word (N bits, in a ring):  version 0 reads [0, E), version v reads [v E, v E + E) mod N
+//     mother codeword (N bits, in a circular buffer):  version 0 reads [0, E), version v reads [v E, v E + E) mod N
 //
 // So version 0 starts with the information bits, each further version of the same length goes on where the one before
-// stopped (all of the mother word is sent before anything is repeated), and E > N repeats: spreading x16 is E = 16 x 5
-// k. Only version 0 can be decoded alone at every rate; the others add to it.
+// stopped (all of the mother codeword is sent before anything is repeated), and E > N repeats: spreading x16 is E = 16
+// x 5 k. Only version 0 can be decoded alone at every rate; the others add to it.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@ inline constexpr unsigned kRedundancyVersions = 4;
 [[nodiscard]] std::size_t rate_matching_start(const LdpcCode& code, unsigned redundancy_version,
                                               std::size_t coded_bits) noexcept;
 
-/// Length of mother word that covers a transmission: what to ask LdpcEncoder for, at most code.mother_bits().
+/// Length of mother codeword that covers a transmission: what to ask LdpcEncoder for, at most code.mother_bits().
 [[nodiscard]] std::size_t mother_bits_needed(const LdpcCode& code, unsigned redundancy_version,
                                              std::size_t coded_bits) noexcept;
 

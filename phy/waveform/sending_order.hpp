@@ -19,13 +19,13 @@ namespace meshnet::phy {
 // reliability.
 inline constexpr std::size_t kLateColumns[2] = {3, 6};
 
-// Where the bits of information column `column` start in the mother word.
+// Where the bits of information column `column` start in the mother codeword.
 inline std::size_t column_start(const LdpcCode& code, std::size_t column) noexcept {
     const std::size_t bits = std::min(code.info_bits(), column * code.z());
     return bits - std::min(bits, LdpcCode::kPuncturedCols * code.z());
 }
 
-// Mother word -> sending order: the late columns behind the core's parity. And back.
+// Mother codeword -> sending order: the late columns behind the core's parity. And back.
 template <class T>
 class SendingOrder {
 public:
@@ -68,7 +68,7 @@ private:
     };
 };
 
-// Length of mother word that has all of a transmission: the sending order mixes what comes before min_coded_bits().
+// Length of mother codeword that has all of a transmission: the sending order mixes what comes before min_coded_bits().
 inline std::size_t mother_bits_of(const LdpcCode& code, unsigned redundancy_version, std::size_t coded_bits) noexcept {
     return std::max(code.min_coded_bits(), mother_bits_needed(code, redundancy_version, coded_bits));
 }

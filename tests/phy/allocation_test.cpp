@@ -137,11 +137,11 @@ TEST(Allocation, FramesOnAStillChannelNeedNone) {
     expect_only_frames_are_new(0.0);
 }
 
-TEST(Allocation, FramesOnAMovingChannelNeedNone) {
+TEST(Allocation, FramesOnATimeVaryingChannelNeedNone) {
     expect_only_frames_are_new(80.0);
 }
 
-TEST(Allocation, MovingChannelFitsAgainWithoutAny) {
+TEST(Allocation, TimeVaryingChannelFitsAgainWithoutAny) {
     for (const char* name : {"1M", "5M"}) {
         const Grid grid(*find_profile(name));
         PilotRecord record(grid);
@@ -159,7 +159,7 @@ TEST(Allocation, MovingChannelFitsAgainWithoutAny) {
                 record.add_pilots(carriers, s, false, 0.2);
             }
         };
-        MovingChannel channel(grid);
+        TimeVaryingChannel channel(grid);
         double knots = 0.0;
         const auto work = [&] {
             hear();

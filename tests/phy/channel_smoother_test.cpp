@@ -42,17 +42,17 @@ TEST(ChannelSmoother, TakesMostOfTheNoiseAway) {
         const Grid grid(profile);
         ChannelSmoother smoother(grid);
         const double prefix = static_cast<double>(profile.cyclic_prefix);
-        const auto truth = channel_with_paths(grid, {{0.25 * prefix, 0.8}, {0.7 * prefix, 0.6}});
+        const auto actual = channel_with_paths(grid, {{0.25 * prefix, 0.8}, {0.7 * prefix, 0.6}});
         Rng rng(1);
         double sum = 0.0;
         constexpr int kTrials = 20;
         for (int t = 0; t < kTrials; ++t) {
-            auto estimate = truth;
+            auto estimate = actual;
             for (auto& h : estimate) {  // 10 dB SNR
                 h += Sample(static_cast<float>(rng.normal()), static_cast<float>(rng.normal())) * std::sqrt(0.05F);
             }
             smoother.apply(estimate, 10.0F);
-            sum += error_db(estimate, truth);
+            sum += error_db(estimate, actual);
         }
         EXPECT_LT(sum / kTrials, -10.0 - 7.0) << profile.name;
         EXPECT_LT(smoother.noise_gain(10.0F), 0.2F) << profile.name;
@@ -64,10 +64,10 @@ TEST(ChannelSmoother, BendsACleanChannelLittle) {
         const Grid grid(profile);
         ChannelSmoother smoother(grid);
         const double prefix = static_cast<double>(profile.cyclic_prefix);
-        const auto truth = channel_with_paths(grid, {{0.0, 0.6}, {0.5 * prefix, 0.5}, {prefix, 0.6}});
-        auto estimate = truth;
+        const auto actual = channel_with_paths(grid, {{0.0, 0.6}, {0.5 * prefix, 0.5}, {prefix, 0.6}});
+        auto estimate = actual;
         smoother.apply(estimate, 40.0F);
-        EXPECT_LT(error_db(estimate, truth), -33.0) << profile.name;
+        EXPECT_LT(error_db(estimate, actual), -33.0) << profile.name;
     }
 }
 
@@ -102,11 +102,11 @@ TEST(ChannelSmoother, EveryCarrierIsSmoothedByItself) {
         }
         // Smooth in, the same out, on every carrier.
         const double prefix = static_cast<double>(profile.cyclic_prefix);
-        const auto truth = channel_with_paths(grid, {{0.4 * prefix, 1.0}});
-        auto estimate = truth;
+        const auto actual = channel_with_paths(grid, {{0.4 * prefix, 1.0}});
+        auto estimate = actual;
         smoother.apply(estimate, 40.0F);
         for (std::size_t i = 0; i < k; ++i) {
-            EXPECT_LT(std::abs(estimate[i] - truth[i]), 0.05F) << profile.name << " " << i;
+            EXPECT_LT(std::abs(estimate[i] - actual[i]), 0.05F) << profile.name << " " << i;
         }
     }
 }
@@ -115,15 +115,15 @@ TEST(ChannelSmoother, KeepsEchoesBeyondThePrefixIfToldTo) {
     for (const Profile& profile : profiles()) {
         const Grid grid(profile);
         const double prefix = static_cast<double>(profile.cyclic_prefix);
-        const auto truth = channel_with_paths(grid, {{0.25 * prefix, 0.8}, {4.0 * prefix, 0.6}});
+        const auto actual = channel_with_paths(grid, {{0.25 * prefix, 0.8}, {4.0 * prefix, 0.6}});
         ChannelSmoother within(grid);
         ChannelSmoother beyond(grid, ChannelSmoother::Reach::kBeyond);
-        auto estimate = truth;
+        auto estimate = actual;
         within.apply(estimate, 30.0F);
-        EXPECT_GT(error_db(estimate, truth), -12.0) << profile.name;
-        estimate = truth;
+        EXPECT_GT(error_db(estimate, actual), -12.0) << profile.name;
+        estimate = actual;
         beyond.apply(estimate, 30.0F);
-        EXPECT_LT(error_db(estimate, truth), -22.0) << profile.name;
+        EXPECT_LT(error_db(estimate, actual), -22.0) << profile.name;
         EXPECT_LT(beyond.noise_gain(30.0F), 0.6F) << profile.name;
         EXPECT_GT(beyond.noise_gain(30.0F), within.noise_gain(30.0F)) << profile.name;
     }

@@ -24,7 +24,7 @@ struct Score {
     int both = 0;        ///< trials in which both arrived
     int both_plain = 0;  ///< the same without cancellation
     int wrong = 0;       ///< frames nobody sent
-    int repeated = 0;    ///< whole frames handed up more than once
+    int repeated = 0;    ///< error-free frames delivered more than once
     std::uint64_t searches = 0;
 };
 
@@ -49,7 +49,7 @@ Score collide(int trials, std::uint64_t seed, Make make) {
         score.both_plain += without.whole[0] > 0 && without.whole[1] > 0 ? 1 : 0;
         score.wrong += with.wrong;
         score.repeated += with.whole[0] > 1 || with.whole[1] > 1 ? 1 : 0;
-        score.searches += with.counters.second_searches;
+        score.searches += with.counters.sic_passes;
     }
     return score;
 }
@@ -87,7 +87,7 @@ TEST_P(TwoFrames, BothArrive) {
     EXPECT_LE(score.both_plain, score.both);
 }
 
-// Clocks and carriers far apart, each through a path of its own with an echo.
+// Clocks and carriers far apart, each through a path of its own with a reflection.
 TEST(Collision, DifferentClocksAndEchoes) {
     const Score score = collide(8, 42, [&](Rng& rng, Sender* s) {
         for (int i = 0; i < 2; ++i) {
@@ -97,11 +97,11 @@ TEST(Collision, DifferentClocksAndEchoes) {
             s[i].cfo_hz = (rng.uniform() - 0.5) * 160e3;
             s[i].sfo_ppm = (rng.uniform() - 0.5) * 80.0;
             sim::PathSpec direct;
-            sim::PathSpec echo;
-            echo.delay_samples = 2.0;
-            echo.gain_db = -5.0;
-            echo.phase_turns = rng.uniform();
-            s[i].paths = {direct, echo};
+            sim::PathSpec reflection;
+            reflection.delay_samples = 2.0;
+            reflection.gain_db = -5.0;
+            reflection.phase_turns = rng.uniform();
+            s[i].paths = {direct, reflection};
             s[i].start = kLead + rng.below(8000);
         }
     });
@@ -249,7 +249,7 @@ TEST(Collision, NothingIsSubtractedWhenNothingCollides) {
     test::add_noise(rng, air);
     const auto heard = test::receive(one_megahertz(), air, payloads, true);
     EXPECT_EQ(heard.whole, std::vector<int>(6, 1));
-    EXPECT_EQ(heard.counters.second_searches, 0U);
+    EXPECT_EQ(heard.counters.sic_passes, 0U);
     EXPECT_EQ(heard.counters.frames_cancelled, 0U);
 }
 

@@ -63,7 +63,7 @@ TEST(DopplerOscillator, TurnsThereAndBack) {
     there.set({-123'456.0, 7890.0});
     back.set({-123'456.0, 7890.0});
     std::vector<Sample> samples(100'000, Sample(0.5F, -0.25F));
-    there.turn(samples, 1.0);
+    there.rotate(samples, 1.0);
     // Half way the phase is what the formula says.
     const double t = 50'000.0;
     const double turns = -0.123456 * t + 0.5 * 7.89e-9 * t * t;
@@ -74,7 +74,7 @@ TEST(DopplerOscillator, TurnsThereAndBack) {
     std::span<Sample> rest(samples);
     while (!rest.empty()) {
         const std::size_t n = std::min<std::size_t>(rest.size(), 3 * DopplerOscillator::kBlock);
-        back.turn(rest.first(n), -1.0);
+        back.rotate(rest.first(n), -1.0);
         rest = rest.subspan(n);
     }
     for (const Sample s : samples) {

@@ -162,7 +162,7 @@ TEST(Harq, RefusesWhatNoReceiverOfOursMakes) {
     frame.soft = {{0, 0.0F, {}}};
     EXPECT_FALSE(combiner.add(frame));  // no scale
     frame.soft = {{0, 1.0F, std::vector<std::int8_t>(50'000)}};
-    EXPECT_FALSE(combiner.add(frame));  // more than its mother word
+    EXPECT_FALSE(combiner.add(frame));  // more than its mother codeword
     frame.blocks = {{0, 2000, false, 1}};
     frame.payload = Bytes(2000);
     frame.soft.clear();

@@ -54,12 +54,14 @@ private:
 struct Heard {
     PilotRecord record;
     double error = 0.0;   // of the fitted response, over the noise
-    double signal = 0.0;  // mean power of the truth
-    MovingChannel::Fit fit;
+    double signal = 0.0;  // mean power of the actual channel
+    TimeVaryingChannel::Fit fit;
 };
 
-// Pilots of symbols [0, symbols) with noise, a carrier offset of `turn` radians per symbol; fitted and compared.
-Heard hear(const Grid& grid, const Fading& truth, std::size_t symbols, double noise, double turn, bool dense = false) {
+// Pilots of symbols [0, symbols) with noise, a carrier offset of `residual_cfo` radians per symbol; fitted and
+// compared.
+Heard hear(const Grid& grid, const Fading& actual, std::size_t symbols, double noise, double residual_cfo,
+           bool dense = false) {
     Heard out{PilotRecord(grid), 0.0, 0.0, {}};
     Rng rng(5);
     const auto draw = [&] {
@@ -67,20 +69,21 @@ Heard hear(const Grid& grid, const Fading& truth, std::size_t symbols, double no
         return Sample(static_cast<float>(scale * rng.normal()), static_cast<float>(scale * rng.normal()));
     };
     for (std::size_t s = 0; s < symbols; ++s) {
-        auto carriers = truth.at(static_cast<double>(s));
-        const Sample w(std::complex<double>(std::polar(1.0, turn * static_cast<double>(s))));
+        auto carriers = actual.at(static_cast<double>(s));
+        const Sample w(std::complex<double>(std::polar(1.0, residual_cfo * static_cast<double>(s))));
         for (std::size_t c = 0; c < carriers.size(); ++c) {
             carriers[c] = carriers[c] * w * grid.pilot(s, c) + draw();
         }
         out.record.add_pilots(carriers, s, dense, 0.0);
     }
-    MovingChannel channel(grid);
+    TimeVaryingChannel channel(grid);
     out.fit = channel.fit(out.record, noise);
     std::vector<Sample> h(grid.carriers());
     for (std::size_t s = 0; s < symbols; ++s) {
         channel.response(static_cast<double>(s), h);
-        const auto right = truth.at(static_cast<double>(s));
-        const Sample w(std::complex<double>(std::polar(1.0, (turn - out.fit.turn) * static_cast<double>(s))));
+        const auto right = actual.at(static_cast<double>(s));
+        const Sample w(
+            std::complex<double>(std::polar(1.0, (residual_cfo - out.fit.residual_cfo) * static_cast<double>(s))));
         for (std::size_t c = 0; c < h.size(); ++c) {
             out.error += static_cast<double>(std::norm(h[c] - right[c] * w));
             out.signal += static_cast<double>(std::norm(right[c]));
@@ -92,7 +95,7 @@ Heard hear(const Grid& grid, const Fading& truth, std::size_t symbols, double no
     return out;
 }
 
-TEST(MovingChannel, FollowsFastFadingFarBelowTheNoise) {
+TEST(TimeVaryingChannel, FollowsFastFadingFarBelowTheNoise) {
     for (const char* name : {"1M", "2M"}) {
         const Grid grid(*find_profile(name));
         const double symbol_s = static_cast<double>(grid.profile().symbol_samples()) / grid.profile().sample_rate_hz;
@@ -107,24 +110,24 @@ TEST(MovingChannel, FollowsFastFadingFarBelowTheNoise) {
     }
 }
 
-TEST(MovingChannel, StandingStillCostsLittle) {
+TEST(TimeVaryingChannel, AStaticChannelCostsLittle) {
     const Grid grid(*find_profile("1M"));
     const auto heard = hear(grid, Fading(grid, {2.0}, 0.0, 1), 169, 0.1, 0.0);
     EXPECT_LT(heard.error, 0.04);
     EXPECT_GT(heard.fit.knots, 30.0);
 }
 
-TEST(MovingChannel, FindsTheCarrierOffset) {
+TEST(TimeVaryingChannel, FindsTheCarrierOffset) {
     const Grid grid(*find_profile("1M"));
-    for (const double turn : {-0.6, 0.05, 0.9}) {
-        const auto heard = hear(grid, Fading(grid, {2.0, 3.0}, 0.002, 4), 60, 0.01, turn);
-        EXPECT_NEAR(heard.fit.turn, turn, 0.02);
-        EXPECT_LT(heard.error, 0.3) << turn;
-        EXPECT_LT(heard.fit.turn_deviation, 0.02);
+    for (const double residual_cfo : {-0.6, 0.05, 0.9}) {
+        const auto heard = hear(grid, Fading(grid, {2.0, 3.0}, 0.002, 4), 60, 0.01, residual_cfo);
+        EXPECT_NEAR(heard.fit.residual_cfo, residual_cfo, 0.02);
+        EXPECT_LT(heard.error, 0.3) << residual_cfo;
+        EXPECT_LT(heard.fit.cfo_deviation, 0.02);
     }
 }
 
-TEST(MovingChannel, EveryProfileAndBothPilotPatterns) {
+TEST(TimeVaryingChannel, EveryProfileAndBothPilotPatterns) {
     for (const Profile& profile : profiles()) {
         const Grid grid(profile);
         for (const bool dense : {false, true}) {
@@ -135,25 +138,25 @@ TEST(MovingChannel, EveryProfileAndBothPilotPatterns) {
     }
 }
 
-TEST(MovingChannel, AFewSymbolsAndATrainingAreEnough) {
+TEST(TimeVaryingChannel, AFewSymbolsAndATrainingAreEnough) {
     const Grid grid(*find_profile("1M"));
-    const Fading truth(grid, {2.3}, 0.005, 9);
+    const Fading actual(grid, {2.3}, 0.005, 9);
     PilotRecord record(grid);
-    record.add_training(truth.at(-2.5), -2.5, 4.0);
+    record.add_training(actual.at(-2.5), -2.5, 4.0);
     for (std::size_t s = 0; s < 4; ++s) {
-        auto carriers = truth.at(static_cast<double>(s));
+        auto carriers = actual.at(static_cast<double>(s));
         for (std::size_t c = 0; c < carriers.size(); ++c) {
             carriers[c] *= grid.pilot(s, c);
         }
         record.add_pilots(carriers, s, false, 0.0);
     }
-    MovingChannel channel(grid);
+    TimeVaryingChannel channel(grid);
     const auto fit = channel.fit(record, 1e-4);
     std::vector<Sample> h(grid.carriers());
     for (std::size_t s = 0; s < 4; ++s) {
         channel.response(static_cast<double>(s), h);
-        const auto right = truth.at(static_cast<double>(s));
-        const Sample w(std::complex<double>(std::polar(1.0, -fit.turn * static_cast<double>(s))));
+        const auto right = actual.at(static_cast<double>(s));
+        const Sample w(std::complex<double>(std::polar(1.0, -fit.residual_cfo * static_cast<double>(s))));
         double error = 0.0;
         for (std::size_t c = 0; c < h.size(); ++c) {
             error += static_cast<double>(std::norm(h[c] - right[c] * w)) / static_cast<double>(h.size());
@@ -167,8 +170,8 @@ TEST(PilotRecord, ForgetsWhatItIsTold) {
     const Fading early(grid, {2.0}, 0.0, 1);
     const Fading late(grid, {4.0}, 0.0, 2);
     PilotRecord record(grid);
-    const auto add = [&](const Fading& truth, std::size_t s) {
-        auto carriers = truth.at(static_cast<double>(s));
+    const auto add = [&](const Fading& actual, std::size_t s) {
+        auto carriers = actual.at(static_cast<double>(s));
         for (std::size_t c = 0; c < carriers.size(); ++c) {
             carriers[c] *= grid.pilot(s, c);
         }
@@ -179,8 +182,8 @@ TEST(PilotRecord, ForgetsWhatItIsTold) {
     for (std::size_t s = 80; s < 90; ++s) add(early, s);
     record.drop_before(30.0);
     record.drop_after(79.5);
-    MovingChannel channel(grid);
-    EXPECT_LT(channel.fit(record, 1e-4).noise, 1e-4);  // only `late` is left: it stands still
+    TimeVaryingChannel channel(grid);
+    EXPECT_LT(channel.fit(record, 1e-4).noise, 1e-4);  // only `late` is left: it is static
     std::vector<Sample> h(grid.carriers());
     channel.response(50.0, h);
     EXPECT_NEAR(static_cast<double>(std::abs(h[5] - late.at(0.0)[5])), 0.0, 0.03);

@@ -223,7 +223,7 @@ TEST(Payload, BitsGoWhereTheSpecificationSaysAndComeBack) {
                 const auto block = decoder.decode(std::span<const float>(assembly.llr).first(bits.size()), 0, 25, back);
                 EXPECT_TRUE(block.crc_ok) << length << " bytes, " << per_point << " bits per point";
                 EXPECT_EQ(back, bytes);
-                // What is kept for a later version is in the order of the mother word.
+                // What is kept for a later version is in the order of the mother codeword.
                 const SoftBlock soft = decoder.soft_values(0);
                 std::vector<float> kept(soft.steps.begin(), soft.steps.end());
                 Bytes again(length);

@@ -39,14 +39,14 @@ inline std::vector<std::vector<std::size_t>> checks(const LdpcCode& code, std::s
     return out;
 }
 
-/// Mother word position -> full word position.
+/// Mother codeword position -> full word position.
 inline std::size_t full_position(const LdpcCode& code, std::size_t mother) {
     const std::size_t sent = code.sent_info_bits();
     if (mother < sent) return code.info_bits() - sent + mother;
     return LdpcCode::kInfoCols * code.z() + mother - sent;
 }
 
-/// Layered sum-product on the checks given; returns the information bits. llr: first part of the mother word.
+/// Layered sum-product on the checks given; returns the information bits. llr: first part of the mother codeword.
 inline std::vector<std::uint8_t> sum_product(const LdpcCode& code, std::span<const float> llr, std::size_t rows,
                                              unsigned iterations) {
     const auto h = checks(code, rows);
