@@ -298,6 +298,24 @@ TEST_P(KillEverywhere, BooksAgreeAfterEveryKill) {
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, KillEverywhere, ::testing::Values(1, 2, 3, 4));
 
+// Persist before reveal, seen from outside: with a disk that never answers no paid flow opens and nothing is owed.
+TEST(Payment, ADiskThatNeverAnswersCarriesNothingPaid) {
+    WorldOptions options;
+    options.commit_delay = 3'600s;
+    World w(options);
+    const auto a = w.add(), r = w.add(), b = w.add();
+    w.join(a, r);
+    w.join(r, b);
+    w.run(3s);
+    for (int i = 0; i < 50; ++i) w.after(i * 20ms, [&] { w.send(a, r, Bytes(300, 1)); });
+    for (int i = 0; i < 50; ++i) w.after(i * 20ms, [&] { w.send(a, b, Bytes(300, 1)); });
+    w.run(10s);
+    EXPECT_EQ(w.node(r).received.size(), 50U) << "a neighbour costs nothing";
+    EXPECT_TRUE(w.node(b).received.empty());
+    EXPECT_EQ(w.router(a).counters().paywords_accepted + w.router(a).counters().statements_accepted, 0U);
+    EXPECT_EQ(w.router(r).counters().paywords_sent, 0U);
+}
+
 TEST(Payment, OneSeedOneHistory) {
     const auto history = [](std::uint64_t seed) {
         WorldOptions options;
