@@ -23,14 +23,6 @@ struct FrameBlock {
     unsigned iterations = 0;  ///< LDPC iterations spent
 };
 
-/// What was heard of a code block that failed: log-likelihood ratios in the order of the mother codeword, so that
-/// another transmission of the same payload, of any redundancy version or mode, can be added (HarqCombiner).
-struct SoftBlock {
-    std::size_t block = 0;           ///< index into Frame::blocks
-    float steps_per_llr = 1.0F;      ///< > 0
-    std::vector<std::int8_t> steps;  ///< positive: bit 0; 0: not received; at most LdpcCode::kMaxMotherBits
-};
-
 /// One received frame. `payload` always has its announced length; bytes of a block with crc_ok == false are the
 /// decoder's best guess.
 struct Frame {
@@ -45,8 +37,7 @@ struct Frame {
     float power_dbfs = 0.0F;              ///< received power in the occupied band, relative to full scale
     Bytes payload;
     std::vector<FrameBlock> blocks;
-    std::vector<SoftBlock> soft;  ///< of the blocks that failed, if Receiver::Config::keep_soft_values
-    bool recovered = false;       ///< heard only after other frames had been subtracted
+    bool recovered = false;  ///< found only by successive interference cancellation, after other frames were subtracted
 
     [[nodiscard]] bool ok() const noexcept {
         for (const auto& b : blocks) {
@@ -68,9 +59,9 @@ struct ReceiverCounters {
     std::uint64_t blocks_ok = 0;
     std::uint64_t blocks_bad = 0;
     std::uint64_t detections_dropped = 0;  ///< no free demodulator: more overlapping frames than can be held
-    std::uint64_t sic_passes = 0;          ///< stretches searched again after frames in them had been subtracted
+    std::uint64_t second_searches = 0;     ///< stretches searched again after frames in them had been subtracted
     std::uint64_t frames_cancelled = 0;    ///< subtractions made for that
-    std::uint64_t frames_recovered = 0;    ///< frames (whole or partial) that only the SIC pass gave
+    std::uint64_t frames_recovered = 0;    ///< frames (whole or partial) that only the second search gave
 };
 template <class Visit>
 constexpr void visit_counters(const ReceiverCounters& c, Visit&& visit) {
@@ -84,7 +75,7 @@ constexpr void visit_counters(const ReceiverCounters& c, Visit&& visit) {
     visit("blocks_ok", c.blocks_ok);
     visit("blocks_bad", c.blocks_bad);
     visit("detections_dropped", c.detections_dropped);
-    visit("sic_passes", c.sic_passes);
+    visit("second_searches", c.second_searches);
     visit("frames_cancelled", c.frames_cancelled);
     visit("frames_recovered", c.frames_recovered);
 }

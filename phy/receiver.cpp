@@ -48,7 +48,6 @@ struct Receiver::Impl {
         gated.resize(kStep);
         ended.reserve(kDemodulators);
         finished.reserve(kDemodulators);
-        shared.keep_soft_values = c.keep_soft_values;
         if (c.keep_constellation) {
             points.reserve(4096);
             shared.constellation_out = &points;

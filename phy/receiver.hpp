@@ -33,8 +33,7 @@ public:
         bool search_long = true;          ///< ... the long one
         unsigned max_iterations = 25;     ///< LDPC iterations per block, 1..100
         bool keep_constellation = false;  ///< fill constellation() for displays
-        bool cancel_interference = true;  ///< subtract error-free frames to hear others beneath them: 12 to 33 MB more
-        bool keep_soft_values = false;    ///< fill Frame::soft, at most 42 kB for each block that failed
+        bool cancel_interference = true;  ///< subtract whole frames to hear others beneath them: 12 to 33 MB more
     };
 
     /// Throws std::invalid_argument, naming the field, if `config` is out of range.
@@ -47,7 +46,7 @@ public:
     void push(std::span<const Sample> samples);
 
     /// The next finished frame in order of completion, headers that passed only (payload blocks may have failed). A
-    /// frame delivered with blocks that failed may come once more, `recovered` and with more good blocks, when
+    /// frame handed up with blocks that failed may come once more, `recovered` and with more good blocks, when
     /// interference was subtracted; a whole one never does.
     [[nodiscard]] std::optional<Frame> poll_frame();
 

@@ -43,21 +43,15 @@ struct BlockAssembly {
 class BlockDecoder {
 public:
     BlockDecoder();
-    /// LLRs of a whole block in coded order -> `out` bytes; says whether the CRC held and what it took.
+    /// LLRs of one complete block in coded order -> `out` bytes; the result holds the CRC check and the iterations
+    /// spent.
     FrameBlock decode(std::span<const float> llr, unsigned redundancy_version, unsigned max_iterations,
                       std::span<std::uint8_t> out);
-    /// The same from LLRs in the order of the mother word, 0 where nothing was received: LdpcCode::mother_bits()
-    /// values, or fewer if the rest was not received.
-    FrameBlock decode_mother(std::span<const float> soft, unsigned max_iterations, std::span<std::uint8_t> out);
-
-    /// What the last call to decode() worked on, to be kept as block `index`.
-    [[nodiscard]] SoftBlock soft_values(std::size_t index) const;
 
 private:
     LdpcDecoder decoder_;
-    std::size_t used_ = 0;  // of soft_, by the last block
-    std::vector<float> soft_;
-    std::vector<float> late_;
+    std::vector<float> mother_llr_;  // in the order of the mother codeword
+    std::vector<float> late_;        // scratch of SendingOrder
 };
 
 }  // namespace meshnet::phy

@@ -497,9 +497,6 @@ void FrameDemodulator::emit_rows(std::size_t rows, unsigned max_iterations) {
                 header_->redundancy_version, max_iterations,
                 std::span<std::uint8_t>(frame_.payload).subspan(offset, layout_->block_bytes(b)));
             block.offset = offset;
-            if (shared_.keep_soft_values && !block.crc_ok) {
-                frame_.soft.push_back(shared_.decoder.soft_values(b));
-            }
             frame_.blocks.push_back(block);
             if (++assembly_.block < layout_->blocks()) {
                 assembly_.begin_block(layout_->block_points(assembly_.block), mode.bits_per_symbol);

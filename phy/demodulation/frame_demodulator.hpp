@@ -56,7 +56,6 @@ struct DemodulatorShared {
     HeaderCodec header_codec;
     BlockDecoder decoder;
     std::vector<Sample>* constellation_out = nullptr;  // points for displays, if wanted
-    bool keep_soft_values = false;                     // of blocks that failed
     const ReceiverTruth* truth = nullptr;              // only an instrument has it
 };
 

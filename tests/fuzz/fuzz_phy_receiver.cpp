@@ -7,7 +7,6 @@
 
 #include "core/bytes.hpp"
 #include "core/random.hpp"
-#include "phy/demodulation/harq_combiner.hpp"
 #include "phy/receiver.hpp"
 #include "phy/transmitter.hpp"
 
@@ -19,13 +18,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     config.profile = find_profile("250k");
     ByteReader in({data, size});
     const std::uint8_t options = in.u8();
-    config.keep_soft_values = options % 2 != 0;
     config.search_long = options % 8 < 4;
     Receiver receiver(config);
     if (options % 4 >= 2) {
         receiver.set_doppler_hint({static_cast<double>(options) * 50.0, static_cast<double>(options) * 10.0});
     }
-    HarqCombiner combiner(5);
     std::vector<Sample> samples;
     while (in.left() > 0 && samples.size() < 60'000) {
         switch (in.u8() % 6) {
@@ -95,9 +92,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 __builtin_trap();
             }
             covered += block.length;
-        }
-        if (config.keep_soft_values) {
-            combiner.add(*frame);
         }
         if (covered != frame->payload.size() || !(frame->snr_db > -100.0F && frame->snr_db < 300.0F)) {
             __builtin_trap();
