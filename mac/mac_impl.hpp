@@ -2,7 +2,7 @@
 // The state of one Mac and the steps it is made of. Private to mac/.
 //
 //     mac.cpp          the public face, queues, timers
-//     mac_receive.cpp  what a burst heard changes
+//     mac_receive.cpp  what a received burst changes
 //     mac_transmit.cpp when to send, and what follows
 //     mac_burst.cpp    what a burst carries, how fast, and to whom it grants the answer
 //     mac_build.cpp    putting one burst together
@@ -38,7 +38,7 @@ struct Mac::Impl {
         bool wants_txop = false;
         bool retake = false;
     };
-    // A burst handed to the radio whose fate is not known.
+    // A burst that the radio has, until it reports what became of it.
     struct Pending {
         std::uint64_t id = 0;
         std::uint8_t burst = 0;

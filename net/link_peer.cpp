@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "net/deadline.hpp"
+
 namespace meshnet::net {
 
 namespace {
@@ -117,10 +119,15 @@ void LinkPeer::on_timeout(Instant now) {
 
 std::optional<Instant> LinkPeer::next_timeout() const {
     std::optional<Instant> next;
-    const auto consider = [&](Instant at) { next = next ? std::min(*next, at) : at; };
-    if (attempt_) consider(attempt_->next_send);
-    if (previous_) consider(previous_until_);
-    for (const auto& h : half_open_) consider(h.since + kHalfOpenKept);
+    if (attempt_) {
+        next = earliest(next, attempt_->next_send);
+    }
+    if (previous_) {
+        next = earliest(next, previous_until_);
+    }
+    for (const HalfOpen& h : half_open_) {
+        next = earliest(next, h.since + kHalfOpenKept);
+    }
     return next;
 }
 

@@ -178,14 +178,13 @@ void LinkTable::on_timeout(Instant now) {
 
 std::optional<Instant> LinkTable::next_timeout() const {
     std::optional<Instant> next;
-    const auto consider = [&](const std::optional<Instant>& at) { next = earliest(next, at); };
     for (const auto& [link, n] : neighbors_) {
-        consider(n.start_at);
+        next = earliest(next, n.start_at);
         if (n.peer) {
-            consider(n.peer->next_timeout());
+            next = earliest(next, n.peer->next_timeout());
         }
         if (n.link_up && n.session_up) {
-            consider(n.last_heard + kSilence);
+            next = earliest(next, n.last_heard + kSilence);
         }
     }
     return next;

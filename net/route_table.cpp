@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "net/deadline.hpp"
+
 namespace meshnet::net {
 
 namespace {
@@ -299,7 +301,7 @@ void RouteTable::select(Instant now, const NodeId& id, Destination& d) {
 void RouteTable::announce(Instant now, Destination& d, bool urgent) {
     d.announce = true;
     const Instant at = now + (urgent ? kUrgentDelay : kTriggerDelay);
-    triggered_at_ = triggered_at_ ? std::min(*triggered_at_, at) : at;
+    triggered_at_ = earliest(triggered_at_, at);
 }
 
 // RFC 8966, 3.8.2.1: no feasible route is left, or the chosen one stopped being feasible.
@@ -495,12 +497,8 @@ void RouteTable::sweep(Instant now) {
 }
 
 std::optional<Instant> RouteTable::next_timeout() const {
-    std::optional<Instant> next;
-    const auto consider = [&](Instant at) { next = next ? std::min(*next, at) : at; };
-    if (triggered_at_) consider(*triggered_at_);
-    if (periodic_at_) consider(*periodic_at_);
-    if (!destinations_.empty()) consider(sweep_at_);
-    return next;
+    const auto next = earliest(triggered_at_, periodic_at_);
+    return destinations_.empty() ? next : earliest(next, sweep_at_);
 }
 
 std::optional<RouteTable::Selected> RouteTable::lookup(const NodeId& destination) const {

@@ -40,7 +40,7 @@ public:
         std::int64_t clock_offset_ns = 0;
         std::int64_t clock_ppb = 0;
         Duration decode_time = 4ms;  ///< end of frame at the antenna to on_frame
-        Duration needs_lead{};       ///< bursts handed over later than this before their time are late
+        Duration needs_lead{};       ///< bursts delivered to the radio later than this before their time are late
         double late_share = 0.0;     ///< bursts the radio is late for
         bool alive = true;
         std::uint64_t incarnation = 0;
