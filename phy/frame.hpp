@@ -59,9 +59,9 @@ struct ReceiverCounters {
     std::uint64_t blocks_ok = 0;
     std::uint64_t blocks_bad = 0;
     std::uint64_t detections_dropped = 0;  ///< no free demodulator: more overlapping frames than can be held
-    std::uint64_t second_searches = 0;     ///< stretches searched again after frames in them had been subtracted
+    std::uint64_t sic_passes = 0;          ///< stretches searched again after frames in them had been subtracted
     std::uint64_t frames_cancelled = 0;    ///< subtractions made for that
-    std::uint64_t frames_recovered = 0;    ///< frames (whole or partial) that only the second search gave
+    std::uint64_t frames_recovered = 0;    ///< frames (error-free or partial) that only the SIC pass gave
 };
 template <class Visit>
 constexpr void visit_counters(const ReceiverCounters& c, Visit&& visit) {
@@ -75,7 +75,7 @@ constexpr void visit_counters(const ReceiverCounters& c, Visit&& visit) {
     visit("blocks_ok", c.blocks_ok);
     visit("blocks_bad", c.blocks_bad);
     visit("detections_dropped", c.detections_dropped);
-    visit("second_searches", c.second_searches);
+    visit("sic_passes", c.sic_passes);
     visit("frames_cancelled", c.frames_cancelled);
     visit("frames_recovered", c.frames_recovered);
 }

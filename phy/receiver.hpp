@@ -23,7 +23,7 @@ namespace meshnet::phy {
 
 /// Finds and decodes frames in a stream. Chunking never changes the result: one call with N samples and N calls with
 /// one find the same frames. Searching goes on during reception, so a stronger later frame and back-to-back frames are
-/// found. One instance, one thread. Allocates in the constructor and for the payload of each Frame handed out.
+/// found. One instance, one thread. Allocates in the constructor and for the payload of each Frame polled.
 class Receiver {
 public:
     struct Config {
@@ -33,7 +33,7 @@ public:
         bool search_long = true;          ///< ... the long one
         unsigned max_iterations = 25;     ///< LDPC iterations per block, 1..100
         bool keep_constellation = false;  ///< fill constellation() for displays
-        bool cancel_interference = true;  ///< subtract whole frames to hear others beneath them: 12 to 33 MB more
+        bool cancel_interference = true;  ///< subtract error-free frames to receive others under them: 12 to 33 MB more
     };
 
     /// Throws std::invalid_argument, naming the field, if `config` is out of range.
@@ -46,8 +46,8 @@ public:
     void push(std::span<const Sample> samples);
 
     /// The next finished frame in order of completion, headers that passed only (payload blocks may have failed). A
-    /// frame handed up with blocks that failed may come once more, `recovered` and with more good blocks, when
-    /// interference was subtracted; a whole one never does.
+    /// frame delivered with blocks that failed may come once more, `recovered` and with more good blocks, when
+    /// interference was subtracted; an error-free one never does.
     [[nodiscard]] std::optional<Frame> poll_frame();
 
     /// End of input: frames whose samples are all there are finished, frames cut off by the end are lost or come out
