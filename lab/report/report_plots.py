@@ -108,7 +108,7 @@ def plot_channels(rows, mode, folder):
     axis.axhline(1e-1, color="k", lw=0.6)
     per_axis(axis, 8e-3)
     axis.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    axis.set_title(f"{mode}: measured (solid) and by the same receiver told the channel (dotted)", loc="left")
+    axis.set_title(f"{mode}: measured (solid) and by the same receiver with ideal CSI (dotted)", loc="left")
     return save(figure, folder, "channels.png")
 
 
@@ -147,7 +147,7 @@ def plot_papr(rows, folder):
     axis.axhline(1e-3, color="k", lw=0.6)
     axis.set_yscale("log")
     axis.set_ylim(3e-4, 1.1)
-    axis.set_xlabel("peak of a symbol over the mean power, dB (dashed: bar of the robust and QPSK modes)")
+    axis.set_xlabel("peak of a symbol over the mean power, dB (dashed: target of the robust and QPSK modes)")
     axis.set_ylabel("fraction of symbols above")
     axis.legend(fontsize=8)
     return save(figure, folder, "papr.png")

@@ -9,13 +9,13 @@ import report_plots as plots
 # mode's nominal rate + 1.5 dB.
 ROBUST_BARS_DB = {"qpsk-1/5x2": -6.0, "qpsk-1/5x4": -9.0, "qpsk-1/5x8": -12.0, "qpsk-1/5x16": -14.5}
 BAR_OVER_BOUND_DB = 1.5
-PAPR_BAR_DB = 5.5
-FALSE_ALARM_BAR_PER_HOUR = 36
-EFFICIENCY_BAR = 5.3
-FADING_BAR_DB = 1.5
+PAPR_TARGET_DB = 5.5
+FALSE_ALARM_TARGET_PER_HOUR = 36
+EFFICIENCY_TARGET = 5.3
+FADING_TARGET_DB = 1.5
 
 
-def bar_db(row):
+def target_db(row):
     return ROBUST_BARS_DB.get(row["mode"], row["na_nominal_db"] + BAR_OVER_BOUND_DB)
 
 
@@ -23,10 +23,10 @@ def verdict(row):
     """Met, not met, or undecided by this measurement's interval."""
     if row["snr_db"] is None:
         return "not reached"
-    bar = bar_db(row)
-    if row["high_db"] <= bar:
+    target = target_db(row)
+    if row["high_db"] <= target:
         return "met"
-    return f"missed by {row['snr_db'] - bar:.2f} dB" if row["low_db"] > bar else "within its interval"
+    return f"missed by {row['snr_db'] - target:.2f} dB" if row["low_db"] > target else "within its interval"
 
 
 def table(head, rows, align=None):
@@ -59,15 +59,15 @@ def sensitivity(data, modes, liquid):
     for r in modes:
         reached = r["snr_db"] is not None
         rows.append([f"`{r['mode']}`", db(r["snr_db"]), f"{db(r['low_db'])} .. {db(r['high_db'])}" if reached else "-", db(r["na_db"]),
-                     db(r["snr_db"] - r["na_db"]) if reached else "-", db(bar_db(r)), verdict(r)])
+                     db(r["snr_db"] - r["na_db"]) if reached else "-", db(target_db(r)), verdict(r)])
     met = sum(verdict(r) == "met" for r in modes)
     lines = ["## Sensitivity", "",
              "SNR at a frame error rate of 1e-2, 1000 bytes, AWGN, unknown time, phase and carrier offset (uniform in the profile's",
              "range), whole receiver from samples, all preamble classes armed. The value is read from a probit curve fitted to all points",
              "below; the interval is its 95 % interval. NA: normal approximation (Polyanskiy, Poor, Verdu 2010) for 8000 bits in the",
-             "constellation points of this very frame; gap: measured minus NA. The bar is NA at the mode's nominal rate + 1.5 dB, for the",
+             "constellation points of this very frame; gap: measured minus NA. The target is NA at the mode's nominal rate + 1.5 dB, for the",
              f"spread modes a fixed figure. {met} of {len(modes)} modes meet it.", ""]
-    lines += table(["mode", "SNR dB", "95 % interval", "NA dB", "gap dB", "bar dB", "bar"], rows, ["---"] + ["---:"] * 5 + ["---"])
+    lines += table(["mode", "SNR dB", "95 % interval", "NA dB", "gap dB", "target dB", "target"], rows, ["---"] + ["---:"] * 5 + ["---"])
     lines += ["![Frame error rates of every mode](img/per.png)", "", "![Gap to the bound](img/gap.png)", "",
               "### liquid-dsp in the same run", "",
               "`ofdmflexframe` with 64 carriers, soft decisions, random time and phase, carrier offset within 0.1 subcarrier (ours: within 15",
@@ -87,11 +87,11 @@ def budget(data):
     parts = [p["part"] for p in rows[0]["parts"]]
     lines = ["## Loss budget", "",
              "What each part of the receiver costs: how many dB less are needed for a frame error rate of 1e-1 (1000 bytes, AWGN) if that",
-             "part alone is replaced by the truth, the others working as they do; the same frames and noise in every column, so that",
+             "part alone is genie-aided, the others working as they do; the same frames and noise in every column, so that",
              "differences of 0.02 dB mean something. *Detection and timing*: start and carrier offset as found without noise. *Phase and",
              "clock*, *channel estimate*: common phase and slope, and the rest, of the true response of every symbol. *Peak limiting*:",
              "frames sent without. *Demapper*: exact LLRs in place of max-log. *Code and bit mapping*: what is left to the normal",
-             "approximation for the same points when all of these are told. *Overhead*: energy of preamble, training, header and pilots",
+             "approximation for the same points when all of these are genie-aided. *Overhead*: energy of preamble, training, header and pilots",
              "over that of the payload, in dB, which the SNR here does not count.", ""]
     table_rows = []
     for r in rows:
@@ -111,16 +111,16 @@ def floors(data, modes):
     if not rows:
         return []
     return ["## Error floor", "", "Frames lost 6 dB above the threshold (spread modes: 60 bytes), the upper end of the 95 % interval of the",
-            "error rate, and frames claimed whole that were not what was sent.", ""] + \
+            "error rate, and frames with good CRCs that were not what was sent.", ""] + \
         table(["mode", "SNR dB", "frames", "lost", "rate below", "wrong"], rows, ["---"] + ["---:"] * 5) + commands_of(data, "floor")
 
 
 def channels(data, fading, folder):
     lines = ["## Channels", "",
-             "SNR at a frame error rate of 1e-1, 1000 bytes. *Told*: the same receiver, same frames, channels and noise, told the response of",
-             "every symbol and the noise (measured with impulses through the channel: not how carriers leak into one another, which nobody",
-             "could know); in channels without echoes or fading: AWGN. *Loss*: measured minus told, what not knowing the channel costs; the",
-             f"bar is {FADING_BAR_DB} dB. *Information*: what the mean information of the constellation over each frame's carriers and symbols",
+             "SNR at a frame error rate of 1e-1, 1000 bytes. *Ideal CSI*: the same receiver, frames, channels and noise, with the actual response of",
+             "every symbol and the noise (measured with impulses through the channel: without its inter-carrier interference, which no receiver",
+             "could know); in channels without multipath or fading: AWGN. *Loss*: measured minus ideal CSI, what not knowing the channel costs; the",
+             f"target is {FADING_TARGET_DB} dB. *Information*: what the mean information of the constellation over each frame's carriers and symbols",
              "allows with our own AWGN curve: no lost preambles, no leaking, no echoes beyond the prefix. SNR is the mean over all channels",
              "drawn (two-ray: of the direct path), so a fading channel needs more of it than AWGN whatever the receiver does. `-`: not reached",
              "within 14 points.",
@@ -128,12 +128,12 @@ def channels(data, fading, folder):
              " nothing.", ""]
     rows = []
     for r in fading:
-        met = "met" if r["loss_db"] is not None and r["loss_db"] <= FADING_BAR_DB else "missed"
+        met = "met" if r["loss_db"] is not None and r["loss_db"] <= FADING_TARGET_DB else "missed"
         if r["told_db"] is None:
-            met = "not even told"
+            met = "not even with ideal CSI"
         rows.append([f"`{r['channel']}`", f"`{r['mode']}`", db(r["snr_db"], 1), db(r["told_db"], 1), db(r["loss_db"]), met,
                      db(r["ideal_db"], 1), db(r["awgn_db"], 1)])
-    lines += table(["channel", "mode", "SNR dB", "told dB", "loss dB", "bar", "information dB", "AWGN dB"], rows,
+    lines += table(["channel", "mode", "SNR dB", "ideal CSI dB", "loss dB", "target", "information dB", "AWGN dB"], rows,
                    ["---", "---", "---:", "---:", "---:", "---", "---:", "---:"])
     plots.plot_channels(fading, "qpsk-1/2", folder)
     return lines + ["![Error rates by channel](img/channels.png)", ""] + commands_of(data, "fading")
@@ -150,8 +150,8 @@ def efficiency(data, modes, profile, folder):
             + [f"{value[(profiles[-1], r['mode'])]['bps_24000'] / 1e6:.2f}"] for r in modes]
     lines += table(["mode"] + profiles + ["Mbit/s"], rows, ["---"] + ["---:"] * (len(profiles) + 1))
     top = max(listing, key=lambda r: r["efficiency_24000"])
-    met = "met" if top["efficiency_24000"] >= EFFICIENCY_BAR else "not met"
-    lines += [f"The highest is {top['efficiency_24000']:.2f} bit/s/Hz (`{top['mode']}`, {top['profile']}); the bar is {EFFICIENCY_BAR}:"
+    met = "met" if top["efficiency_24000"] >= EFFICIENCY_TARGET else "not met"
+    lines += [f"The highest is {top['efficiency_24000']:.2f} bit/s/Hz (`{top['mode']}`, {top['profile']}); the target is {EFFICIENCY_TARGET}:"
               f" {met}. For single frames of 1000 bytes:", ""]
     rows = [[f"`{r['mode']}`"] + [f"{value[(p, r['mode'])]['efficiency_1000']:.3f}" for p in profiles] for r in modes]
     lines += table(["mode"] + profiles, rows, ["---"] + ["---:"] * len(profiles))
@@ -167,11 +167,11 @@ def signal(data, modes, folder):
     for r in papr:
         barred = plots.family(r["mode"]) == "qpsk"
         rows.append([f"`{r['mode']}`", db(r["papr_db_1e_3"]), r["symbols"],
-                     ("met" if r["papr_db_1e_3"] <= PAPR_BAR_DB else "not met") if barred else "none"])
+                     ("met" if r["papr_db_1e_3"] <= PAPR_TARGET_DB else "not met") if barred else "none"])
     lines = ["## Peaks", "", "Peak of a symbol over the mean power, the value that one symbol in a thousand exceeds, between the samples too (four",
-             f"points per sample). Bar for the robust and QPSK modes: {PAPR_BAR_DB} dB. What the clipping behind it costs is within the",
+             f"points per sample). Bar for the robust and QPSK modes: {PAPR_TARGET_DB} dB. What the clipping behind it costs is within the",
              "sensitivities above.", ""]
-    lines += table(["mode", "PAPR dB at 1e-3", "symbols", "bar"], rows, ["---", "---:", "---:", "---"])
+    lines += table(["mode", "PAPR dB at 1e-3", "symbols", "target"], rows, ["---", "---:", "---:", "---"])
     lines += ["![Peaks](img/papr.png)", ""] + commands_of(data, "papr")
     lines += ["## Spectrum", "", "Back-to-back frames, interpolated to four times the sample rate by a 60 dB filter as a converter does; no amplifier.",
               "The mask is the one of IEEE 802.11 for 20 MHz (Std 802.11-2020, 17.3.9.3), scaled to the occupied band.", ""]
@@ -200,8 +200,8 @@ def detection(data, folder):
     lines += ["![Detection](img/detection.png)", "",
               f"White noise alone, whole receiver, all classes armed: {noise['preambles']} preambles and {noise['headers']} headers in"
               f" {noise['samples'] / 1e6:.0f} million samples, {hours * 60:.1f} minutes at 2 Msample/s; at most {upper:.0f} preambles an"
-              f" hour (95 %). The bar is {FALSE_ALARM_BAR_PER_HOUR} an hour"
-              f"{'' if upper <= FALSE_ALARM_BAR_PER_HOUR else ', which takes a longer run to prove'}.", ""]
+              f" hour (95 %). The target is {FALSE_ALARM_TARGET_PER_HOUR} an hour"
+              f"{'' if upper <= FALSE_ALARM_TARGET_PER_HOUR else ', which takes a longer run to prove'}.", ""]
     return lines + commands_of(data, "detection", "noise")
 
 
