@@ -2,14 +2,11 @@
 #include "host/toml_reader.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <exception>
-#include <fstream>
 
 #include "core/names.hpp"
-#include "host/text.hpp"
 
 namespace meshnet::host {
 namespace {
@@ -196,20 +193,6 @@ toml::table parse_toml(std::string_view text, const std::string& source) {
     } catch (const std::exception& e) {
         throw TomlFault{source + ": not TOML: " + e.what()};
     }
-}
-
-Result<std::string> read_toml_file(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) {
-        return system_error(path + ": cannot be opened", errno);
-    }
-    std::string text(kMaxTomlBytes + 1, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    if (file.bad() || (file.fail() && !file.eof())) {
-        return Error{ErrorCode::kSystem, path + ": cannot be read"};
-    }
-    text.resize(static_cast<std::size_t>(file.gcount()));
-    return text;
 }
 
 }  // namespace meshnet::host

@@ -106,9 +106,6 @@ private:
 /// lines that are all comment may hold any bytes. Throws TomlFault.
 [[nodiscard]] toml::table parse_toml(std::string_view text, const std::string& source);
 
-/// The whole file, at most kMaxTomlBytes. Errors: the system's, with its reason.
-[[nodiscard]] Result<std::string> read_toml_file(const std::string& path);
-
 /// Parses `text` and calls `read(root table)`, which may throw TomlFault or std::invalid_argument. The error is one
 /// line that begins with `source`.
 template <class Read>

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/names.hpp"
+#include "host/file.hpp"
 #include "host/toml_reader.hpp"
 
 namespace meshnet::sim {
@@ -129,7 +130,7 @@ Result<AirFile> parse_air_config(std::string_view text, const std::string& file)
 }
 
 Result<AirFile> load_air_config(const std::string& path) {
-    const auto text = host::read_toml_file(path);
+    const auto text = host::read_file(path, host::kMaxTomlBytes);
     if (!text) {
         return text.error();
     }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "host/file.hpp"
 #include "host/toml_reader.hpp"
 #include "host/unix_socket.hpp"
 #include "node/phy_model.hpp"
@@ -134,7 +135,7 @@ Result<Config> parse_config(std::string_view text, const std::string& source) {
 }
 
 Result<Config> load_config(const std::string& path) {
-    const auto text = host::read_toml_file(path);
+    const auto text = host::read_file(path, host::kMaxTomlBytes);
     if (!text) {
         Error error = text.error();
         error.message += "; meshnetd --print-config writes an example";

@@ -319,7 +319,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const std::s
     if (key->created) {
         spdlog::info("made new keys in {}", config.key_file);
     }
-    auto ledger = SqliteLedger::open(config.ledger_file);
+    auto ledger = SqliteLedger::open(config.ledger_file, {.owner = key->identity.id()});
     if (!ledger) {
         return ledger.error();
     }

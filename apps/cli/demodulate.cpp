@@ -18,6 +18,7 @@
 #include "apps/cli/resampler.hpp"
 #include "apps/cli/sample_file.hpp"
 #include "core/bytes.hpp"
+#include "host/file.hpp"
 #include "host/text.hpp"
 #include "host/unique_fd.hpp"
 #include "phy/modes.hpp"
@@ -141,7 +142,7 @@ int demodulate(const DemodulateOptions& options) {
     } else if (::isatty(STDIN_FILENO) == 1) {
         return complain("samples would come from the terminal: give a file, or a pipe", 2);
     }
-    if (!o.output.empty() && same_file(in_fd, o.output)) {
+    if (!o.output.empty() && host::same_file(in_fd, o.output)) {
         return complain(o.output + " is also the input; write the payload to another file", 2);
     }
     std::unique_ptr<std::FILE, CloseFile> payload_file;
@@ -175,15 +176,15 @@ int demodulate(const DemodulateOptions& options) {
     at_rate.assign(kLeadIn, Sample{});
     take();
     while (fine) {
-        const ssize_t n = read_some(in_fd, buffer.data(), buffer.size());
-        if (n < 0) {
-            return complain(source + " cannot be read: " + host::reason(errno), 1);
+        const auto n = host::read_some(in_fd, buffer, source + " cannot be read");
+        if (!n) {
+            return complain(n.error().message, 1);
         }
-        if (n == 0) {
+        if (*n == 0) {
             break;
         }
         samples.clear();
-        decoder.decode({buffer.data(), static_cast<std::size_t>(n)}, samples);
+        decoder.decode({buffer.data(), *n}, samples);
         file_samples += samples.size();
         for (auto& s : samples) {  // here and not only in the receiver: a resampler would smear them
             if (!std::isfinite(s.real()) || !std::isfinite(s.imag())) {

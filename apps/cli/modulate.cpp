@@ -15,6 +15,7 @@
 #include "apps/cli/resampler.hpp"
 #include "apps/cli/sample_file.hpp"
 #include "core/bytes.hpp"
+#include "host/file.hpp"
 #include "host/text.hpp"
 #include "host/unique_fd.hpp"
 #include "phy/modes.hpp"
@@ -38,15 +39,15 @@ struct ModulateOptions {
 /// Samples at the profile's rate in, a file or pipe of samples out.
 class SampleSink {
 public:
-    SampleSink(int fd, const SampleFile& setup, Resampler resampler)
-        : fd_(fd), format_(setup.format), resampler_(std::move(resampler)) {}
+    SampleSink(int fd, std::string name, const SampleFile& setup, Resampler resampler)
+        : fd_(fd), name_(std::move(name)), format_(setup.format), resampler_(std::move(resampler)) {}
 
-    bool write(std::span<const Sample> samples) {
+    [[nodiscard]] Status write(std::span<const Sample> samples) {
         resampled_.clear();
         resampler_.process(samples, resampled_);
         return write_resampled();
     }
-    bool finish() {
+    [[nodiscard]] Status finish() {
         resampled_.clear();
         resampler_.flush(resampled_);
         return write_resampled();
@@ -54,13 +55,14 @@ public:
     [[nodiscard]] std::uint64_t written() const noexcept { return written_; }
 
 private:
-    bool write_resampled() {
+    [[nodiscard]] Status write_resampled() {
         bytes_.clear();
         station::encode_iq(format_, resampled_.data(), resampled_.size(), bytes_);
         written_ += resampled_.size();
-        return write_all(fd_, bytes_.data(), bytes_.size());
+        return host::write_all(fd_, bytes_, name_ + " cannot be written");
     }
     int fd_;
+    std::string name_;
     IqFormat format_;
     Resampler resampler_;
     std::vector<Sample> resampled_;
@@ -86,26 +88,12 @@ int modulate(const ModulateOptions& o) {
     }
     // The first payload before the output is opened: a command without input leaves the file of before.
     Bytes payload(o.payload_size);
-    const auto read_payload = [&payload]() -> std::optional<std::size_t> {
-        std::size_t size = 0;
-        while (size < payload.size()) {
-            const ssize_t n = read_some(STDIN_FILENO, payload.data() + size, payload.size() - size);
-            if (n < 0) {
-                complain("standard input: " + host::reason(errno), 1);
-                return std::nullopt;
-            }
-            if (n == 0) {
-                break;
-            }
-            size += static_cast<std::size_t>(n);
-        }
-        return size;
-    };
+    const auto read_payload = [&payload] { return host::read_full(STDIN_FILENO, payload, "standard input"); };
     host::UniqueFd file;
     bool with_metadata = false;  // beside a file on a disk, not beside a pipe or a device
     int out_fd = STDOUT_FILENO;
     const bool to_file = !o.output.empty() && o.output != "-";
-    if (to_file && same_file(STDIN_FILENO, o.output)) {
+    if (to_file && host::same_file(STDIN_FILENO, o.output)) {
         return complain(o.output + " is also the input; write the samples to another file", 2);
     }
     if (!to_file && ::isatty(STDOUT_FILENO) == 1) {
@@ -113,7 +101,7 @@ int modulate(const ModulateOptions& o) {
     }
     auto size = read_payload();
     if (!size) {
-        return 1;
+        return complain(size.error().message, 1);
     }
     if (*size == 0) {
         return complain("nothing on standard input: no frame made", 1);
@@ -132,7 +120,7 @@ int modulate(const ModulateOptions& o) {
     const std::vector<Sample> gap(
         static_cast<std::size_t>(std::llround(o.gap_ms * 1e-3 * setup->profile->sample_rate_hz)));
     const double delay = resampler->delay_samples();
-    SampleSink sink(out_fd, *setup, std::move(resampler).value());
+    SampleSink sink(out_fd, to_file ? o.output : "standard output", *setup, std::move(resampler).value());
     phy::Transmitter transmitter(*setup->profile);
     station::SigmfMeta meta;
     meta.format = setup->format;
@@ -142,7 +130,7 @@ int modulate(const ModulateOptions& o) {
 
     std::vector<Sample> burst;
     std::uint64_t rendered = gap.size();
-    bool fine = sink.write(gap);
+    Status fine = sink.write(gap);
     while (fine && *size > 0) {
         burst.clear();
         transmitter.modulate(*mode, ByteView(payload).first(*size), burst);
@@ -153,14 +141,15 @@ int modulate(const ModulateOptions& o) {
             meta.annotations.push_back({at(rendered), at(rendered + burst.size()) - at(rendered), o.mode});
         }
         rendered += burst.size() + gap.size();
-        fine = sink.write(burst) && sink.write(gap);
+        fine = sink.write(burst);
+        fine = fine ? sink.write(gap) : fine;
         if (fine && !(size = read_payload())) {
-            return 1;
+            return complain(size.error().message, 1);
         }
     }
-    fine = fine && sink.finish();
+    fine = fine ? sink.finish() : fine;
     if (!fine) {
-        return complain((to_file ? o.output : "standard output") + " cannot be written: " + host::reason(errno), 1);
+        return complain(fine.error().message, 1);
     }
     if (with_metadata) {
         if (auto written = station::write_sigmf_meta(o.output, meta); !written) {

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "apps/cli/sample_file.hpp"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
 
@@ -47,36 +43,6 @@ Result<SampleFile> sample_file(const SampleFileOptions& o, const std::string& pa
                          std::to_string(std::llround(s.profile->occupied_bandwidth_hz())) + " Hz"};
     }
     return s;
-}
-
-bool same_file(int fd, const std::string& path) {
-    struct stat a {};
-    struct stat b {};
-    return ::fstat(fd, &a) == 0 && ::stat(path.c_str(), &b) == 0 && S_ISREG(a.st_mode) && a.st_dev == b.st_dev &&
-           a.st_ino == b.st_ino;
-}
-
-ssize_t read_some(int fd, std::uint8_t* out, std::size_t size) {
-    ssize_t n = 0;
-    do {
-        n = ::read(fd, out, size);
-    } while (n < 0 && errno == EINTR);
-    return n;
-}
-
-bool write_all(int fd, const std::uint8_t* data, std::size_t size) {
-    while (size > 0) {
-        const ssize_t n = ::write(fd, data, size);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return false;
-        }
-        data += n;
-        size -= static_cast<std::size_t>(n);
-    }
-    return true;
 }
 
 }  // namespace meshnet::apps

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What modulate and demodulate share: the profile, format and rate of a file of samples, and plain reads and writes.
+// What modulate and demodulate share: the profile, format and rate of a file of samples.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -29,12 +29,5 @@ struct SampleFile {
 /// `described`: what metadata beside the file says. Error: kInvalidArgument.
 [[nodiscard]] Result<SampleFile> sample_file(const SampleFileOptions& options, const std::string& path,
                                              const station::SigmfDescription& described = {});
-
-/// True if both are the same file on a disk: writing one would destroy the other.
-[[nodiscard]] bool same_file(int fd, const std::string& path);
-/// Reads up to `size` bytes; 0 at the end, negative with errno if it failed.
-[[nodiscard]] ssize_t read_some(int fd, std::uint8_t* out, std::size_t size);
-/// False with errno if it failed.
-[[nodiscard]] bool write_all(int fd, const std::uint8_t* data, std::size_t size);
 
 }  // namespace meshnet::apps

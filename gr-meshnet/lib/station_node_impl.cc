@@ -119,7 +119,8 @@ void station_node_impl::build() {
         random_ = std::make_unique<station::SystemRandom>();
         config.router.identity =
             required(station::load_or_create_key(settings_.state_dir + "/station.key", *random_)).identity;
-        ledger_ = required(station::SqliteLedger::open(settings_.state_dir + "/station.ledger"));
+        ledger_ = required(station::SqliteLedger::open(settings_.state_dir + "/station.ledger",
+                                                       {.owner = config.router.identity.id()}));
         books = ledger_->state();
     }
     config.mac.turnaround = ::meshnet::from_seconds(settings_.turnaround_s);

@@ -173,6 +173,17 @@ TEST_F(Programs, ARecordingIsPlayedToItsEndAndEverythingIsClosed) {
     EXPECT_TRUE(std::filesystem::exists(folder_.path("copy.cf32.sigmf-meta")));
 }
 
+TEST_F(Programs, ALedgerOfAnotherStationIsRefused) {
+    write_silence(0.1);
+    write_config("a");
+    write_config("b");
+    ASSERT_EQ(run("$D --config a.toml").code, 0);
+    ASSERT_EQ(run("sed -i 's/b.ledger/a.ledger/' b.toml").code, 0);
+    const auto other = run("$D --config b.toml");
+    EXPECT_EQ(other.code, 1);
+    EXPECT_NE(other.err.find("meshnetd: ledger a.ledger belongs to station fd"), std::string::npos) << other.err;
+}
+
 TEST_F(Programs, ARunningDaemonAnswersAndStopsAndSharesNothing) {
     write_silence(300);
     write_config("a");

@@ -80,12 +80,5 @@ TEST(TomlReader, AnyBytesGiveOneLine) {
     EXPECT_EQ(message(std::string(kMaxTomlBytes + 1, ' ')), "f.toml: larger than 1 MiB; this is no configuration file");
 }
 
-TEST(TomlReader, AMissingFileHasTheSystemsReason) {
-    const auto text = read_toml_file("/does/not/exist.toml");
-    ASSERT_FALSE(text.ok());
-    EXPECT_EQ(text.error().code, ErrorCode::kNotFound);
-    EXPECT_EQ(text.error().message, "/does/not/exist.toml: cannot be opened: No such file or directory");
-}
-
 }  // namespace
 }  // namespace meshnet::host
