@@ -21,7 +21,7 @@
 
 namespace meshnet::station {
 
-/// A whole station. Defaults are those `meshnetd --print-config` shows.
+/// The settings of a station. Defaults are those `meshnetd --print-config` shows.
 struct Config {
     // [station]
     std::string name = "station";
@@ -50,7 +50,7 @@ struct Config {
     // [log]
     std::string log_level = "info";
 
-    /// The MAC as a host-based radio wants it: lead for rendering and scheduling, a queue of about two bursts.
+    /// MAC settings for a host-based radio: lead for modulation and scheduling, a queue of about two bursts.
     [[nodiscard]] static mac::Mac::Config default_mac();
 };
 

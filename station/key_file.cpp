@@ -71,9 +71,9 @@ Result<LoadedKey> create(const std::string& path, RandomSource& random) {
 }  // namespace
 
 std::uint64_t SystemRandom::next_u64() {
-    std::uint64_t word = 0;
-    randombytes_buf(&word, sizeof word);
-    return word;
+    std::uint64_t number = 0;
+    randombytes_buf(&number, sizeof number);
+    return number;
 }
 
 Status init_random() {

@@ -55,8 +55,8 @@ std::vector<ControlServer::Incoming> ControlServer::handle(const std::vector<pol
         if ((events & (POLLIN | POLLHUP | POLLERR)) != 0 && !client.closing) {
             read_from(id, client, out);
         }
-        const bool alive = client.out.empty() || flush(client);
-        if (!alive || (client.closing && client.out.empty()) || (events & POLLERR) != 0) {
+        const bool connected_still = client.out.empty() || flush(client);
+        if (!connected_still || (client.closing && client.out.empty()) || (events & POLLERR) != 0) {
             it = clients_.erase(it);
         } else {
             ++it;

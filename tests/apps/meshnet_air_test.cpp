@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The program meshnet-air, run as a process: it carries samples, survives the sudden death of a client and ends
-// cleanly.
+// The program meshnet-air as a process: it passes samples, survives the kill of a client and ends cleanly.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -22,7 +21,7 @@
 namespace meshnet::sim {
 namespace {
 
-constexpr int kTurns = 18'000;  // of 10 ms: ends a hang; no measure of the machine
+constexpr int kTurns = 18'000;  // of 10 ms: ends a hang; not a measure of speed
 
 /// Starts a program with its output in a file; the pid.
 pid_t start(const std::vector<std::string>& arguments, const std::string& output) {

@@ -19,19 +19,19 @@ host::UniqueFd client_of(const std::string& path) {
     return fd ? std::move(fd).value() : host::UniqueFd();
 }
 
-// One turn of the daemon's loop; what is there is there already, so nothing waits.
-std::vector<ControlServer::Incoming> turn(ControlServer& server) {
+// One pass of the daemon's loop; what is there is there already, so nothing waits.
+std::vector<ControlServer::Incoming> poll_once(ControlServer& server) {
     std::vector<pollfd> fds;
     server.add_poll(fds);
     ::poll(fds.data(), fds.size(), 0);
     return server.handle(fds);
 }
 
-void say(const host::UniqueFd& fd, const std::string& text) {
+void send_text(const host::UniqueFd& fd, const std::string& text) {
     ASSERT_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
 }
 
-std::string heard(const host::UniqueFd& fd) {
+std::string received(const host::UniqueFd& fd) {
     char buffer[65'536];
     const ssize_t n = ::recv(fd.get(), buffer, sizeof buffer, MSG_DONTWAIT);
     return n > 0 ? std::string(buffer, static_cast<std::size_t>(n)) : std::string();
@@ -49,17 +49,17 @@ TEST_F(ControlServerTest, AnswersLinesInPiecesAndInHeaps) {
     ASSERT_TRUE(server.ok()) << server.error().message;
     const host::UniqueFd client = client_of(path_);
     ASSERT_TRUE(client);
-    EXPECT_TRUE(turn(*server).empty());
-    say(client, "{\"cmd\":");
-    EXPECT_TRUE(turn(*server).empty());
-    say(client, "\"status\"}\n{\"cmd\":\"routes\"}\nrubbish\n");
-    const auto requests = turn(*server);
+    EXPECT_TRUE(poll_once(*server).empty());
+    send_text(client, "{\"cmd\":");
+    EXPECT_TRUE(poll_once(*server).empty());
+    send_text(client, "\"status\"}\n{\"cmd\":\"routes\"}\nrubbish\n");
+    const auto requests = poll_once(*server);
     ASSERT_EQ(requests.size(), 3U);
     EXPECT_EQ(requests[0].request->view, find_view("status"));
     EXPECT_EQ(requests[1].request->view, find_view("routes"));
     EXPECT_FALSE(requests[2].request.ok());
     EXPECT_TRUE(server->send(requests[0].client, "{}\n"));
-    EXPECT_EQ(heard(client), "{}\n");
+    EXPECT_EQ(received(client), "{}\n");
 }
 
 TEST_F(ControlServerTest, IsForItsOwnerOnlyAndGoneAfterwards) {
@@ -103,21 +103,21 @@ TEST_F(ControlServerTest, AnEndlessLineIsRefusedAndTheClientSentAway) {
     auto server = ControlServer::listen(path_);
     ASSERT_TRUE(server.ok());
     const host::UniqueFd client = client_of(path_);
-    EXPECT_TRUE(turn(*server).empty());
-    say(client, std::string(40'000, 'x'));
+    EXPECT_TRUE(poll_once(*server).empty());
+    send_text(client, std::string(40'000, 'x'));
     for (int i = 0; i < 4; ++i) {
-        EXPECT_TRUE(turn(*server).empty());
+        EXPECT_TRUE(poll_once(*server).empty());
     }
-    EXPECT_EQ(heard(client), "{\"code\":\"limit\",\"error\":\"a request is at most 16384 bytes\",\"ok\":false}\n");
+    EXPECT_EQ(received(client), "{\"code\":\"limit\",\"error\":\"a request is at most 16384 bytes\",\"ok\":false}\n");
 }
 
 TEST_F(ControlServerTest, AClientThatDoesNotReadIsClosedNotWaitedFor) {
     auto server = ControlServer::listen(path_);
     ASSERT_TRUE(server.ok());
     const host::UniqueFd client = client_of(path_);
-    EXPECT_TRUE(turn(*server).empty());
-    say(client, "{\"cmd\":\"status\"}\n");
-    const auto requests = turn(*server);
+    EXPECT_TRUE(poll_once(*server).empty());
+    send_text(client, "{\"cmd\":\"status\"}\n");
+    const auto requests = poll_once(*server);
     ASSERT_EQ(requests.size(), 1U);
     const std::string line(100'000, 'y');
     int accepted = 0;
@@ -136,15 +136,15 @@ TEST_F(ControlServerTest, ClientsBeyondTheLimitGetALine) {
     for (int i = 0; i < 17; ++i) {
         clients.push_back(client_of(path_));
         ASSERT_TRUE(clients.back());
-        EXPECT_TRUE(turn(*server).empty());
+        EXPECT_TRUE(poll_once(*server).empty());
     }
-    EXPECT_EQ(heard(clients[16]), "{\"code\":\"limit\",\"error\":\"too many control connections\",\"ok\":false}\n");
+    EXPECT_EQ(received(clients[16]), "{\"code\":\"limit\",\"error\":\"too many control connections\",\"ok\":false}\n");
     clients.erase(clients.begin());  // one leaves: its place is free again
-    EXPECT_TRUE(turn(*server).empty());
+    EXPECT_TRUE(poll_once(*server).empty());
     clients.push_back(client_of(path_));
-    EXPECT_TRUE(turn(*server).empty());
-    say(clients.back(), "{\"cmd\":\"status\"}\n");
-    EXPECT_EQ(turn(*server).size(), 1U);
+    EXPECT_TRUE(poll_once(*server).empty());
+    send_text(clients.back(), "{\"cmd\":\"status\"}\n");
+    EXPECT_EQ(poll_once(*server).size(), 1U);
 }
 
 }  // namespace

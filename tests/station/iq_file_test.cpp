@@ -47,7 +47,7 @@ TEST_P(IqFormats, RoundTripInChunksOfAnySize) {
     }
 }
 
-TEST_P(IqFormats, TruncationIsSeen) {
+TEST_P(IqFormats, TruncationIsDetected) {
     const auto samples = some_samples(10);
     Bytes bytes;
     encode_iq(GetParam(), samples.data(), samples.size(), bytes);
