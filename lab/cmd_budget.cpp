@@ -13,7 +13,7 @@ namespace {
 
 struct Part {
     const char* name;
-    const char* truth;
+    const char* genie;
 };
 constexpr std::array<Part, 8> kParts{{{"detection and timing", "start"},
                                       {"header", "header"},
@@ -45,8 +45,8 @@ int run_budget(const ThresholdOptions& o) {
     if (const auto status = check_plan(o); !status) {
         return complain("budget", status.error().message);
     }
-    if (!o.scenario.truth.empty()) {
-        return complain("budget", "--truth is what this command goes through by itself");
+    if (!o.scenario.genie.empty()) {
+        return complain("budget", "--genie cannot be set: this command goes through all of them");
     }
     const auto scenario = scenario_of(o.scenario);
     if (!scenario) {
@@ -54,9 +54,9 @@ int run_budget(const ThresholdOptions& o) {
     }
     const phy::Mode& mode = phy::modes()[scenario->mode];
     Progress progress("loss budget of " + o.scenario.mode, 1.0, o.scenario.quiet);
-    const auto threshold = [&](const char* truth) {
+    const auto threshold = [&](const char* genie) {
         Scenario s = *scenario;
-        s.told = truths_named(truth).value();
+        s.genie = parse_genie_aid(genie).value();
         SearchPlan plan = plan_of(o, static_cast<double>(mode.required_snr_db));
         plan.min_errors = 0;  // every variant sees the same frames and the same noise
         return find_threshold(plan, measure_of(s, threads_of(o.scenario), show(progress)));
@@ -71,8 +71,8 @@ int run_budget(const ThresholdOptions& o) {
     Json parts = Json::array();
     double best = whole.snr_db;
     for (const Part& part : kParts) {
-        const Threshold t = threshold(part.truth);
-        Json row = {{"part", part.name}, {"truth", part.truth}};
+        const Threshold t = threshold(part.genie);
+        Json row = {{"part", part.name}, {"genie", part.genie}};
         row["snr_db"] = t.fit ? rounded(t.snr_db) : Json(nullptr);
         row["loss_db"] = t.fit ? rounded(whole.snr_db - t.snr_db) : Json(nullptr);
         row["deviation_db"] = rounded(t.deviation_db);
@@ -85,7 +85,7 @@ int run_budget(const ThresholdOptions& o) {
     const double bound = phy::required_snr_db(mode.bits_per_symbol, 8 * o.scenario.payload,
                                               static_cast<double>(layout.symbols() * per_symbol), o.per);
     parts.push_back({{"part", "code and bit mapping"},
-                     {"truth", nullptr},
+                     {"genie", nullptr},
                      {"snr_db", rounded(bound)},
                      {"loss_db", rounded(best - bound)},
                      {"deviation_db", 0.0}});

@@ -79,19 +79,17 @@ int run_fading(const ThresholdOptions& o) {
     const Threshold t = find_threshold(plan, measure_of(*scenario, threads_of(o.scenario), show(progress)));
     const auto measured = crossing(t.points, o.per);
 
-    // The same receiver, told the channel. Where there are no echoes and no fading it could learn nothing that AWGN
-    // does not say.
-    std::optional<double> told;
-    std::vector<MeasuredPoint> told_points;
+    // The same receiver with ideal CSI. On a flat static channel it would gain nothing over AWGN.
+    std::optional<double> genie;
+    std::vector<MeasuredPoint> genie_points;
     const bool has_paths = !channel_of_frame(*scenario, 0).paths.empty();
     if (has_paths) {
-        Scenario knowing = *scenario;
-        knowing.told = Truths{};
-        knowing.told->phase = knowing.told->channel = knowing.told->noise = true;
-        told_points = find_threshold(plan, measure_of(knowing, threads_of(o.scenario), show(progress))).points;
-        told = crossing(told_points, o.per);
+        Scenario aided = *scenario;
+        aided.genie = kIdealCsi;
+        genie_points = find_threshold(plan, measure_of(aided, threads_of(o.scenario), show(progress))).points;
+        genie = crossing(genie_points, o.per);
     } else {
-        told = awgn.snr_at(o.per);
+        genie = awgn.snr_at(o.per);
     }
 
     Json out = heading(o);
@@ -104,16 +102,16 @@ int run_fading(const ThresholdOptions& o) {
     }
     const double ideal = ideal_threshold(gains, curve, awgn, o.per);
     out["ideal_db"] = rounded(ideal);
-    out["told_db"] = told ? rounded(*told) : Json(nullptr);
+    out["genie_db"] = genie ? rounded(*genie) : Json(nullptr);
     out["snr_db"] = measured ? rounded(*measured) : Json(nullptr);
-    out["loss_db"] = measured && told ? rounded(*measured - *told) : Json(nullptr);
+    out["loss_db"] = measured && genie ? rounded(*measured - *genie) : Json(nullptr);
     Json points = points_json(*scenario, t);
     for (auto& p : points) {
         const double snr = p["snr_db"].get<double>();
         p["ideal_per"] = ideal_per(gains, snr, curve, awgn);
-        const auto same = std::find_if(told_points.begin(), told_points.end(),
+        const auto same = std::find_if(genie_points.begin(), genie_points.end(),
                                        [snr](const MeasuredPoint& m) { return std::abs(m.snr_db - snr) < 1e-6; });
-        p["told_per"] = same != told_points.end() ? Json(same->tally.per()) : Json(nullptr);
+        p["genie_per"] = same != genie_points.end() ? Json(same->tally.per()) : Json(nullptr);
     }
     out["points"] = points;
     std::puts(out.dump().c_str());

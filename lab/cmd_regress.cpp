@@ -36,7 +36,7 @@ std::size_t payload_of(const phy::Mode& mode) {
 Result<std::map<std::string, Golden>> read_golden(const std::string& path) {
     std::ifstream file(path);
     if (!file) {
-        return Error{"cannot read " + path + " (make it with --write)"};
+        return Error{ErrorCode::kNotFound, "cannot read " + path + " (make it with --write)"};
     }
     std::map<std::string, Golden> out;
     std::string line;
@@ -49,7 +49,8 @@ Result<std::map<std::string, Golden>> read_golden(const std::string& path) {
         Golden g;
         if (!(in >> mode >> g.payload >> g.snr_db >> g.deviation_db) || !phy::find_mode(mode) ||
             !std::isfinite(g.snr_db) || !(g.deviation_db > 0.0)) {
-            return Error{path + " line " + std::to_string(number) + ": expected mode, bytes, SNR, deviation"};
+            return Error{ErrorCode::kInvalidData,
+                         path + " line " + std::to_string(number) + ": expected mode, bytes, SNR, deviation"};
         }
         out[mode] = g;
     }
@@ -95,7 +96,7 @@ int write_golden(const std::string& path, const std::map<phy::ModeIndex, Thresho
 int run_regress(const RegressOptions& o) {
     std::vector<phy::ModeIndex> chosen;
     for (const auto& name : o.modes) {
-        const auto mode = mode_named(name);
+        const auto mode = phy::parse_mode(name);
         if (!mode) {
             return complain("regress", mode.error().message);
         }

@@ -18,13 +18,6 @@ double round_to(double value, double step) {
     return std::round(value / step) * step;
 }
 
-Result<phy::PreambleClass> preamble_named(const std::string& name) {
-    if (name == "short") return phy::PreambleClass::kShort;
-    if (name == "medium") return phy::PreambleClass::kMedium;
-    if (name == "long") return phy::PreambleClass::kLong;
-    return Error{"unknown preamble class '" + name + "'; known are short medium long"};
-}
-
 }  // namespace
 
 int run_papr(const SignalOptions& o) {
@@ -95,11 +88,11 @@ int run_efficiency() {
 }
 
 int run_detection(const DetectionOptions& o) {
-    const auto profile = profile_named(o.scenario.profile);
+    const auto profile = phy::parse_profile(o.scenario.profile);
     if (!profile) {
         return complain("detection", profile.error().message);
     }
-    const auto preamble = preamble_named(o.preamble);
+    const auto preamble = phy::parse_preamble_class(o.preamble);
     if (!preamble) {
         return complain("detection", preamble.error().message);
     }
@@ -133,7 +126,7 @@ int run_detection(const DetectionOptions& o) {
 }
 
 int run_noise(const DetectionOptions& o) {
-    const auto profile = profile_named(o.scenario.profile);
+    const auto profile = phy::parse_profile(o.scenario.profile);
     if (!profile) {
         return complain("noise", profile.error().message);
     }

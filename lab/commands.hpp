@@ -31,9 +31,9 @@ struct ThresholdOptions {
 int run_threshold(const ThresholdOptions& o);
 /// The same for liquid's modem.
 int run_liquid(const ThresholdOptions& o);
-/// The same for a fading channel, beside the same receiver told the channel, and what the channel's information allows.
+/// The same for a fading channel, beside the same receiver with ideal CSI, and what the channel's information allows.
 int run_fading(const ThresholdOptions& o);
-/// What each part of the receiver costs: the threshold with the truth given to one part at a time.
+/// What each part of the receiver costs: the threshold with one part genie-aided at a time.
 int run_budget(const ThresholdOptions& o);
 
 struct RegressOptions {

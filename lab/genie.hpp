@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The modem with the truth given to one part of its receiver at a time: what each part costs in dB.
+// The modem with a genie-aided receiver: ideal values in place of one estimate at a time give what each costs in dB.
 //
-//     frame -> channel, noise   -> detector -> demodulator -> frame
-//           -> channel, no noise -> truth of ...|
+//     frame -> channel, noise    -> detector -> demodulator -> frame
+//           -> channel, no noise -> GenieStrategy --^
 //
-// Both streams pass through equal channels (same seed), so the second one holds the response of every symbol, echoes,
-// fading, carrier offset, clock error and phase noise included.
+// Both streams pass through equal channels (same seed), so the second one holds the response of every symbol,
+// multipath, fading, carrier offset, clock error and phase noise included.
 #pragma once
 
 #include "lab/monte_carlo.hpp"
@@ -13,7 +13,7 @@
 namespace meshnet::lab {
 
 /// Runs one point. As run_point(), with a receiver that takes one frame at a time and does not cancel interference.
-/// `s.told` must be set; run_point() comes here when it is.
+/// `s.genie` must be set; run_point() comes here when it is.
 [[nodiscard]] Tally run_genie_point(const Scenario& s, const Effort& effort);
 
 }  // namespace meshnet::lab

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a receiver of ours would do in a fading channel if it were told the channel.
+// What a receiver of ours would do in a fading channel with ideal channel state information (ideal CSI).
 //
 //     response of the channel -> information per carrier and symbol -> the AWGN SNR with the same information -> PER
 //

@@ -36,34 +36,11 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 
 }  // namespace
 
-Result<const phy::Profile*> profile_named(std::string_view name) {
-    if (const auto* profile = phy::find_profile(name)) {
-        return profile;
-    }
-    std::string message = "unknown profile '" + std::string(name) + "'; known are";
-    for (const auto& p : phy::profiles()) {
-        message += ' ';
-        message += p.name;
-    }
-    return Error{message};
-}
-
-Result<phy::ModeIndex> mode_named(std::string_view name) {
-    if (const auto mode = phy::find_mode(name)) {
-        return *mode;
-    }
-    std::string message = "unknown mode '" + std::string(name) + "'; known are";
-    for (const auto& m : phy::modes()) {
-        message += ' ';
-        message += m.name;
-    }
-    return Error{message};
-}
-
 Result<std::vector<double>> parse_snr_range(std::string_view text) {
-    const Error wrong{"SNR '" + std::string(text) +
-                      "' is not understood: write A:STEP:B as in -3:0.5:1, one value, or " +
-                      "values joined by commas, in dB within -60..100"};
+    const Error wrong{ErrorCode::kInvalidArgument,
+                      "SNR '" + std::string(text) +
+                          "' is not understood: write A:STEP:B as in -3:0.5:1, one value, or " +
+                          "values joined by commas, in dB within -60..100"};
     std::vector<double> out;
     const auto in_range = [](double v) { return v >= -60.0 && v <= 100.0; };
     if (text.find(':') == std::string_view::npos) {
@@ -87,11 +64,12 @@ Result<std::vector<double>> parse_snr_range(std::string_view text) {
         return wrong;
     }
     if (!(*step > 0.0) || *b < *a) {
-        return Error{"SNR '" + std::string(text) + "': STEP must be above 0 and B not below A"};
+        return Error{ErrorCode::kInvalidArgument,
+                     "SNR '" + std::string(text) + "': STEP must be above 0 and B not below A"};
     }
     const double count = std::floor((*b - *a) / *step + 1e-6) + 1.0;
     if (count > 1000.0) {
-        return Error{"SNR '" + std::string(text) + "' has more than 1000 points"};
+        return Error{ErrorCode::kLimit, "SNR '" + std::string(text) + "' has more than 1000 points"};
     }
     for (int i = 0; i < static_cast<int>(count); ++i) {
         out.push_back(std::round((*a + i * *step) * 1e6) / 1e6);
@@ -100,16 +78,16 @@ Result<std::vector<double>> parse_snr_range(std::string_view text) {
 }
 
 Result<Scenario> scenario_of(const ScenarioOptions& o) {
-    const auto profile = profile_named(o.profile);
+    const auto profile = phy::parse_profile(o.profile);
     if (!profile) {
         return profile.error();
     }
-    const auto mode = mode_named(o.mode);
+    const auto mode = phy::parse_mode(o.mode);
     if (!mode) {
         return mode.error();
     }
     if (o.frames < 1 || o.frames > 1'000'000'000) {
-        return Error{"frames must be 1..1000000000"};
+        return Error{ErrorCode::kInvalidArgument, "frames must be 1..1000000000"};
     }
     Scenario s;
     s.profile = *profile;
@@ -119,12 +97,12 @@ Result<Scenario> scenario_of(const ScenarioOptions& o) {
     s.seed = o.seed;
     if (o.has_cfo) s.cfo_hz = o.cfo_hz;
     if (o.has_sfo) s.sfo_ppm = o.sfo_ppm;
-    if (!o.truth.empty()) {
-        const auto told = truths_named(o.truth);
-        if (!told) {
-            return told.error();
+    if (!o.genie.empty()) {
+        const auto genie = parse_genie_aid(o.genie);
+        if (!genie) {
+            return genie.error();
         }
-        s.told = *told;
+        s.genie = *genie;
     }
     if (const auto status = check(s); !status) {
         return status.error();

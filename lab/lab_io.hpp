@@ -14,10 +14,6 @@
 
 namespace meshnet::lab {
 
-/// The profile or mode of that name; the error lists the valid ones.
-[[nodiscard]] Result<const phy::Profile*> profile_named(std::string_view name);
-[[nodiscard]] Result<phy::ModeIndex> mode_named(std::string_view name);
-
 /// "A:STEP:B" (both ends included), "A", or "A,B,C" in dB: 1..1000 values.
 [[nodiscard]] Result<std::vector<double>> parse_snr_range(std::string_view text);
 
@@ -32,7 +28,7 @@ struct ScenarioOptions {
     bool has_cfo = false;
     double sfo_ppm = 0.0;
     bool has_sfo = false;
-    std::string truth;  ///< what the receiver is told; empty: it is the receiver as it is
+    std::string genie;  ///< as parse_genie_aid() reads it; empty: the whole receiver, without aid
     std::uint64_t frames = 1000;
     std::uint64_t min_errors = 0;
     unsigned threads = 0;  ///< 0: one per core

@@ -43,9 +43,9 @@ void add_frames(CLI::App* command, ScenarioOptions& o) {
         "Carrier offset of every frame (else: uniform in the profile's range, or the channel's)");
     command->add_option_function<double>(
         "--sfo-ppm", [&o](double v) { o.sfo_ppm = v, o.has_sfo = true; }, "Sampling clock error of every frame");
-    command->add_option("--truth", o.truth,
-                        "Tell the receiver the truth of these parts: start header phase channel noise demapper, "
-                        "csi: phase, channel and noise, peaks: no limiting, all, none; joined by '+'");
+    command->add_option("--genie", o.genie,
+                        "Genie-aided receiver: ideal values of start header phase channel noise demapper, csi: ideal "
+                        "CSI (phase, channel and noise), peaks: no limiting, all, none; joined by '+'");
 }
 
 void add_sweep(CLI::App& app, Everything& e) {
@@ -76,8 +76,7 @@ void add_thresholds(CLI::App& app, Everything& e) {
         ->expected(2);
     fading->callback([&e] { e.result = run_fading(e.threshold); });
 
-    auto* budget =
-        app.add_subcommand("budget", "What each part of the receiver costs, told the truth one at a time (JSON)");
+    auto* budget = app.add_subcommand("budget", "Loss of each part of the receiver, genie-aided one at a time (JSON)");
     add_scenario(budget, e.threshold.scenario, true);
     add_frames(budget, e.threshold.scenario);
     add_target(budget, e.threshold);

@@ -131,24 +131,25 @@ std::uint64_t seed_of(std::uint64_t seed, std::uint64_t frame, Stream stream) {
 
 Status check(const Scenario& s) {
     if (s.profile == nullptr) {
-        return Error{"no profile given"};
+        return Error{ErrorCode::kInvalidArgument, "no profile given"};
     }
     if (s.mode >= phy::modes().size()) {
-        return Error{"no such mode"};
+        return Error{ErrorCode::kInvalidArgument, "no such mode"};
     }
     if (s.payload_bytes < 1 || s.payload_bytes > phy::kMaxPayloadBytes) {
-        return Error{"payload must be 1.." + std::to_string(phy::kMaxPayloadBytes) + " bytes, is " +
-                     std::to_string(s.payload_bytes)};
+        return Error{ErrorCode::kInvalidArgument, "payload must be 1.." + std::to_string(phy::kMaxPayloadBytes) +
+                                                      " bytes, is " + std::to_string(s.payload_bytes)};
     }
     if (!std::isfinite(s.snr_db) || s.snr_db < -60.0 || s.snr_db > 100.0) {
-        return Error{"SNR must be within -60..100 dB"};
+        return Error{ErrorCode::kInvalidArgument, "SNR must be within -60..100 dB"};
     }
     if (s.cfo_hz && !(std::abs(*s.cfo_hz) <= s.profile->sample_rate_hz / 2.0)) {
-        return Error{"carrier offset must be within half the sample rate, +-" +
-                     std::to_string(static_cast<long>(s.profile->sample_rate_hz / 2.0)) + " Hz"};
+        return Error{ErrorCode::kInvalidArgument,
+                     "carrier offset must be within half the sample rate, +-" +
+                         std::to_string(static_cast<long>(s.profile->sample_rate_hz / 2.0)) + " Hz"};
     }
     if (s.sfo_ppm && !(std::abs(*s.sfo_ppm) <= 1000.0)) {
-        return Error{"sampling clock error must be within +-1000 ppm"};
+        return Error{ErrorCode::kInvalidArgument, "sampling clock error must be within +-1000 ppm"};
     }
     const auto config = sim::Channel::configure(s.channel, base_channel(s));
     if (!config) {
@@ -201,7 +202,7 @@ std::size_t batch_frames(const Scenario& s) noexcept {
 }
 
 Tally run_point(const Scenario& s, const Effort& effort) {
-    if (s.told) {
+    if (s.genie) {
         return run_genie_point(s, effort);
     }
     return run_batches(effort, batch_frames(s), [&s]() -> BatchRunner {

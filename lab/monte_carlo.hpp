@@ -18,8 +18,8 @@
 
 #include "core/bytes.hpp"
 #include "core/result.hpp"
+#include "lab/genie_aid.hpp"
 #include "lab/interval.hpp"
-#include "lab/truths.hpp"
 #include "phy/modes.hpp"
 #include "phy/profile.hpp"
 #include "phy/sample.hpp"
@@ -39,7 +39,7 @@ struct Scenario {
     std::optional<double> sfo_ppm;  ///< sampling clock error of every frame; nothing: what the channel says
     double snr_db = 0.0;            ///< in the occupied band
     std::uint64_t seed = 1;
-    std::optional<Truths> told;  ///< nothing: the receiver as it is; else see genie.hpp
+    std::optional<GenieAid> genie;  ///< nothing: the whole receiver; else the genie-aided one of genie.hpp
 };
 
 /// The error says what is wrong with `s` in one line.

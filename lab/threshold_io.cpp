@@ -33,10 +33,10 @@ Json points_json(const Scenario& s, const Threshold& t) {
 
 Status check_plan(const ThresholdOptions& o) {
     if (!(o.per > 0.0) || !(o.per < 0.5)) {
-        return Error{"--per must be above 0 and below 0.5"};
+        return Error{ErrorCode::kInvalidArgument, "--per must be above 0 and below 0.5"};
     }
     if (!(o.step_db >= 0.01) || !(o.step_db <= 10.0)) {
-        return Error{"--step-db must be within 0.01..10"};
+        return Error{ErrorCode::kInvalidArgument, "--step-db must be within 0.01..10"};
     }
     return Ok{};
 }

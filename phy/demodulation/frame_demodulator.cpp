@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "phy/demodulation/frame_demodulator.hpp"
 
-#include <volk/volk.h>
-
 #include <algorithm>
 #include <array>
 #include <cassert>
@@ -84,9 +82,8 @@ std::size_t prefix_backoff(const Profile& p) {
 
 }  // namespace
 
-DemodulatorShared::DemodulatorShared(const Profile& profile)
-    : grid(profile), training(grid), tracker(grid), moving(grid), forward(profile.fft_size, Fft::Direction::kForward) {
-    symbol.resize(profile.fft_size);
+DemodulatorShared::DemodulatorShared(const Profile& profile, std::unique_ptr<EstimationStrategy> estimation)
+    : grid(profile), training(grid), tracker(grid), moving(grid), transform(grid), strategy(std::move(estimation)) {
     training_rows.resize(kMaxTraining * profile.carriers);
     channel.resize(profile.carriers);
     rotation_re.resize(profile.carriers);
@@ -211,26 +208,12 @@ void FrameDemodulator::advance(const SampleRing& ring, unsigned max_iterations) 
     }
 }
 
+TransformWindow FrameDemodulator::window(std::uint64_t first) const noexcept {
+    return {first, start_.sample_index, cfo_};
+}
+
 void FrameDemodulator::transform(const SampleRing& ring, std::uint64_t first, std::span<Sample> carriers) {
-    const auto& grid = shared_.grid;
-    const std::size_t n = grid.profile().fft_size;
-    ring.copy(first, shared_.symbol);
-    // The oscillator's phase is counted from the preamble's first sample: exact at any distance.
-    const double samples =
-        static_cast<double>(static_cast<std::int64_t>(first) - static_cast<std::int64_t>(start_.sample_index));
-    const double turns = -cfo_ * samples;
-    const double phase = kTwoPi * (turns - std::floor(turns));
-    lv_32fc_t rotator(static_cast<float>(std::cos(phase)), static_cast<float>(std::sin(phase)));
-    const double step = -kTwoPi * cfo_;
-    const lv_32fc_t increment(static_cast<float>(std::cos(step)), static_cast<float>(std::sin(step)));
-    auto in = shared_.forward.in();
-    volk_32fc_s32fc_x2_rotator_32fc(in.data(), shared_.symbol.data(), increment, &rotator, static_cast<unsigned>(n));
-    shared_.forward.run();
-    const auto out = shared_.forward.out();
-    const std::size_t half = carriers.size() / 2;
-    // Negative subcarriers are the top of the transform, positive ones start at bin 1.
-    std::copy_n(out.begin() + static_cast<std::ptrdiff_t>(n - half), half, carriers.begin());
-    std::copy_n(out.begin() + 1, half, carriers.begin() + static_cast<std::ptrdiff_t>(half));
+    shared_.transform.run(ring, window(first), carriers);
 }
 
 bool FrameDemodulator::receive_training(const SampleRing& ring) {
@@ -358,18 +341,16 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
     while (group_end_[group] <= row) {
         ++group;
     }
-    float inverse_noise = 1.0F / group_noise_[group];
     const std::span<Sample> channel(shared_.channel);
     if (moving_) {
         shared_.moving.response(static_cast<double>(symbol), channel);
     } else {
         interpolate_channel(row, channel);
     }
-    if (shared_.truth != nullptr) {
-        inverse_noise = shared_.truth->tell_noise ? 1.0F / shared_.truth->noise : inverse_noise;
-        tell_truth(row, symbol, phase, time, channel);
-    }
-    const unsigned bits = constellation.bits_per_symbol();
+    const auto first = static_cast<std::int64_t>(window_start(symbol)) + tracks_[row].shift - window_shift_;
+    SymbolEstimate estimate{
+        symbol, window(static_cast<std::uint64_t>(first)), phase, time, channel, 1.0F / group_noise_[group]};
+    shared_.strategy->refine(estimate);
     const std::size_t half = k / 2;
     const std::span<float> back_re(shared_.rotation_re);
     const std::span<float> back_im(shared_.rotation_im);
@@ -380,18 +361,7 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
     equalise(k, parts(y), parts(channel.data()), back_re.data(), back_im.data(), parts(shared_.points.data()),
              shared_.power.data());
     const auto data = grid.data(symbol, dense_);
-    const bool qpsk = &constellation == &shared_.constellations[0];
-    if (shared_.truth == nullptr || !shared_.truth->demap || qpsk) {
-        for (const std::uint16_t c : data) {
-            constellation.demap(shared_.points[c], shared_.power[c] * inverse_noise, llr);
-            llr += bits;
-        }
-    } else {
-        for (const std::uint16_t c : data) {
-            shared_.truth->demap(shared_.points[c], shared_.power[c] * inverse_noise, llr);
-            llr += bits;
-        }
-    }
+    shared_.strategy->demap(constellation, data, shared_.points, shared_.power, estimate.inverse_noise, llr);
     if (show && shared_.constellation_out != nullptr) {
         auto& shown = *shared_.constellation_out;
         for (std::size_t i = 0; i < data.size() && shown.size() < 4096; ++i) {
@@ -435,8 +405,8 @@ void FrameDemodulator::decode_header(std::size_t rows) {
             collect_header(rows);
             header_ = shared_.header_codec.decode(header_llr_, start_.preamble);
         }
-        if (!header_ && shared_.truth != nullptr) {
-            header_ = shared_.truth->header;
+        if (!header_) {
+            header_ = shared_.strategy->header_without_decoding();
         }
         if (!header_) {
             header_ = known_header_;

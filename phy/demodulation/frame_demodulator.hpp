@@ -14,13 +14,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "phy/demodulation/block_decoder.hpp"
-#include "phy/demodulation/receiver_truth.hpp"
-#include "phy/dsp/fft.hpp"
+#include "phy/demodulation/estimation_strategy.hpp"
+#include "phy/demodulation/symbol_transform.hpp"
 #include "phy/dsp/sample_ring.hpp"
 #include "phy/estimation/channel_tracker.hpp"
 #include "phy/estimation/frame_synchronizer.hpp"
@@ -37,14 +38,15 @@ namespace meshnet::phy {
 
 /// What the demodulators of one receiver share: immutable tables and scratch that is used within one call.
 struct DemodulatorShared {
-    explicit DemodulatorShared(const Profile& profile);
+    explicit DemodulatorShared(const Profile& profile,
+                               std::unique_ptr<EstimationStrategy> estimation = std::make_unique<EstimationStrategy>());
 
     Grid grid;
     TrainingEstimator training;
     ChannelTracker tracker;
-    TimeVaryingChannel moving;
-    Fft forward;
-    std::vector<Sample> symbol;                 // [N]: one symbol, derotated
+    MovingChannel moving;
+    SymbolTransform transform;
+    std::unique_ptr<EstimationStrategy> strategy;
     std::vector<Sample> training_rows;          // [64][K]
     std::vector<Sample> channel;                // [K]: of one row
     std::vector<float> rotation_re;             // [K]: that takes phase and time out of one row
@@ -56,7 +58,6 @@ struct DemodulatorShared {
     HeaderCodec header_codec;
     BlockDecoder decoder;
     std::vector<Sample>* constellation_out = nullptr;  // points for displays, if wanted
-    const ReceiverTruth* truth = nullptr;              // only an instrument has it
 };
 
 /// One frame in the making. Reusable: start() again after it has finished.
@@ -108,7 +109,7 @@ private:
     bool receive_training(const SampleRing& ring);
     bool receive_symbol(const SampleRing& ring);
     void transform(const SampleRing& ring, std::uint64_t first, std::span<Sample> carriers);
-    void tell_truth(std::size_t row, std::size_t symbol, double phase, double time, std::span<Sample> channel);
+    [[nodiscard]] TransformWindow window(std::uint64_t first) const noexcept;
     void track(std::size_t row, std::size_t symbol);
     void follow_channel(std::size_t row, std::size_t symbol);
     void prepare_rows(std::size_t handed_on);

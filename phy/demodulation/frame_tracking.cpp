@@ -3,7 +3,6 @@
 // the rest of it.
 #include <algorithm>
 #include <cmath>
-#include <complex>
 #include <numbers>
 
 #include "phy/demodulation/frame_demodulator.hpp"
@@ -286,60 +285,6 @@ void FrameDemodulator::interpolate_channel(std::size_t row, std::span<Sample> ch
     const float weight = right_at > left_at ? static_cast<float>((at - left_at) / (right_at - left_at)) : 0.0F;
     for (std::size_t c = 0; c < channel.size(); ++c) {
         channel[c] = left[c] + weight * (right[c] - left[c]);
-    }
-}
-
-// Puts what is told of the true response into `channel`, the response that is left when phase and time are taken out.
-void FrameDemodulator::tell_truth(std::size_t row, std::size_t symbol, double phase, double time,
-                                  std::span<Sample> channel) {
-    const ReceiverTruth& truth = *shared_.truth;
-    const std::size_t k = channel.size();
-    if (!truth.tell_phase && !truth.tell_channel) {
-        return;
-    }
-    const auto& grid = shared_.grid;
-    const double per_carrier = kTwoPi / static_cast<double>(grid.profile().fft_size);
-    std::vector<Sample> response(k);
-    const auto shift = static_cast<std::uint64_t>(static_cast<std::int64_t>(tracks_[row].shift) - window_shift_);
-    transform(*truth.clean, window_start(symbol) + shift, response);
-    const auto line = [](double angle) { return Sample(std::polar(1.0F, static_cast<float>(angle))); };
-    for (std::size_t c = 0; c < k; ++c) {
-        const int subcarrier = grid.subcarrier(c);
-        if (truth.sent.empty()) {
-            response[c] *= subcarrier % 2 == 0 ? truth.impulse_gain : -truth.impulse_gain;
-        } else {
-            const Sample x = truth.sent[symbol * k + c];
-            response[c] *= std::conj(x) / (std::norm(x) + 1e-12F);
-        }
-        response[c] *= line(-(phase - per_carrier * subcarrier * time));
-    }
-    // The line of phase by which the estimate misses the truth: twice, since the slope is found for small angles.
-    std::vector<Sample> turned(channel.begin(), channel.end());
-    for (int pass = 0; pass < 3; ++pass) {
-        std::complex<double> common{};
-        std::complex<double> lag{};
-        const std::size_t apart = k / 8;
-        for (std::size_t c = 0; c < k; ++c) {
-            common += std::complex<double>(response[c] * std::conj(turned[c]));
-            if (c >= apart) {
-                lag += std::complex<double>(response[c] * std::conj(turned[c]) *
-                                            std::conj(response[c - apart] * std::conj(turned[c - apart])));
-            }
-        }
-        const double slope = pass == 0 ? std::arg(lag) / static_cast<double>(apart) : 0.0;
-        for (std::size_t c = 0; c < k; ++c) {
-            turned[c] *= line((pass == 0 ? 0.0 : std::arg(common)) + slope * grid.subcarrier(c));
-        }
-    }
-    if (truth.tell_phase && truth.tell_channel) {
-        std::copy(response.begin(), response.end(), channel.begin());
-    } else if (truth.tell_phase) {
-        std::copy(turned.begin(), turned.end(), channel.begin());
-    } else {
-        for (std::size_t c = 0; c < k; ++c) {
-            const Sample off = turned[c] * std::conj(channel[c]);
-            channel[c] = response[c] * std::conj(off) / (std::abs(off) + 1e-30F);
-        }
     }
 }
 

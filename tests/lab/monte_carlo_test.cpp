@@ -150,18 +150,18 @@ TEST(Detection, FindsAllWellAboveAndNoneFarBelow) {
     EXPECT_EQ(good.time_error_squared, again.time_error_squared);
 }
 
-TEST(Truths, WhoIsToldMoreLosesFewerFrames) {
+TEST(Genie, MoreAidLosesFewerFrames) {
     Scenario s = scenario("16qam-1/2", 11.0);
     s.payload_bytes = 200;
     s.channel = "rayleigh-100hz";
     Effort effort;
     effort.frames = 60;
-    const auto errors = [&](const char* told) {
-        s.told = truths_named(told).value();
+    const auto errors = [&](const char* aid) {
+        s.genie = parse_genie_aid(aid).value();
         return run_point(s, effort).errors;
     };
     const auto none = errors("none");
-    s.told.reset();
+    s.genie.reset();
     const auto whole = run_point(s, effort).errors;
     EXPECT_GT(none, 0U);
     EXPECT_NEAR(static_cast<double>(none), static_cast<double>(whole), 6.0);  // nearly the same receiver
