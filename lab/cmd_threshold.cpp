@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lab/commands.hpp"
-#include "lab/liquid_anchor.hpp"
+#include "lab/liquid_baseline.hpp"
 #include "lab/threshold_io.hpp"
 #include "phy/fec/awgn_bound.hpp"
 #include "phy/waveform/frame_layout.hpp"

@@ -52,8 +52,8 @@ Trial one_trial(const phy::Profile& profile, phy::PreambleClass preamble, phy::T
     transmitter.modulate(s.mode, payload, sent);
     sent.resize(gap + std::min(sent.size() - gap,
                                2 * params.chirp_samples + params.training_symbols * profile.symbol_samples()));
-    const double turn = 2.0 * std::numbers::pi * rng.uniform();
-    const phy::Sample phase(static_cast<float>(std::cos(turn)), static_cast<float>(std::sin(turn)));
+    const double phase_rad = 2.0 * std::numbers::pi * rng.uniform();
+    const phy::Sample phase(static_cast<float>(std::cos(phase_rad)), static_cast<float>(std::sin(phase_rad)));
     for (auto& x : sent) {
         x *= phase;
     }
@@ -76,9 +76,9 @@ Trial one_trial(const phy::Profile& profile, phy::PreambleClass preamble, phy::T
         synchronizer.advance(ring, starts);
     }
     Trial trial;
-    const double truth = static_cast<double>(gap) + config.delay_samples;
+    const double expected = static_cast<double>(gap) + config.delay_samples;
     for (const auto& start : starts) {
-        const double error = static_cast<double>(start.sample_index) + start.fraction - truth;
+        const double error = static_cast<double>(start.sample_index) + start.fraction - expected;
         if (!trial.found && std::abs(error) <= static_cast<double>(profile.cyclic_prefix)) {
             trial.found = true;
             trial.time_error = error;

@@ -69,7 +69,7 @@ std::vector<float> channel_gains(const Scenario& s, std::uint64_t frame) {
     const std::size_t every =
         full.fading_hz > 0.0 ? std::max<std::size_t>(1, (symbols + kMaxProbes - 1) / kMaxProbes) : 1;
     const std::size_t probes = full.fading_hz > 0.0 ? (symbols + every - 1) / every : 1;
-    // Room for the longest echo between two impulses.
+    // Room for the longest multipath component between two impulses.
     double spread = 0.0;
     for (const auto& path : full.paths) {
         spread = std::max(spread, path.delay_samples);

@@ -105,8 +105,8 @@ std::vector<phy::Sample>& FrameSource::make(std::uint64_t index) {
     sent_.assign(200 + chirp + time_rng.below(2000), phy::Sample{});
     gap_ = sent_.size();
     transmitter_.modulate(s_.mode, payload_, sent_);
-    const double turn = 2.0 * std::numbers::pi * time_rng.uniform();
-    phase_ = phy::Sample(static_cast<float>(std::cos(turn)), static_cast<float>(std::sin(turn)));
+    const double phase_rad = 2.0 * std::numbers::pi * time_rng.uniform();
+    phase_ = phy::Sample(static_cast<float>(std::cos(phase_rad)), static_cast<float>(std::sin(phase_rad)));
     for (std::size_t i = gap_; i < sent_.size(); ++i) {
         sent_[i] *= phase_;
     }

@@ -99,7 +99,7 @@ def plot_channels(rows, mode, folder):
     figure, axis = plt.subplots(figsize=(8.5, 4.6))
     colours = plt.get_cmap("tab20").colors
     for i, row in enumerate(rows):
-        data = [(p["snr_db"], p["per"], p["told_per"]) for p in row["points"]]
+        data = [(p["snr_db"], p["per"], p["genie_per"]) for p in row["points"]]
         colour = colours[(2 * i) % 20 + (2 * i) // 20]
         axis.plot([d[0] for d in data], [max(d[1], 1e-4) for d in data], "-o", ms=2.5, lw=1.3,
                   color=colour, label=row["channel"])

@@ -129,9 +129,9 @@ def channels(data, fading, folder):
     rows = []
     for r in fading:
         met = "met" if r["loss_db"] is not None and r["loss_db"] <= FADING_TARGET_DB else "missed"
-        if r["told_db"] is None:
+        if r["genie_db"] is None:
             met = "not even with ideal CSI"
-        rows.append([f"`{r['channel']}`", f"`{r['mode']}`", db(r["snr_db"], 1), db(r["told_db"], 1), db(r["loss_db"]), met,
+        rows.append([f"`{r['channel']}`", f"`{r['mode']}`", db(r["snr_db"], 1), db(r["genie_db"], 1), db(r["loss_db"]), met,
                      db(r["ideal_db"], 1), db(r["awgn_db"], 1)])
     lines += table(["channel", "mode", "SNR dB", "ideal CSI dB", "loss dB", "target", "information dB", "AWGN dB"], rows,
                    ["---", "---", "---:", "---:", "---:", "---", "---:", "---:"])

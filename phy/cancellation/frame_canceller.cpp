@@ -125,7 +125,7 @@ bool FrameCanceller::cancel(const HeardFrame& heard, std::uint64_t first_index, 
 
     start_filters();
     follow();
-    look_back();
+    smooth_backwards();
     make_waveform(frame);
     subtract_symbols(samples);
     subtract_preamble(samples);
@@ -321,7 +321,7 @@ void FrameCanceller::follow() {
 }
 
 // Smooths the phases over the entire frame, then measures the channel again with them and smooths it too.
-void FrameCanceller::look_back() {
+void FrameCanceller::smooth_backwards() {
     const auto states = std::span(smooth_).first(symbols_);
     for (std::size_t s = 0; s < symbols_; ++s) {
         states[s] = tracks_[s].phase;
@@ -345,7 +345,7 @@ void FrameCanceller::look_back() {
         }
         ChannelTracker::update(reference_, group, motion_.per_symbol());
     }
-    ChannelTracker::look_back(std::span(groups_).first(group_count_), motion_.per_symbol());
+    ChannelTracker::smooth_backwards(std::span(groups_).first(group_count_), motion_.per_symbol());
 }
 
 // Between the groups around `symbol`, into channel_.

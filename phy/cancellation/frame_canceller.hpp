@@ -65,7 +65,7 @@ private:
     void track(std::size_t symbol);
     void measure(std::size_t first, std::size_t last, ChannelGroup& group);
     void follow();
-    void look_back();
+    void smooth_backwards();
     void channel_at(double symbol);
     void make_waveform(const Frame& frame);
     void subtract_symbols(std::span<Sample> samples);

@@ -19,8 +19,8 @@ constexpr std::size_t kMaxTraining = 64;
 // that follows a LEO pass, 500 Hz/s. Time: clocks that wander by 0.02 ppm per symbol.
 DriftFilter::Noise phase_noise(const Profile& p) {
     const double t = static_cast<double>(p.symbol_samples()) / p.sample_rate_hz;
-    const double turn = kTwoPi * 500.0 * t * t;
-    return {kTwoPi * 0.2 * t, turn * turn};
+    const double drift = kTwoPi * 500.0 * t * t;
+    return {kTwoPi * 0.2 * t, drift * drift};
 }
 DriftFilter::Noise time_noise(const Profile& p) {
     const double walk = 0.02e-6 * static_cast<double>(p.symbol_samples());
@@ -83,7 +83,12 @@ std::size_t prefix_backoff(const Profile& p) {
 }  // namespace
 
 DemodulatorShared::DemodulatorShared(const Profile& profile, std::unique_ptr<EstimationStrategy> estimation)
-    : grid(profile), training(grid), tracker(grid), moving(grid), transform(grid), strategy(std::move(estimation)) {
+    : grid(profile),
+      training(grid),
+      tracker(grid),
+      time_varying(grid),
+      transform(grid),
+      strategy(std::move(estimation)) {
     training_rows.resize(kMaxTraining * profile.carriers);
     channel.resize(profile.carriers);
     rotation_re.resize(profile.carriers);
@@ -101,9 +106,9 @@ FrameDemodulator::FrameDemodulator(DemodulatorShared& shared) : shared_(shared),
     training_response_.resize(k);
     reference_.h.resize(k);
     reference_power_.resize(k);
-    slab_.h.resize(k);
-    next_slab_.h.resize(k);
-    const std::size_t groups = (kSlab + kLookahead) / ChannelTracker::kGroup + 2;
+    window_state_.h.resize(k);
+    next_window_state_.h.resize(k);
+    const std::size_t groups = (kWindow + kLookahead) / ChannelTracker::kGroup + 2;
     groups_.resize(groups);
     group_end_.resize(groups);
     group_noise_.resize(groups);
@@ -115,10 +120,10 @@ FrameDemodulator::FrameDemodulator(DemodulatorShared& shared) : shared_(shared),
         g.measured.resize(k);
         g.filtered.resize(k);
     }
-    rows_.resize((kSlab + kLookahead) * k);
-    tracks_.resize(kSlab + kLookahead);
-    smooth_phase_.resize(kSlab + kLookahead);
-    smooth_time_.resize(kSlab + kLookahead);
+    rows_.resize((kWindow + kLookahead) * k);
+    tracks_.resize(kWindow + kLookahead);
+    smooth_phase_.resize(kWindow + kLookahead);
+    smooth_time_.resize(kWindow + kLookahead);
     header_llr_.resize(kHeaderCodedBits);
 }
 
@@ -140,7 +145,7 @@ void FrameDemodulator::start(const FrameStart& start) {
     residual_interference_ = 0.0F;
     motion_.reset();
     record_.clear();
-    moving_ = false;
+    time_varying_ = false;
     known_header_.reset();
     previous_group_.whole = false;
     row_count_ = 0;
@@ -196,14 +201,14 @@ void FrameDemodulator::advance(const SampleRing& ring, unsigned max_iterations) 
         if (state_ == State::kHeader) {
             if (symbols_received_ == header_symbols_) {
                 decode_header(row_count_);
-            } else if (row_count_ == kSlab + kLookahead) {
-                decode_header(kSlab);
+            } else if (row_count_ == kWindow + kLookahead) {
+                decode_header(kWindow);
             }
         } else if (symbols_received_ == header_symbols_ + layout_->symbols()) {
             emit_rows(row_count_, max_iterations);
             finish();
-        } else if (row_count_ == kSlab + kLookahead) {
-            emit_rows(kSlab - (first_row_symbol_ + kSlab) % ChannelTracker::kGroup, max_iterations);
+        } else if (row_count_ == kWindow + kLookahead) {
+            emit_rows(kWindow - (first_row_symbol_ + kWindow) % ChannelTracker::kGroup, max_iterations);
         }
     }
 }
@@ -262,21 +267,21 @@ bool FrameDemodulator::receive_training(const SampleRing& ring) {
     // middle.
     const double symbol = static_cast<double>(p.symbol_samples());
     cfo_ += estimate_.drift / (kTwoPi * symbol);
-    // Removing the drift in the oscillator turns the reference by what the oscillator now adds up to the training's
+    // Removing the drift in the oscillator rotates the reference by what the oscillator now adds up to the training's
     // middle.
     const double middle_window = static_cast<double>(static_cast<std::int64_t>(window_start(0)) -
                                                      static_cast<std::int64_t>(start_.sample_index)) -
                                  symbol * (static_cast<double>(m) + 1.0) / 2.0;
-    const double turned = -estimate_.drift / symbol * middle_window;
-    const Sample turn(static_cast<float>(std::cos(turned)), static_cast<float>(std::sin(turned)));
+    const double radians = -estimate_.drift / symbol * middle_window;
+    const Sample rotation(static_cast<float>(std::cos(radians)), static_cast<float>(std::sin(radians)));
     for (std::size_t c = 0; c < k; ++c) {
-        reference_.h[c] *= turn;
+        reference_.h[c] *= rotation;
         reference_power_[c] = std::norm(reference_.h[c]);
     }
     std::copy(reference_.h.begin(), reference_.h.end(), training_response_.begin());
     reference_.error = static_cast<double>(estimate_.channel_error);
     reference_.symbol = -(static_cast<double>(m) + 1.0) / 2.0;
-    slab_ = reference_;
+    window_state_ = reference_;
     const double distance =
         (static_cast<double>(m) + 1.0) / 2.0 - 1.0;  // symbols from the middle to just before symbol 0
     phase_ = DriftFilter(phase_noise(p), true);
@@ -325,7 +330,7 @@ void FrameDemodulator::drop_rows(std::size_t rows) {
               tracks_.begin() + static_cast<std::ptrdiff_t>(row_count_), tracks_.begin());
     row_count_ -= rows;
     first_row_symbol_ += rows;
-    std::swap(slab_, next_slab_);
+    std::swap(window_state_, next_window_state_);
 }
 
 // LLRs of the data points of one row, in carrier order.
@@ -342,8 +347,8 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
         ++group;
     }
     const std::span<Sample> channel(shared_.channel);
-    if (moving_) {
-        shared_.moving.response(static_cast<double>(symbol), channel);
+    if (time_varying_) {
+        shared_.time_varying.response(static_cast<double>(symbol), channel);
     } else {
         interpolate_channel(row, channel);
     }
@@ -370,15 +375,15 @@ void FrameDemodulator::equalise_row(std::size_t row, std::size_t symbol, const C
     }
 }
 
-// The carriers leak into one another by more than the mode bears: 10 dB below what it needs. Source: P. Moose, "A
+// Inter-carrier interference (ICI) exceeds what the mode bears: 10 dB below what it needs. Source: P. Moose, "A
 // technique for orthogonal frequency division multiplexing frequency offset correction", IEEE Trans. Commun. 42 (1994).
 bool FrameDemodulator::offset_matters() const noexcept {
     const auto& p = shared_.grid.profile();
     const double subcarriers =
-        turn_ / kTwoPi * static_cast<double>(p.fft_size) / static_cast<double>(p.symbol_samples());
-    const double leak = std::pow(std::numbers::pi * subcarriers, 2.0) / 3.0;
+        residual_cfo_ / kTwoPi * static_cast<double>(p.fft_size) / static_cast<double>(p.symbol_samples());
+    const double ici = std::pow(std::numbers::pi * subcarriers, 2.0) / 3.0;
     const double bearable = std::pow(10.0, -0.1 * (static_cast<double>(modes()[header_->mode].required_snr_db) + 10.0));
-    return leak > bearable && std::abs(turn_) > 6.0 * turn_deviation_;
+    return ici > bearable && std::abs(residual_cfo_) > 6.0 * cfo_deviation_;
 }
 
 // Adds the LLRs of the first `rows` rows to those of the header's coded bits.
@@ -399,8 +404,8 @@ void FrameDemodulator::decode_header(std::size_t rows) {
     const std::size_t per_symbol = shared_.grid.data_per_symbol(dense_);
     if (first_row_symbol_ + rows == header_symbols_) {
         header_ = shared_.header_codec.decode(header_llr_, start_.preamble);
-        if (!header_ && !moving_ && first_row_symbol_ == 0) {
-            moving_ = follow_motion(true);
+        if (!header_ && !time_varying_ && first_row_symbol_ == 0) {
+            time_varying_ = follow_motion(true);
             std::fill(header_llr_.begin(), header_llr_.end(), 0.0F);
             collect_header(rows);
             header_ = shared_.header_codec.decode(header_llr_, start_.preamble);
@@ -413,12 +418,12 @@ void FrameDemodulator::decode_header(std::size_t rows) {
         }
     }
     record_rows();
-    if (header_ && moving_ && !known_header_ && first_row_symbol_ == 0 && offset_matters()) {
+    if (header_ && time_varying_ && !known_header_ && first_row_symbol_ == 0 && offset_matters()) {
         // The training lay in a fade and took the offset wrong. Now that it is known better, once more.
         const auto header = header_;
         FrameStart again = start_;
         again.cfo_cycles_per_sample =
-            cfo_ + turn_ / (kTwoPi * static_cast<double>(shared_.grid.profile().symbol_samples()));
+            cfo_ + residual_cfo_ / (kTwoPi * static_cast<double>(shared_.grid.profile().symbol_samples()));
         again.metric = 1.0F;
         start(again);
         known_header_ = header;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Demodulates one frame out of the sample ring, from its detected preamble to its last code block.
 //
-//     FrameStart -> training -> header -> slabs of data symbols -> LLRs -> code blocks -> Frame
+//     FrameStart -> training -> header -> windows of data symbols -> LLRs -> code blocks -> Frame
 //
 // Several of these run side by side over the same ring: overlapping frames do not disturb each other's state. Every
-// step depends on absolute sample indices only, so chunking cannot change a result. Data symbols are handled in slabs:
-// the tracking filters run forwards symbol by symbol and look back from a little beyond the slab, so that each symbol
-// is corrected with what came after it too.
+// step depends on absolute sample indices only, so chunking cannot change a result. Data symbols are handled in
+// windows: the tracking filters run forwards symbol by symbol and smooths backwards from a little beyond the window, so
+// that each symbol is corrected with what came after it too.
 //
 // Spec: docs/spec/phy.md.
 #pragma once
@@ -44,7 +44,7 @@ struct DemodulatorShared {
     Grid grid;
     TrainingEstimator training;
     ChannelTracker tracker;
-    MovingChannel moving;
+    TimeVaryingChannel time_varying;
     SymbolTransform transform;
     std::unique_ptr<EstimationStrategy> strategy;
     std::vector<Sample> training_rows;          // [64][K]
@@ -95,10 +95,10 @@ public:
     }
 
 private:
-    // Symbols handed on at a time, and seen beyond them: whole groups of the channel tracker.
-    static constexpr std::size_t kSlab = 10 * ChannelTracker::kGroup;
+    // Symbols passed on at a time, and seen beyond them: whole groups of the channel tracker.
+    static constexpr std::size_t kWindow = 10 * ChannelTracker::kGroup;
     static constexpr std::size_t kLookahead = 3 * ChannelTracker::kGroup;
-    static constexpr std::size_t kLookback = 3 * ChannelTracker::kGroup;  // on a channel that moves
+    static constexpr std::size_t kLookback = 3 * ChannelTracker::kGroup;  // on a time-varying channel
     struct SymbolTrack {
         DriftFilter::State phase;
         DriftFilter::State time;
@@ -112,7 +112,7 @@ private:
     [[nodiscard]] TransformWindow window(std::uint64_t first) const noexcept;
     void track(std::size_t row, std::size_t symbol);
     void follow_channel(std::size_t row, std::size_t symbol);
-    void prepare_rows(std::size_t handed_on);
+    void prepare_rows(std::size_t emitted);
     [[nodiscard]] double chance() const noexcept;
     [[nodiscard]] bool seems_to_move() const noexcept;
     [[nodiscard]] double group_score();
@@ -146,8 +146,8 @@ private:
     TrainingEstimator::Estimate estimate_;
     ChannelState reference_;              // what the pilots of the next symbol are compared with
     std::vector<float> reference_power_;  // [K]
-    ChannelState slab_;                   // estimate just before row 0, looking forward
-    ChannelState next_slab_;              // the same for the rows that follow those handed on
+    ChannelState window_state_;           // estimate just before row 0, looking forward
+    ChannelState next_window_state_;      // the same for the rows that follow those passed on
     ChannelState reference_scratch_;
     ChannelMotion motion_;
     ChannelGroup newest_group_;  // measured while receiving
@@ -157,11 +157,11 @@ private:
     std::vector<float> group_noise_;      // per carrier, while they lasted
     std::size_t group_count_ = 0;
     std::vector<Sample> training_response_;  // [K]
-    PilotRecord record_;                     // of a channel that moves
-    double turn_ = 0.0;                      // radians per symbol that were left of the carrier offset
-    double turn_deviation_ = 0.0;
+    PilotRecord record_;                     // of a time-varying channel
+    double residual_cfo_ = 0.0;              // radians per symbol that were left of the carrier offset
+    double cfo_deviation_ = 0.0;
     std::optional<Header> known_header_;  // decoded before the frame was begun once more with a better offset
-    bool moving_ = false;                 // the rows at hand: shared_.moving knows their channel
+    bool time_varying_ = false;           // the rows at hand: shared_.time_varying knows their channel
     DriftFilter phase_;
     DriftFilter time_;
     int window_shift_ = 0;
@@ -169,9 +169,9 @@ private:
     std::size_t pilot_count_ = 0;
     float residual_interference_ = 0.0F;
 
-    // Symbols waiting to be handed on: rows of a slab.
-    std::vector<Sample> rows_;         // [kSlab + kLookahead][K]
-    std::vector<SymbolTrack> tracks_;  // [kSlab + kLookahead]
+    // Symbols waiting to be passed on: rows of a window.
+    std::vector<Sample> rows_;         // [kWindow + kLookahead][K]
+    std::vector<SymbolTrack> tracks_;  // [kWindow + kLookahead]
     std::vector<DriftFilter::State> smooth_phase_;
     std::vector<DriftFilter::State> smooth_time_;
     std::size_t row_count_ = 0;

@@ -98,8 +98,9 @@ void FrameDemodulator::follow_channel(std::size_t row, std::size_t symbol) {
     std::swap(newest_group_, previous_group_);
 }
 
-// Looks back over all rows held: phases, then the channel group by group. `handed_on` rows will be dropped afterwards.
-void FrameDemodulator::prepare_rows(std::size_t handed_on) {
+// Smooths backwards over all rows held: phases, then the channel group by group. `emitted` rows will be dropped
+// afterwards.
+void FrameDemodulator::prepare_rows(std::size_t emitted) {
     const std::size_t k = shared_.grid.carriers();
     for (std::size_t r = 0; r < row_count_; ++r) {
         smooth_phase_[r] = tracks_[r].phase;
@@ -110,9 +111,9 @@ void FrameDemodulator::prepare_rows(std::size_t handed_on) {
 
     auto& tracker = shared_.tracker;
     const double motion = motion_.per_symbol();
-    next_slab_ = slab_;
+    next_window_state_ = window_state_;
     ChannelState& state = reference_scratch_;
-    state = slab_;
+    state = window_state_;
     group_count_ = 0;
     for (std::size_t r = 0; r < row_count_;) {
         const std::size_t symbol = first_row_symbol_ + r;
@@ -127,15 +128,15 @@ void FrameDemodulator::prepare_rows(std::size_t handed_on) {
         ChannelTracker::update(state, group, motion);
         group_noise_[group_count_] = group_noise(group_count_ > 0 ? group_end_[group_count_ - 1] : 0, end);
         group_end_[group_count_++] = end;
-        if (end <= handed_on) {
-            next_slab_ = state;
+        if (end <= emitted) {
+            next_window_state_ = state;
         }
     }
-    ChannelTracker::look_back(std::span(groups_).first(group_count_), motion);
-    moving_ = seems_to_move() && follow_motion(false);
+    ChannelTracker::smooth_backwards(std::span(groups_).first(group_count_), motion);
+    time_varying_ = seems_to_move() && follow_motion(false);
 }
 
-// By what share above the noise the mean power that the pilots of the rows at hand miss something by may lie by chance.
+// By what share above the noise the mean power that the pilots of the rows at hand miss something by may lie at random.
 double FrameDemodulator::chance() const noexcept {
     constexpr double kDeviations = 2.5;
     const auto params = class_params(shared_.grid.profile(), start_.preamble);
@@ -154,7 +155,7 @@ bool FrameDemodulator::seems_to_move() const noexcept {
     return motion_.per_symbol() > 0.0 || error > (1.0 + chance()) * static_cast<double>(estimate_.noise);
 }
 
-// Mean power by which pilots left out would miss the channel between the groups, phases and times looked back over.
+// Mean power by which pilots left out would miss the channel between the groups, phases and times smoothed backwards.
 double FrameDemodulator::group_score() {
     const auto& grid = shared_.grid;
     const std::size_t k = grid.carriers();
@@ -214,14 +215,14 @@ bool FrameDemodulator::follow_motion(bool insist) {
         return false;
     }
     record_rows();
-    const auto fit = shared_.moving.fit(record_, noise);
-    // Better by more than the scores of so few pilots differ by chance.
+    const auto fit = shared_.time_varying.fit(record_, noise);
+    // Better by more than the scores of so few pilots differ at random.
     const auto pilots = static_cast<double>(shared_.grid.pilots(0, dense_).size() * row_count_);
     if (!insist && !(fit.score < score * (1.0 - 1.3 / std::sqrt(pilots)))) {
         return false;
     }
-    turn_ = fit.residual_cfo;
-    turn_deviation_ = fit.cfo_deviation;
+    residual_cfo_ = fit.residual_cfo;
+    cfo_deviation_ = fit.cfo_deviation;
     for (std::size_t r = 0; r < row_count_; ++r) {
         smooth_phase_[r].value = fit.residual_cfo * static_cast<double>(first_row_symbol_ + r);
     }
@@ -242,7 +243,7 @@ double FrameDemodulator::least_noise() const noexcept {
 }
 
 // Noise while rows [first_row, last_row) lasted: as in the training, unless their pilots say that somebody came or
-// left. What the forward reference may miss by itself, on a channel that moves, is no sign of that.
+// left. What the forward reference may miss by itself, on a time-varying channel, is no sign of that.
 float FrameDemodulator::group_noise(std::size_t first_row, std::size_t last_row) const noexcept {
     constexpr float kClear = 1.6F;  // four deviations for the fewest pilots of a whole group
     const auto least = static_cast<float>(least_noise());
@@ -276,8 +277,8 @@ void FrameDemodulator::interpolate_channel(std::size_t row, std::span<Sample> ch
     double left_at = groups_[g].centre;
     double right_at = left_at;
     if (at < left_at) {
-        left = g > 0 ? groups_[g - 1].filtered.data() : slab_.h.data();
-        left_at = g > 0 ? groups_[g - 1].centre : slab_.symbol;
+        left = g > 0 ? groups_[g - 1].filtered.data() : window_state_.h.data();
+        left_at = g > 0 ? groups_[g - 1].centre : window_state_.symbol;
     } else if (g + 1 < group_count_) {
         right = groups_[g + 1].filtered.data();
         right_at = groups_[g + 1].centre;

@@ -7,7 +7,7 @@
 namespace meshnet::phy {
 namespace {
 
-constexpr std::uint64_t kSameArrival = 32;  // samples: two classes, or an echo
+constexpr std::uint64_t kSameArrival = 32;  // samples: two classes, or an multipath component
 
 // Samples behind a frame's first one after which its detection has been reported.
 std::uint64_t search_delay(const FrameSynchronizer& s) noexcept {
@@ -70,7 +70,7 @@ void ReceiverChain::begin(const FrameStart& start, ReceiverCounters* counters) {
         ++counters->preambles;
     }
     for (auto& d : demodulators_) {
-        // The same arrival found again (another class, an echo): the stronger one is already at work.
+        // The same arrival found again (another class, an multipath component): the stronger one is already at work.
         if (d.state() != FrameDemodulator::State::kIdle) {
             const auto other = d.frame_start().sample_index;
             const auto distance = other > start.sample_index ? other - start.sample_index : start.sample_index - other;

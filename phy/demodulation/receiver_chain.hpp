@@ -49,7 +49,7 @@ public:
     /// `shared` must outlive it; chains used by one thread may share it.
     ReceiverChain(DemodulatorShared& shared, const Config& config);
 
-    /// Samples that detection and demodulation look back.
+    /// Samples that detection and demodulation smooths backwards.
     [[nodiscard]] static std::size_t shortest_ring(const Profile& profile) noexcept;
 
     /// The next kStep samples.

@@ -100,7 +100,7 @@ void ChannelTracker::update(ChannelState& state, ChannelGroup& group, double mot
     group.error = state.error;
 }
 
-void ChannelTracker::look_back(std::span<ChannelGroup> groups, double motion_per_symbol) noexcept {
+void ChannelTracker::smooth_backwards(std::span<ChannelGroup> groups, double motion_per_symbol) noexcept {
     for (std::size_t i = groups.size(); i-- > 1;) {
         auto& group = groups[i - 1];
         const auto& next = groups[i];

@@ -48,7 +48,7 @@ struct ChannelGroup {
     double noise = 0.0;            ///< of `measured`
     double centre = 0.0;           ///< symbols
     bool whole = false;            ///< every carrier was sounded
-    std::vector<Sample> filtered;  ///< [K]: after update(); after look_back() the smoothed estimate
+    std::vector<Sample> filtered;  ///< [K]: after update(); after smooth_backwards() the smoothed estimate
     double error = 0.0;            ///< of `filtered` while filtering
 };
 
@@ -71,7 +71,7 @@ public:
     /// `group`.
     static void update(ChannelState& state, ChannelGroup& group, double motion_per_symbol) noexcept;
     /// Smooths backwards over groups that were updated in order.
-    static void look_back(std::span<ChannelGroup> groups, double motion_per_symbol) noexcept;
+    static void smooth_backwards(std::span<ChannelGroup> groups, double motion_per_symbol) noexcept;
 
     /// Values in a smoothed estimate that are independent of each other, about.
     [[nodiscard]] double independent_values() const noexcept { return independent_; }

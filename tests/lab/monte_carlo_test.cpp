@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "lab/detection.hpp"
-#include "lab/liquid_anchor.hpp"
+#include "lab/liquid_baseline.hpp"
 
 namespace meshnet::lab {
 namespace {

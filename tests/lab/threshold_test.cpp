@@ -33,9 +33,9 @@ TEST(Threshold, IsFoundFromAnywhere) {
         plan.frames = 4000;
         const Threshold t = find_threshold(plan, modem(3.0, 3.0, spent));
         ASSERT_TRUE(t.fit.has_value()) << start;
-        const double truth = 3.0 + 2.3263 / 3.0;
-        EXPECT_NEAR(t.snr_db, truth, 0.1) << start;
-        EXPECT_NEAR(t.snr_db, truth, 4.0 * t.deviation_db);
+        const double expected = 3.0 + 2.3263 / 3.0;
+        EXPECT_NEAR(t.snr_db, expected, 0.1) << start;
+        EXPECT_NEAR(t.snr_db, expected, 4.0 * t.deviation_db);
         EXPECT_LT(spent, 25'000U);
     }
 }
@@ -55,12 +55,12 @@ TEST(Threshold, MoreFramesAreASmallerInterval) {
 TEST(Threshold, SaysSoWhenThereIsNone) {
     SearchPlan plan;
     plan.frames = 100;
-    const auto deaf = [](double, std::uint64_t frames, std::uint64_t) {
+    const auto no_reception = [](double, std::uint64_t frames, std::uint64_t) {
         Tally t;
         t.frames = t.errors = frames;
         return t;
     };
-    EXPECT_FALSE(find_threshold(plan, deaf).fit.has_value());
+    EXPECT_FALSE(find_threshold(plan, no_reception).fit.has_value());
     // A floor above the target: half is crossed, the target never.
     const auto floor = [](double snr, std::uint64_t frames, std::uint64_t) {
         Tally t;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lab/liquid_anchor.hpp"
+#include "lab/liquid_baseline.hpp"
 
 #include <complex>
 // liquid declares its complex type as std::complex if <complex> comes first.
@@ -121,8 +121,8 @@ private:
         while (samples_.size() > gap && samples_.back() == phy::Sample{}) {
             samples_.pop_back();
         }
-        const double turn = 2.0 * std::numbers::pi * rng.uniform();
-        const phy::Sample phase(static_cast<float>(std::cos(turn)), static_cast<float>(std::sin(turn)));
+        const double phase_rad = 2.0 * std::numbers::pi * rng.uniform();
+        const phy::Sample phase(static_cast<float>(std::cos(phase_rad)), static_cast<float>(std::sin(phase_rad)));
         double power = 0.0;
         for (std::size_t n = gap; n < samples_.size(); ++n) {
             samples_[n] *= phase;
