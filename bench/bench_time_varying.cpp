@@ -33,14 +33,14 @@ double symbol_seconds(const Profile& p) {
 PilotRecord fading_pilots(const Grid& grid) {
     constexpr std::size_t kPaths = 3;
     constexpr std::size_t kWaves = 16;
-    const double doppler = kTwoPi * 100.0 * symbol_seconds(grid.profile());
+    const double turn = kTwoPi * 100.0 * symbol_seconds(grid.profile());
     const double prefix = static_cast<double>(grid.profile().cyclic_prefix);
     Rng rng(1);
     double speed[kPaths][kWaves];
     double start[kPaths][kWaves];
     for (std::size_t p = 0; p < kPaths; ++p) {
         for (std::size_t w = 0; w < kWaves; ++w) {
-            speed[p][w] = doppler * std::cos(kTwoPi * rng.uniform());
+            speed[p][w] = turn * std::cos(kTwoPi * rng.uniform());
             start[p][w] = kTwoPi * rng.uniform();
         }
     }

@@ -212,9 +212,9 @@ void CollisionResolver::note_whole(Frame frame, const EndedReception& ended, std
     w.end = end;
     w.serial = ++serial_;
     w.level = level;
-    const double residual = static_cast<double>(ended.residual_interference);
-    w.residual = level < kDeepest && residual > kOverNoise * noise_power_ * static_cast<double>(fft_size_) &&
-                 residual > kOverSignal * static_cast<double>(ended.signal_power) && !explained(start, end, w.serial);
+    const double strange = static_cast<double>(ended.residual_interference);
+    w.strange = level < kDeepest && strange > kOverNoise * noise_power_ * static_cast<double>(fft_size_) &&
+                strange > kOverSignal * static_cast<double>(ended.signal_power) && !explained(start, end, w.serial);
     pending_ = true;
 }
 
@@ -252,14 +252,14 @@ bool CollisionResolver::search_again() {
         if (!at_hand(w) || w.level >= kDeepest) {
             continue;
         }
-        if (w.residual && ++passed_over_ < patience_) {
-            w.residual = false;
+        if (w.strange && ++passed_over_ < patience_) {
+            w.strange = false;
         }
-        if (w.residual) {
+        if (w.strange) {
             passed_over_ = 0;
             from = std::min(from, w.heard.start - std::min<std::uint64_t>(w.heard.start, reach_));
             level = std::max(level, w.level + 1);
-            w.residual = false;
+            w.strange = false;
         }
         for (auto& f : failed_) {
             if (f.end != 0 && f.start >= oldest && f.attempts < kDeepest && w.serial > f.serial &&

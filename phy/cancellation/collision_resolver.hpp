@@ -57,7 +57,7 @@ private:
         std::uint64_t end = 0;
         std::uint64_t serial = 0;  // 0: empty
         unsigned level = 0;
-        bool residual = false;  // power beneath it that nothing explains, not searched for yet
+        bool strange = false;  // power beneath it that nothing explains, not searched for yet
     };
     struct Failed {
         std::uint64_t start = 0, end = 0;

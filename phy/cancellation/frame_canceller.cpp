@@ -22,8 +22,8 @@ constexpr double kClockLimitPpm = 200.0;
 // 0.02 ppm.
 DriftFilter::Noise phase_noise(const Profile& p) {
     const double t = static_cast<double>(p.symbol_samples()) / p.sample_rate_hz;
-    const double drift = kTwoPi * 2000.0 * t * t;
-    return {kTwoPi * 0.2 * t, drift * drift};
+    const double turn = kTwoPi * 2000.0 * t * t;
+    return {kTwoPi * 0.2 * t, turn * turn};
 }
 DriftFilter::Noise time_noise(const Profile& p) {
     const double walk = 0.02e-6 * static_cast<double>(p.symbol_samples());
@@ -125,7 +125,7 @@ bool FrameCanceller::cancel(const HeardFrame& heard, std::uint64_t first_index, 
 
     start_filters();
     follow();
-    smooth_backwards();
+    smooth();
     make_waveform(frame);
     subtract_symbols(samples);
     subtract_preamble(samples);
@@ -209,7 +209,7 @@ void FrameCanceller::start_filters() {
     const double m = static_cast<double>(training_);
     const double back = (m - 1.0) / 2.0 + 1.0;  // symbols from before the first one to the training's middle
     const double per_symbol = 1.0 / (2.0 * snr_ * static_cast<double>(grid_.carriers()));
-    motion_.reset();
+    variation_.reset();
     phase_ = DriftFilter(phase_noise(p));
     DriftFilter::State state;
     state.dd = 4.0 * per_symbol * 12.0 / (m * (m * m - 1.0)) + 1e-6;
@@ -247,16 +247,16 @@ void FrameCanceller::track(std::size_t symbol) {
     double error = 0.0;
     for (std::size_t c = 0; c < k; ++c) {
         const Sample expected = x[c] * reference_.h[c];
-        const Sample derotated = y[c] * rotate(c);
+        const Sample turned = y[c] * rotate(c);
         const double g = -per_carrier * grid_.subcarrier(c);
-        const double im = static_cast<double>((derotated * std::conj(expected)).imag());
+        const double im = static_cast<double>((turned * std::conj(expected)).imag());
         const double power = static_cast<double>(std::norm(expected));
         a00 += power;
         a01 += power * g;
         a11 += power * g * g;
         b0 += im;
         b1 += im * g;
-        error += static_cast<double>(std::norm(derotated - expected));
+        error += static_cast<double>(std::norm(turned - expected));
     }
     const double floor = 1e-6 * a00 / static_cast<double>(k) + 1e-30;
     const double noise = std::max(error / static_cast<double>(k), floor);
@@ -278,9 +278,9 @@ void FrameCanceller::measure(std::size_t first, std::size_t last, ChannelGroup& 
     for (std::size_t s = first; s < last; ++s) {
         const double late = tracks_[s].time.value - shift(static_cast<std::ptrdiff_t>(s));
         for (std::size_t c = 0; c < k; ++c) {
-            const Sample derotated =
+            const Sample turned =
                 received_[s * k + c] * unit(per_carrier * grid_.subcarrier(c) * late - tracks_[s].phase.value);
-            group.measured[c] += derotated * std::conj(sent_[s * k + c]);
+            group.measured[c] += turned * std::conj(sent_[s * k + c]);
             channel_[c] += std::norm(sent_[s * k + c]);
         }
         noise += tracks_[s].noise;
@@ -298,7 +298,7 @@ void FrameCanceller::measure(std::size_t first, std::size_t last, ChannelGroup& 
     smoother_.smooth(group.measured, snr_db);
     group.noise = value_noise * static_cast<double>(smoother_.noise_gain(snr_db));
     group.centre = (static_cast<double>(first) + static_cast<double>(last) - 1.0) / 2.0;
-    group.whole = true;
+    group.complete = true;
 }
 
 // Forward over the frame: phases symbol by symbol, the channel group by group.
@@ -312,16 +312,16 @@ void FrameCanceller::follow() {
         ChannelGroup& group = groups_[first / kGroup];
         measure(first, last, group);
         if (previous != nullptr) {
-            motion_.add(previous->measured, group.measured, group.centre - previous->centre,
-                        0.5 * (group.noise + previous->noise), independent_);
+            variation_.add(previous->measured, group.measured, group.centre - previous->centre,
+                           0.5 * (group.noise + previous->noise), independent_);
         }
-        ChannelTracker::update(reference_, group, motion_.per_symbol());
+        ChannelTracker::update(reference_, group, variation_.per_symbol());
         previous = &group;
     }
 }
 
 // Smooths the phases over the entire frame, then measures the channel again with them and smooths it too.
-void FrameCanceller::smooth_backwards() {
+void FrameCanceller::smooth() {
     const auto states = std::span(smooth_).first(symbols_);
     for (std::size_t s = 0; s < symbols_; ++s) {
         states[s] = tracks_[s].phase;
@@ -343,9 +343,9 @@ void FrameCanceller::smooth_backwards() {
             reference_.symbol = group.centre;
             reference_.error = 1e3 * (mean_power(group.measured) + group.noise);
         }
-        ChannelTracker::update(reference_, group, motion_.per_symbol());
+        ChannelTracker::update(reference_, group, variation_.per_symbol());
     }
-    ChannelTracker::smooth_backwards(std::span(groups_).first(group_count_), motion_.per_symbol());
+    ChannelTracker::smooth(std::span(groups_).first(group_count_), variation_.per_symbol());
 }
 
 // Between the groups around `symbol`, into channel_.
@@ -377,7 +377,7 @@ void FrameCanceller::make_waveform(const Frame& frame) {
     waveform_.resize(waveform_.size() + pad);
 }
 
-// chunk_ = `length` samples from the symbol's start on, through the channel of channel_ and `time` later, not rotated
+// chunk_ = `length` samples from the symbol's start on, through the channel of channel_ and `time` later, not turned
 // yet.
 void FrameCanceller::make_chunk(std::ptrdiff_t symbol, std::size_t length, double time) {
     const auto& p = grid_.profile();

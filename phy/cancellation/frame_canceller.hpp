@@ -65,7 +65,7 @@ private:
     void track(std::size_t symbol);
     void measure(std::size_t first, std::size_t last, ChannelGroup& group);
     void follow();
-    void smooth_backwards();
+    void smooth();
     void channel_at(double symbol);
     void make_waveform(const Frame& frame);
     void subtract_symbols(std::span<Sample> samples);
@@ -100,7 +100,7 @@ private:
     std::vector<ChannelGroup> groups_;
     std::size_t group_count_ = 0;
     ChannelState reference_;
-    ChannelMotion motion_;
+    ChannelVariation variation_;
     DriftFilter phase_;
     DriftFilter time_;
     std::vector<Sample> channel_;  // [K]

@@ -105,7 +105,7 @@ void ReceiverChain::advance(FrameDemodulator& d, std::vector<EndedReception>& en
     }
     EndedReception e;
     e.start = d.frame_start();
-    e.end = d.end_index().value_or(std::min(d.wanted(), ring_.end()));
+    e.end = d.end_index().value_or(std::min(d.oldest_needed(), ring_.end()));
     e.timing_shift = d.timing_shift();
     e.cfo = d.acquired_cfo();
     e.signal_power = d.signal_power();

@@ -28,7 +28,7 @@ struct EndedReception {
     int timing_shift = 0;                ///< of the transform windows, samples
     double cfo = 0.0;                    ///< cycles per sample, after the training
     float signal_power = 0.0F;           ///< per carrier, transform output units
-    float residual_interference = 0.0F;  ///< what pilots could not explain, same units
+    float residual_interference = 0.0F;  ///< that pilots could not explain, same units
 };
 
 /// Works in steps of kStep samples at fixed absolute positions, so chunking cannot change a result. One thread.

@@ -22,8 +22,8 @@ namespace meshnet::phy {
 /// Immutable after construction; apply() may be called from one thread per instance (it has a scratch buffer).
 class ChannelSmoother {
 public:
-    /// Where paths may be, samples after the window's first one: within the prefix, or, for a delay spread beyond it,
-    /// up to five prefixes.
+    /// Where paths may be, samples after the window's first one: within the prefix, or, for multipath components that
+    /// outlast it, up to five prefixes.
     enum class Reach : std::uint8_t { kPrefix, kBeyond };
 
     explicit ChannelSmoother(const Grid& grid, Reach reach = Reach::kPrefix);

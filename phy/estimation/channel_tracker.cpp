@@ -9,8 +9,8 @@
 
 namespace meshnet::phy {
 
-void ChannelMotion::add(std::span<const Sample> before, std::span<const Sample> after, double symbols, double noise,
-                        double independent_values) noexcept {
+void ChannelVariation::add(std::span<const Sample> before, std::span<const Sample> after, double symbols, double noise,
+                           double independent_values) noexcept {
     double difference = 0.0;
     for (std::size_t c = 0; c < before.size(); ++c) {
         difference += static_cast<double>(std::norm(after[c] - before[c]));
@@ -21,7 +21,7 @@ void ChannelMotion::add(std::span<const Sample> before, std::span<const Sample> 
     variance_ += 4.0 * noise * noise / independent_values;
 }
 
-double ChannelMotion::per_symbol() const noexcept {
+double ChannelVariation::per_symbol() const noexcept {
     if (!(symbols_ > 0.0)) {
         return 0.0;
     }
@@ -84,11 +84,11 @@ void ChannelTracker::end(double noise, const ChannelState& prior, bool long_dela
     out.noise =
         ls_noise * static_cast<double>(smoother.noise_gain(static_cast<float>(snr_db))) / std::max(share * share, 1e-3);
     out.centre = first_symbol_ + (static_cast<double>(symbols_) - 1.0) / 2.0;
-    out.whole = sounded == k;
+    out.complete = sounded == k;
 }
 
-void ChannelTracker::update(ChannelState& state, ChannelGroup& group, double motion_per_symbol) noexcept {
-    const double predicted = state.error + motion_per_symbol * std::abs(group.centre - state.symbol);
+void ChannelTracker::update(ChannelState& state, ChannelGroup& group, double variation_per_symbol) noexcept {
+    const double predicted = state.error + variation_per_symbol * std::abs(group.centre - state.symbol);
     const double gain = predicted / (predicted + group.noise + 1e-30);
     const auto g = static_cast<float>(gain);
     for (std::size_t c = 0; c < state.h.size(); ++c) {
@@ -100,11 +100,11 @@ void ChannelTracker::update(ChannelState& state, ChannelGroup& group, double mot
     group.error = state.error;
 }
 
-void ChannelTracker::smooth_backwards(std::span<ChannelGroup> groups, double motion_per_symbol) noexcept {
+void ChannelTracker::smooth(std::span<ChannelGroup> groups, double variation_per_symbol) noexcept {
     for (std::size_t i = groups.size(); i-- > 1;) {
         auto& group = groups[i - 1];
         const auto& next = groups[i];
-        const double moved = motion_per_symbol * std::abs(next.centre - group.centre);
+        const double moved = variation_per_symbol * std::abs(next.centre - group.centre);
         const auto weight = static_cast<float>(group.error / (group.error + moved + 1e-30));
         for (std::size_t c = 0; c < group.filtered.size(); ++c) {
             group.filtered[c] += weight * (next.filtered[c] - group.filtered[c]);

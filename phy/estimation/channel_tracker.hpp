@@ -20,7 +20,7 @@
 namespace meshnet::phy {
 
 /// The speed of the channel, learnt over a frame: mean squared change of H per symbol.
-class ChannelMotion {
+class ChannelVariation {
 public:
     void reset() noexcept { *this = {}; }
     /// Two successive least-squares estimates, their distance in symbols, the noise power of each.
@@ -47,8 +47,8 @@ struct ChannelGroup {
     std::vector<Sample> measured;  ///< [K] smoothed least squares
     double noise = 0.0;            ///< of `measured`
     double centre = 0.0;           ///< symbols
-    bool whole = false;            ///< every carrier was sounded
-    std::vector<Sample> filtered;  ///< [K]: after update(); after smooth_backwards() the smoothed estimate
+    bool complete = false;         ///< every carrier was sounded
+    std::vector<Sample> filtered;  ///< [K]: after update(); after smooth() the smoothed estimate
     double error = 0.0;            ///< of `filtered` while filtering
 };
 
@@ -69,9 +69,9 @@ public:
 
     /// One step forward: `state` moves to the group's time and takes its measurement; the result is also kept in
     /// `group`.
-    static void update(ChannelState& state, ChannelGroup& group, double motion_per_symbol) noexcept;
+    static void update(ChannelState& state, ChannelGroup& group, double variation_per_symbol) noexcept;
     /// Smooths backwards over groups that were updated in order.
-    static void smooth_backwards(std::span<ChannelGroup> groups, double motion_per_symbol) noexcept;
+    static void smooth(std::span<ChannelGroup> groups, double variation_per_symbol) noexcept;
 
     /// Values in a smoothed estimate that are independent of each other, about.
     [[nodiscard]] double independent_values() const noexcept { return independent_; }

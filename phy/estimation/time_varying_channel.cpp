@@ -153,7 +153,7 @@ void TimeVaryingChannel::project(const PilotRecord& record) {
     const auto back = [&](int subcarrier, int tap) {
         return std::conj(twiddle_[static_cast<std::size_t>(subcarrier * tap) & (n - 1)]);
     };
-    // Horner's rule over the pilots, all taps at once: from pilot to pilot each tap rotates by its own step.
+    // Horner's rule over the pilots, all taps at once: from pilot to pilot each tap turns by its own step.
     using Lanes = std::array<float, kMaxTaps>;
     std::array<Lanes, kFarthest + 1> step_re;
     std::array<Lanes, kFarthest + 1> step_im;
@@ -189,9 +189,9 @@ void TimeVaryingChannel::project(const PilotRecord& record) {
             const float y = z.imag();
             energy += static_cast<double>(std::norm(z));
             for (std::size_t t = 0; t < lanes; ++t) {
-                const float derotated = re[t] * w_re[t] - im[t] * w_im[t] + x;
+                const float turned = re[t] * w_re[t] - im[t] * w_im[t] + x;
                 im[t] = re[t] * w_im[t] + im[t] * w_re[t] + y;
-                re[t] = derotated;
+                re[t] = turned;
             }
             above = sub;
         }
@@ -204,7 +204,7 @@ void TimeVaryingChannel::project(const PilotRecord& record) {
     }
 }
 
-// The carrier offset that is left, as the strongest taps rotate from symbol to symbol: fades do not disturb it, since
+// The carrier offset that is left, as the strongest taps turn from symbol to symbol: fades do not disturb it, since
 // what is weak weighs little.
 void TimeVaryingChannel::guess_residual_cfo(const PilotRecord& record, double noise, Fit& out) const noexcept {
     const std::size_t taps = taps_.size();
@@ -228,7 +228,7 @@ void TimeVaryingChannel::guess_residual_cfo(const PilotRecord& record, double no
     const double variance = pilots * noise;
     const double mean = std::max(std::abs(lag) / std::max(lags, 1.0), 1e-30);
     const double of_one = (variance * mean + 0.5 * variance * variance * static_cast<double>(taps)) / (mean * mean);
-    out.cfo_deviation = std::sqrt(of_one / std::max(lags, 1.0));
+    out.residual_cfo_deviation = std::sqrt(of_one / std::max(lags, 1.0));
 }
 
 // Derotates the projected pilots by `radians` per symbol.
@@ -243,8 +243,8 @@ void TimeVaryingChannel::derotate(const PilotRecord& record, double radians) noe
     }
 }
 
-// By how much the solution itself rotates per symbol.
-double TimeVaryingChannel::cfo_of_solution() {
+// By how much the solution itself turns per symbol.
+double TimeVaryingChannel::residual_cfo_of_solution() {
     const std::size_t shapes = power_.size();
     product_.resize(2 * shapes);
     const std::span<Complex> now = std::span(product_).first(shapes);
@@ -525,17 +525,17 @@ TimeVaryingChannel::Fit TimeVaryingChannel::fit(const PilotRecord& record, doubl
     Fit offset;
     guess_residual_cfo(record, noise, offset);
     derotate(record, offset.residual_cfo);
-    double derotated = offset.residual_cfo;  // what projection_ was derotated by
+    double removed = offset.residual_cfo;  // what projection_ was derotated by
     Fit best = fit_shapes(record, noise, kFirstSpacing);
-    best.residual_cfo = derotated;
-    const auto attempt = [&](double residual_cfo, double first_spacing) {
-        derotate(record, residual_cfo - derotated);
-        derotated = residual_cfo;
+    best.residual_cfo = removed;
+    const auto attempt = [&](double cfo, double first_spacing) {
+        derotate(record, cfo - removed);
+        removed = cfo;
         exchange_solutions();
         Fit fit = fit_shapes(record, noise, first_spacing);
         if (fit.score < best.score) {
             best = fit;
-            best.residual_cfo = residual_cfo;
+            best.residual_cfo = cfo;
         } else {
             exchange_solutions();
         }
@@ -546,12 +546,12 @@ TimeVaryingChannel::Fit TimeVaryingChannel::fit(const PilotRecord& record, doubl
         attempt(0.0, kFirstSpacingFast);
     }
     if (best.knots < kWide) {
-        const double left = cfo_of_solution();
+        const double left = residual_cfo_of_solution();
         if (std::abs(left) > kStraight) {
             attempt(best.residual_cfo + left, kFirstSpacing);
         }
     }
-    best.cfo_deviation = offset.cfo_deviation;
+    best.residual_cfo_deviation = offset.residual_cfo_deviation;
     return best;
 }
 

@@ -34,16 +34,16 @@ public:
     explicit TimeVaryingChannel(const Grid& grid);
 
     struct Fit {
-        double residual_cfo = 0.0;   ///< radians per symbol, from symbol 0 on: taken out of the pilots before the fit
-        double cfo_deviation = 0.0;  ///< its standard deviation
-        double noise = 0.0;          ///< power left per pilot, corrected for the coefficients spent
-        double score = 0.0;          ///< what a pilot left out would be missed by (generalised cross-validation)
-        double knots = 0.0;          ///< symbols between them
+        double residual_cfo = 0.0;  ///< radians per symbol, from symbol 0 on: taken out of the pilots before the fit
+        double residual_cfo_deviation = 0.0;  ///< its standard deviation
+        double noise = 0.0;                   ///< power left per pilot, corrected for the coefficients spent
+        double score = 0.0;  ///< what a pilot left out would be missed by (generalised cross-validation)
+        double knots = 0.0;  ///< symbols between them
     };
     /// Fits everything recorded, at least one row. `noise`: power per carrier and symbol as known before, > 0.
     Fit fit(const PilotRecord& record, double noise);
 
-    /// The response at `symbol` (within what was recorded), Fit::turn * symbol taken out: [K].
+    /// The response at `symbol` (within what was recorded), Fit::residual_cfo * symbol taken out: [K].
     void response(double symbol, std::span<Sample> out);
 
 private:
@@ -54,7 +54,7 @@ private:
     void project(const PilotRecord& record);
     void guess_residual_cfo(const PilotRecord& record, double noise, Fit& out) const noexcept;
     void derotate(const PilotRecord& record, double radians) noexcept;
-    [[nodiscard]] double cfo_of_solution();
+    [[nodiscard]] double residual_cfo_of_solution();
     void exchange_solutions() noexcept;
     void set_knots(std::size_t coefficients) noexcept;
     void take_taps_for_shapes(const PilotRecord& record, double noise);

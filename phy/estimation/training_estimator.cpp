@@ -188,8 +188,8 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
 }
 
 // Smooths the mean of `symbols` symbols, whose noise is `noise`. What the prefix holds cannot explain what is taken out
-// where the delay spread exceeds it; then once more with a longer reach. Equal symbols one after the other show even
-// those whole.
+// where multipath components outlast it; then once more with a longer reach. Equal symbols one after the other show
+// even those whole.
 void TrainingEstimator::smooth(std::span<Sample> channel, double noise, std::size_t symbols, Estimate& out) {
     constexpr double kDeviations = 4.0;
     const double k = static_cast<double>(channel.size());

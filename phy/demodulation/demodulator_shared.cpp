@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#include "phy/demodulation/demodulator_shared.hpp"
+
+#include <utility>
+
+namespace meshnet::phy {
+
+DemodulatorShared::DemodulatorShared(const Profile& profile, std::unique_ptr<EstimationStrategy> estimation)
+    : grid(profile),
+      training(grid),
+      tracker(grid),
+      time_varying(grid),
+      transform(grid),
+      strategy(std::move(estimation)) {
+    training_rows.resize(class_params(profile, PreambleClass::kLong).training_symbols * profile.carriers);
+    channel.resize(profile.carriers);
+    rotation_re.resize(profile.carriers);
+    rotation_im.resize(profile.carriers);
+    points.resize(profile.carriers);
+    power.resize(profile.carriers);
+    llr.resize(profile.carriers * 8);
+    for (const unsigned bits : {2U, 4U, 6U, 8U}) {
+        constellations.emplace_back(bits);
+    }
+}
+
+}  // namespace meshnet::phy

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+#include "phy/demodulation/payload_receiver.hpp"
+
+#include <algorithm>
+#include <numbers>
+
+#include "phy/dsp/carrier_rotation.hpp"
+
+namespace meshnet::phy {
+namespace {
+
+constexpr std::size_t kShownPoints = 4096;
+
+const float* parts(const Sample* values) noexcept {
+    return reinterpret_cast<const float*>(values);
+}
+float* parts(Sample* values) noexcept {
+    return reinterpret_cast<float*>(values);
+}
+
+// Zero-forcing equalisation of `count` carriers: what was sent, and the power the channel gave each. Real and imaginary
+// parts apart or alternating, as compilers need it to work on several carriers at once.
+void equalise(std::size_t count, const float* heard, const float* channel, const float* back_re, const float* back_im,
+              float* __restrict points, float* __restrict power) noexcept {
+    for (std::size_t c = 0; c < count; ++c) {
+        const std::size_t re = 2 * c;
+        const std::size_t im = 2 * c + 1;
+        const float gain = channel[re] * channel[re] + channel[im] * channel[im] + 1e-30F;
+        const float scale = 1.0F / gain;
+        const float x = (heard[re] * channel[re] + heard[im] * channel[im]) * scale;
+        const float y = (heard[im] * channel[re] - heard[re] * channel[im]) * scale;
+        points[re] = x * back_re[c] - y * back_im[c];
+        points[im] = x * back_im[c] + y * back_re[c];
+        power[c] = gain;
+    }
+}
+
+// Adds the LLRs of `count` points, no more than the block still takes; true if it is complete.
+template <unsigned kBits>
+bool add_points(BlockAssembly& assembly, const float* llr, std::size_t count) noexcept {
+    bool complete = false;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (assembly.bits_per_symbol != kBits) {
+            __builtin_unreachable();  // lets the compiler write out the bits of a point one by one
+        }
+        complete = assembly.add(llr + i * kBits);
+    }
+    return complete;
+}
+bool add_points(BlockAssembly& assembly, const float* llr, std::size_t count) noexcept {
+    switch (assembly.bits_per_symbol) {
+        case 2:
+            return add_points<2>(assembly, llr, count);
+        case 4:
+            return add_points<4>(assembly, llr, count);
+        case 6:
+            return add_points<6>(assembly, llr, count);
+        default:
+            return add_points<8>(assembly, llr, count);
+    }
+}
+
+}  // namespace
+
+PayloadReceiver::PayloadReceiver(DemodulatorShared& shared) : shared_(shared), header_llr_(kHeaderCodedBits) {}
+
+void PayloadReceiver::reset(bool dense_pilots) {
+    dense_ = dense_pilots;
+    layout_.reset();
+    clear_header();
+    frame_ = {};
+}
+
+void PayloadReceiver::clear_header() noexcept {
+    std::fill(header_llr_.begin(), header_llr_.end(), 0.0F);
+}
+
+// LLRs of the data points of one symbol, in carrier order, into shared_.llr.
+void PayloadReceiver::make_llrs(std::span<const Sample> carriers, SymbolEstimate& estimate,
+                                const Constellation& constellation) {
+    const auto& grid = shared_.grid;
+    const std::size_t k = grid.carriers();
+    const double per_carrier = 2.0 * std::numbers::pi / static_cast<double>(grid.profile().fft_size);
+    shared_.strategy->refine(estimate);
+    const std::size_t half = k / 2;
+    const std::span<float> back_re(shared_.rotation_re);
+    const std::span<float> back_im(shared_.rotation_im);
+    CarrierRotation back(-estimate.phase, per_carrier * estimate.time);
+    back.fill(grid.subcarrier(0), back_re.first(half), back_im.first(half));
+    back.fill(grid.subcarrier(half), back_re.subspan(half), back_im.subspan(half));
+    // Every carrier, pilots too: a plain loop over all of them is quicker than one that picks.
+    equalise(k, parts(carriers.data()), parts(estimate.channel.data()), back_re.data(), back_im.data(),
+             parts(shared_.points.data()), shared_.power.data());
+    shared_.strategy->demap(constellation, grid.data(estimate.symbol, dense_), shared_.points, shared_.power,
+                            estimate.inverse_noise, shared_.llr.data());
+}
+
+void PayloadReceiver::add_header_symbol(std::span<const Sample> carriers, SymbolEstimate& estimate) {
+    const std::size_t bits = 2 * shared_.grid.data_per_symbol(dense_);
+    make_llrs(carriers, estimate, shared_.constellations[0]);
+    for (std::size_t i = 0; i < bits; ++i) {
+        header_llr_[HeaderCodec::coded_bit(estimate.symbol * bits + i)] += shared_.llr[i];
+    }
+}
+
+std::optional<Header> PayloadReceiver::decode_header(PreambleClass preamble) {
+    return shared_.header_codec.decode(header_llr_, preamble);
+}
+
+void PayloadReceiver::begin_payload(const Header& header) {
+    const Mode& mode = modes()[header.mode];
+    layout_.emplace(mode, header.payload_bytes, shared_.grid.data_per_symbol(dense_));
+    constellation_ = &shared_.constellations[mode.bits_per_symbol / 2 - 1];
+    frame_.mode = header.mode;
+    frame_.redundancy_version = header.redundancy_version;
+    frame_.payload.assign(header.payload_bytes, 0);
+    frame_.blocks.reserve(layout_->blocks());
+    assembly_.block = 0;
+    assembly_.begin_block(layout_->block_points(0), mode.bits_per_symbol);
+    if (shared_.constellation_out != nullptr) {
+        shared_.constellation_out->clear();
+    }
+}
+
+void PayloadReceiver::add_payload_symbol(std::span<const Sample> carriers, SymbolEstimate& estimate,
+                                         unsigned max_iterations) {
+    const std::size_t per_symbol = shared_.grid.data_per_symbol(dense_);
+    const unsigned bits = constellation_->bits_per_symbol();
+    make_llrs(carriers, estimate, *constellation_);
+    if (shared_.constellation_out != nullptr) {
+        show_points(estimate.symbol);
+    }
+    for (std::size_t i = 0; i < per_symbol && assembly_.block < layout_->blocks();) {
+        const std::size_t count = std::min(per_symbol - i, assembly_.total - assembly_.points);
+        const bool complete = add_points(assembly_, &shared_.llr[i * bits], count);
+        i += count;
+        if (complete) {
+            decode_block(max_iterations);
+        }
+    }
+}
+
+void PayloadReceiver::decode_block(unsigned max_iterations) {
+    const unsigned bits = constellation_->bits_per_symbol();
+    const std::size_t b = assembly_.block;
+    const std::size_t offset = layout_->block_offset(b);
+    auto block = shared_.decoder.decode(
+        std::span<const float>(assembly_.llr).first(assembly_.total * bits), frame_.redundancy_version, max_iterations,
+        std::span<std::uint8_t>(frame_.payload).subspan(offset, layout_->block_bytes(b)));
+    block.offset = offset;
+    frame_.blocks.push_back(block);
+    if (++assembly_.block < layout_->blocks()) {
+        assembly_.begin_block(layout_->block_points(assembly_.block), bits);
+    }
+}
+
+void PayloadReceiver::show_points(std::size_t symbol) {
+    auto& shown = *shared_.constellation_out;
+    for (const std::uint16_t c : shared_.grid.data(symbol, dense_)) {
+        if (shown.size() == kShownPoints) {
+            return;
+        }
+        shown.push_back(shared_.points[c]);
+    }
+}
+
+}  // namespace meshnet::phy

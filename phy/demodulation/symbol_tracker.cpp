@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#include "phy/demodulation/symbol_tracker.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <numbers>
+
+#include "phy/dsp/carrier_rotation.hpp"
+
+namespace meshnet::phy {
+namespace {
+
+constexpr double kTwoPi = 2.0 * std::numbers::pi;
+
+// Process noise per symbol, from what real oscillators do. Phase: a Wiener walk of 0.2 Hz linewidth. Frequency: a walk
+// that follows a LEO pass, 500 Hz/s. Time: clocks that wander by 0.02 ppm per symbol.
+DriftFilter::Noise phase_noise(const Profile& p) {
+    const double t = static_cast<double>(p.symbol_samples()) / p.sample_rate_hz;
+    const double sweep = kTwoPi * 500.0 * t * t;
+    return {kTwoPi * 0.2 * t, sweep * sweep};
+}
+DriftFilter::Noise time_noise(const Profile& p) {
+    const double walk = 0.02e-6 * static_cast<double>(p.symbol_samples());
+    return {1e-9, walk * walk};
+}
+
+}  // namespace
+
+SymbolTracker::SymbolTracker(const Grid& grid, std::size_t capacity)
+    : grid_(grid), tracks_(capacity), smooth_phase_(capacity), smooth_time_(capacity) {}
+
+void SymbolTracker::reset() noexcept {
+    size_ = 0;
+    window_shift_ = 0;
+}
+
+void SymbolTracker::start(const TrainingEstimator::Estimate& training, std::size_t training_symbols,
+                          bool dense_pilots) noexcept {
+    const Profile& p = grid_.profile();
+    dense_ = dense_pilots;
+    noise_ = static_cast<double>(training.noise);
+    // Symbols from the middle of the training, where its estimates hold, to just before symbol 0.
+    const double distance = (static_cast<double>(training_symbols) + 1.0) / 2.0 - 1.0;
+    phase_ = DriftFilter(phase_noise(p), true);
+    DriftFilter::State state;
+    state.dd = training.drift_variance + 1e-8;
+    state.vv = training.phase_variance + distance * distance * state.dd;
+    state.vd = distance * state.dd;
+    phase_.start(state);
+    time_ = DriftFilter(time_noise(p));
+    const double clock = 60e-6 * static_cast<double>(p.symbol_samples());
+    state = {};
+    state.dd = clock * clock;
+    state.vv = 1e-4 + distance * distance * state.dd;
+    state.vd = distance * state.dd;
+    time_.start(state);
+}
+
+double SymbolTracker::add(std::span<const Sample> carriers, std::size_t symbol, std::span<const Sample> reference,
+                          std::span<const float> reference_power) noexcept {
+    assert(size_ < tracks_.size());
+    phase_.predict();
+    time_.predict();
+    const double phase = phase_.state().value;
+    const double time = time_.state().value - window_shift_;
+    const double per_carrier = kTwoPi / static_cast<double>(grid_.profile().fft_size);
+    double a00 = 0.0;
+    double a01 = 0.0;
+    double a11 = 0.0;
+    double b0 = 0.0;
+    double b1 = 0.0;
+    double error = 0.0;
+    CarrierRotation back(-phase, per_carrier * time);
+    const auto pilots = grid_.pilots(symbol, dense_);
+    for (const std::uint16_t c : pilots) {
+        const double g = -per_carrier * grid_.subcarrier(c);
+        const Sample heard = carriers[c] * back.at(grid_.subcarrier(c)) * grid_.pilot(symbol, c);
+        const double im = static_cast<double>((heard * std::conj(reference[c])).imag());
+        error += static_cast<double>(std::norm(heard - reference[c]));
+        const double power = static_cast<double>(reference_power[c]);
+        a00 += power;
+        a01 += power * g;
+        a11 += power * g * g;
+        b0 += im;
+        b1 += im * g;
+    }
+    const double noise = noise_ / 2.0;
+    const double determinant = a00 * a11 - a01 * a01;
+    if (determinant > 0.0 && a00 > 0.0) {
+        // Least squares for (phase, time) and the variance of each.
+        const double d_phase = (a11 * b0 - a01 * b1) / determinant;
+        const double d_time = (a00 * b1 - a01 * b0) / determinant;
+        phase_.update(d_phase, noise * a11 / determinant);
+        time_.update(d_time, noise * a00 / determinant);
+    }
+    tracks_[size_++] = {phase_.state(), time_.state(), window_shift_,
+                        static_cast<float>(error / static_cast<double>(pilots.size()))};
+
+    // Most of a sample late or early: move the window; the filter keeps counting from where it started.
+    const double left = time_.state().value - window_shift_;
+    if (left > 0.75) {
+        ++window_shift_;
+    } else if (left < -0.75) {
+        --window_shift_;
+    }
+    return error;
+}
+
+void SymbolTracker::smooth() noexcept {
+    for (std::size_t r = 0; r < size_; ++r) {
+        smooth_phase_[r] = tracks_[r].phase;
+        smooth_time_[r] = tracks_[r].time;
+    }
+    phase_.smooth(std::span(smooth_phase_).first(size_));
+    time_.smooth(std::span(smooth_time_).first(size_));
+}
+
+void SymbolTracker::set_phase_line(double radians_per_symbol, std::size_t first_symbol) noexcept {
+    for (std::size_t r = 0; r < size_; ++r) {
+        smooth_phase_[r].value = radians_per_symbol * static_cast<double>(first_symbol + r);
+    }
+}
+
+void SymbolTracker::drop(std::size_t rows) noexcept {
+    assert(rows <= size_);
+    std::copy(tracks_.begin() + static_cast<std::ptrdiff_t>(rows), tracks_.begin() + static_cast<std::ptrdiff_t>(size_),
+              tracks_.begin());
+    size_ -= rows;
+}
+
+}  // namespace meshnet::phy

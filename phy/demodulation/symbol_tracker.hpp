@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// Residual phase, carrier frequency offset (CFO), time and sampling clock of a frame, symbol by symbol.
+//
+//     pilots of a symbol against the reference channel -> (phase, time) by least squares -> two DriftFilters forwards
+//     -> fixed-interval (RTS) smoothing over the symbols at hand
+//
+// The transform window follows the tracked time in whole samples; what is left stays a slope of phase over frequency.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "phy/estimation/phase_tracker.hpp"
+#include "phy/estimation/training_estimator.hpp"
+#include "phy/waveform/grid.hpp"
+
+namespace meshnet::phy {
+
+/// Follows one frame. Rows are numbered as those of the SymbolBuffer beside it. Allocates in the constructor only.
+class SymbolTracker {
+public:
+    /// `capacity`: rows held at most. `grid` must outlive it.
+    SymbolTracker(const Grid& grid, std::size_t capacity);
+
+    /// Forgets everything; the window shift is 0.
+    void reset() noexcept;
+    /// Starts the filters just before symbol 0. `training`: the estimate, whose CFO was removed before the transform.
+    void start(const TrainingEstimator::Estimate& training, std::size_t training_symbols, bool dense_pilots) noexcept;
+
+    /// Forward step with the pilots of `symbol`, which becomes the next row. `carriers` [K]; `reference` [K]: the
+    /// expected channel, phase and time taken out, and its power per carrier. Returns the sum over the pilots of the
+    /// power by which they miss it.
+    double add(std::span<const Sample> carriers, std::size_t symbol, std::span<const Sample> reference,
+               std::span<const float> reference_power) noexcept;
+    /// Smooths all rows at hand.
+    void smooth() noexcept;
+    /// Replaces the smoothed phases by those of a constant residual CFO, radians per symbol.
+    void set_phase_line(double radians_per_symbol, std::size_t first_symbol) noexcept;
+    /// Removes the first `rows` rows.
+    void drop(std::size_t rows) noexcept;
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /// Forward estimates for the row: radians; samples against its transform window.
+    [[nodiscard]] double filtered_phase(std::size_t row) const noexcept { return tracks_[row].phase.value; }
+    [[nodiscard]] double filtered_time(std::size_t row) const noexcept {
+        return tracks_[row].time.value - tracks_[row].shift;
+    }
+    /// The same after smooth().
+    [[nodiscard]] double phase(std::size_t row) const noexcept { return smooth_phase_[row].value; }
+    [[nodiscard]] double time(std::size_t row) const noexcept { return smooth_time_[row].value - tracks_[row].shift; }
+    /// Mean power by which the row's pilots missed the forward prediction.
+    [[nodiscard]] float pilot_error(std::size_t row) const noexcept { return tracks_[row].error; }
+    /// Samples by which the row's window was moved against the first symbol's, and by which the next one will be.
+    [[nodiscard]] int shift(std::size_t row) const noexcept { return tracks_[row].shift; }
+    [[nodiscard]] int next_shift() const noexcept { return window_shift_; }
+    /// Residual CFO, radians per symbol, and drift of the time, samples per symbol, after the last row.
+    [[nodiscard]] double cfo() const noexcept { return phase_.state().drift; }
+    [[nodiscard]] double time_drift() const noexcept { return time_.state().drift; }
+
+private:
+    struct Track {
+        DriftFilter::State phase;
+        DriftFilter::State time;
+        int shift = 0;
+        float error = 0.0F;
+    };
+
+    const Grid& grid_;
+    bool dense_ = false;
+    double noise_ = 0.0;  // power per carrier, of the training
+    DriftFilter phase_;
+    DriftFilter time_;
+    int window_shift_ = 0;
+    std::size_t size_ = 0;
+    std::vector<Track> tracks_;  // [capacity]
+    std::vector<DriftFilter::State> smooth_phase_;
+    std::vector<DriftFilter::State> smooth_time_;
+};
+
+}  // namespace meshnet::phy
