@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// meshnet-air: the simulated air as a program. Stations connect to its socket and hear each other in real time.
+// meshnet-air: the simulated air as a program. Stations connect to its socket and receive each other in real time.
 #include <poll.h>
 #include <sys/resource.h>
 
@@ -41,7 +41,7 @@ double cpu_seconds() {
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-void say(const std::string& line) {
+void print_line(const std::string& line) {
     std::printf("%s\n", line.c_str());
     std::fflush(stdout);
 }
@@ -100,18 +100,18 @@ std::string stats_json(const sim::AirServer& server, double wall_s, double cpu_s
     return out + "]}\n";
 }
 
-/// Written beside and renamed, so that a reader never sees half a file. False if that failed.
+/// Written to another file that is then renamed, so that a reader never sees an incomplete one. False if that failed.
 bool write_stats(const std::string& path, const std::string& json) {
-    const std::string beside = path + ".new";
+    const std::string draft = path + ".new";
     {
-        std::ofstream out(beside, std::ios::trunc);
+        std::ofstream out(draft, std::ios::trunc);
         out << json;
         out.flush();
         if (!out) {
             return false;
         }
     }
-    return std::rename(beside.c_str(), path.c_str()) == 0;
+    return std::rename(draft.c_str(), path.c_str()) == 0;
 }
 
 void describe(const sim::Air& air) {
@@ -125,7 +125,7 @@ void describe(const sim::Air& air) {
                     line, sizeof line, "link: %s -> %s: %.1f km, %.1f us, %.1f dBm, SNR %.1f dB, carrier %+.0f Hz",
                     stations[a].name.c_str(), stations[b].name.c_str(), budget.distance_m * 1e-3,
                     to_seconds(budget.delay) * 1e6, budget.received_dbm, budget.snr_db, budget.carrier_offset_hz);
-                say(line);
+                print_line(line);
             }
         }
     }
@@ -139,7 +139,7 @@ int run(const Options& options) {
     }
     const std::string socket = options.socket.empty() ? file->socket : options.socket;
     if (socket.empty()) {
-        std::fprintf(stderr, "meshnet-air: where to listen? Give --socket PATH or socket = \"PATH\" in %s\n",
+        std::fprintf(stderr, "meshnet-air: no socket to listen at; give --socket PATH or socket = \"PATH\" in %s\n",
                      options.config.c_str());
         return 2;
     }
@@ -154,7 +154,7 @@ int run(const Options& options) {
     ::sigaction(SIGTERM, &action, nullptr);
     ::sigaction(SIGINT, &action, nullptr);
     describe(server.air());
-    say("listening: " + socket);
+    print_line("listening: " + socket);
 
     const Duration block = from_seconds(options.block_us * 1e-6);
     const Instant start = wall_clock();
@@ -173,12 +173,12 @@ int run(const Options& options) {
             server.exchange();
         }
         if (pacer.slipped() > slipped_before) {
-            say("behind: gave up " + std::to_string((pacer.slipped() - slipped_before).count() / 1'000'000) +
-                " ms of real time; the machine is too slow or was held up");
+            print_line("late: skipped " + std::to_string((pacer.slipped() - slipped_before).count() / 1'000'000) +
+                       " ms of real time; the machine is too slow or was held up");
             slipped_before = pacer.slipped();
         }
         while (const auto event = server.poll_event()) {
-            say(*event);
+            print_line(*event);
         }
         const Instant now = wall_clock();
         if (now >= next_stats) {
@@ -202,7 +202,7 @@ int run(const Options& options) {
     const double cpu_s = cpu_seconds();
     std::snprintf(line, sizeof line, "stopped: %.1f s of air in %.2f s of CPU (%.1f x real time)", air_s, cpu_s,
                   cpu_s > 0.0 ? air_s / cpu_s : 0.0);
-    say(line);
+    print_line(line);
     return 0;
 }
 
@@ -210,11 +210,11 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
     Options options;
-    CLI::App app{"meshnet-air: stations connect to its socket and hear each other through simulated radio channels"};
+    CLI::App app{"meshnet-air: stations connect to its socket and receive each other through simulated radio channels"};
     app.add_option("--config", options.config, "the air as a TOML file")->required();
     app.add_option("--socket", options.socket, "path of the socket to listen at");
     app.add_option("--speed", options.speed, "simulated seconds in a second")->check(CLI::Range(1e-3, 1e3));
-    app.add_option("--block", options.block_us, "samples are handed out in blocks of so many microseconds")
+    app.add_option("--block", options.block_us, "samples are sent in blocks of so many microseconds")
         ->check(CLI::Range(100.0, 100'000.0));
     app.add_option("--stats", options.stats, "write statistics as JSON to this file, every second and at the end");
     CLI11_PARSE(app, argc, argv);

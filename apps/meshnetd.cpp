@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// meshnetd: the daemon's command line. Options are few and read here by hand; everything else is in the configuration.
+// meshnetd: the daemon's command line. It has few options; the settings are in the configuration.
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -23,9 +23,9 @@ constexpr std::string_view kUsage =
     "meshnetd: a meshnet station\n"
     "\n"
     "  meshnetd --config FILE            run until SIGTERM\n"
-    "  meshnetd --config FILE --check    read the configuration, say what is wrong, do nothing else\n"
+    "  meshnetd --config FILE --check    read the configuration, report errors, do nothing else\n"
     "  meshnetd --config FILE --init     make the key file if there is none, print id and address\n"
-    "  meshnetd --config FILE --record F keep the received samples in F (cf32, SigMF metadata beside it)\n"
+    "  meshnetd --config FILE --record F write the received samples to F (cf32, SigMF metadata beside it)\n"
     "  meshnetd --print-config           write an annotated example configuration\n"
     "  meshnetd --version | --help\n";
 
@@ -38,35 +38,35 @@ struct Options {
 Options read_options(int argc, char** argv) {
     Options o;
     for (int i = 1; i < argc && o.error.empty(); ++i) {
-        std::string word = argv[i];
+        std::string name = argv[i];
         std::string value;
         bool has_value = false;
-        if (const auto equals = word.find('='); word.starts_with("--") && equals != std::string::npos) {
-            value = word.substr(equals + 1);
-            word.resize(equals);
+        if (const auto equals = name.find('='); name.starts_with("--") && equals != std::string::npos) {
+            value = name.substr(equals + 1);
+            name.resize(equals);
             has_value = true;
         }
-        if (word == "--config" || word == "--record") {
+        if (name == "--config" || name == "--record") {
             if (!has_value && i + 1 < argc) {
                 value = argv[++i];
                 has_value = true;
             }
-            (word == "--config" ? o.config : o.record) = value;
+            (name == "--config" ? o.config : o.record) = value;
             if (!has_value || value.empty()) {
-                o.error = word + " needs a file name";
+                o.error = name + " needs a file name";
             }
-        } else if (word == "--check") {
+        } else if (name == "--check") {
             o.check = true;
-        } else if (word == "--init") {
+        } else if (name == "--init") {
             o.init = true;
-        } else if (word == "--print-config") {
+        } else if (name == "--print-config") {
             o.print = true;
-        } else if (word == "--version") {
+        } else if (name == "--version") {
             o.version = true;
-        } else if (word == "--help" || word == "-h") {
+        } else if (name == "--help" || name == "-h") {
             o.help = true;
         } else {
-            o.error = "unknown option " + word + "; meshnetd --help lists them";
+            o.error = "unknown option " + name + "; meshnetd --help lists them";
         }
     }
     return o;
@@ -143,7 +143,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::signal(SIGPIPE, SIG_IGN);  // a peer that went away is a failed write, not the end of the station
+    std::signal(SIGPIPE, SIG_IGN);  // a closed connection is a failed write, not the end of the station
     try {
         return run(argc, argv);
     } catch (const std::exception& e) {  // out of memory and the like

@@ -2,7 +2,7 @@
 // Bytes, and the two cursors every codec of ours is written with. Integers travel most significant byte first.
 //
 // ByteReader never reads past its end: the first read that would, and every one after it, returns zero or
-// an empty view and sets `failed()`. A parser reads all its fields, then asks once.
+// an empty view and sets `failed()`. A parser reads all its fields, then checks once.
 #pragma once
 
 #include <array>

@@ -1,30 +1,32 @@
 // SPDX-License-Identifier: MIT
-// The address of a Unix socket.
+// Stream sockets of the Unix domain: a server's file that appears only when it listens, and a client's connection.
 #pragma once
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
-#include <cstring>
-#include <optional>
 #include <string>
+
+#include "core/result.hpp"
+#include "host/unique_fd.hpp"
 
 namespace meshnet::host {
 
-/// Nothing if `path` is empty or too long for the system (107 bytes).
-[[nodiscard]] inline std::optional<sockaddr_un> unix_address(const std::string& path) noexcept {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.empty() || path.size() >= sizeof(address.sun_path) || path.find('\0') != std::string::npos) {
-        return std::nullopt;
-    }
-    std::memcpy(address.sun_path, path.data(), path.size());
-    return address;
-}
+/// Longest path of a socket, bytes.
+inline constexpr std::size_t kMaxSocketPath = 107;
 
-/// connect() or bind() want the general type.
-[[nodiscard]] inline const sockaddr* as_sockaddr(const sockaddr_un& address) noexcept {
-    return static_cast<const sockaddr*>(static_cast<const void*>(&address));
-}
+struct ListenOptions {
+    std::string what;          ///< for messages: "control socket"
+    std::string server;        ///< for messages: "meshnetd"
+    unsigned mode = 0600;      ///< permissions of the file
+    int backlog = 8;           ///< connections that may wait
+    bool make_folder = false;  ///< make the last folder of the path if it is missing, 0755
+};
+
+/// A non-blocking listener at `path`. It is bound under a temporary name and moved to the path when it listens, so
+/// whoever sees the path is let in. A socket nobody listens at is replaced. Errors: kInvalidArgument (path),
+/// kAlreadyExists (another kind of file is there), kInUse (somebody listens), or the system's.
+[[nodiscard]] Result<UniqueFd> listen_unix(const std::string& path, const ListenOptions& options);
+
+/// A blocking connection. Errors: kInvalidArgument (path), kNotFound (no file), kUnavailable (nobody listens),
+/// kPermission, or the system's.
+[[nodiscard]] Result<UniqueFd> connect_unix(const std::string& path, const std::string& what);
 
 }  // namespace meshnet::host

@@ -82,8 +82,8 @@ void ArqReceiver::on_fragment(const FragmentView& fragment, std::vector<Sdu>& ou
     settle(out);
 }
 
-// Moves the base over what has arrived, then lets go, in order, every SDU whose turn has come, and drops those that can
-// never be whole.
+// Moves the base over what has arrived, then delivers, in order, every SDU that is next, and drops those that can never
+// be complete.
 void ArqReceiver::settle(std::vector<Sdu>& out) {
     while (has(base_)) {
         received_[base_ % kWindow] = false;
@@ -92,10 +92,10 @@ void ArqReceiver::settle(std::vector<Sdu>& out) {
     for (auto it = partials_.begin(); it != partials_.end();) {
         Partial& p = it->second;
         auto& expected = next_sdu_[static_cast<std::size_t>(p.priority)];
-        const bool whole = p.arrived == p.count;
-        const bool in_turn = base_ >= it->first || (expected && *expected == p.sdu);
-        const bool lost = !whole && base_ >= it->first + p.count;
-        if (whole && in_turn) {
+        const bool complete = p.arrived == p.count;
+        const bool next_in_order = base_ >= it->first || (expected && *expected == p.sdu);
+        const bool lost = !complete && base_ >= it->first + p.count;
+        if (complete && next_in_order) {
             Sdu sdu;
             sdu.priority = p.priority;
             sdu.bytes.reserve(p.bytes);
@@ -105,7 +105,7 @@ void ArqReceiver::settle(std::vector<Sdu>& out) {
             out.push_back(std::move(sdu));
             expected = static_cast<std::uint16_t>(p.sdu + 1);
         }
-        if ((whole && in_turn) || lost) {
+        if ((complete && next_in_order) || lost) {
             held_bytes_ -= p.bytes;
             it = partials_.erase(it);
         } else {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The receiving half: numbered fragments in, whole SDUs out, in order per priority, without duplicates; says what it
-// has in block acknowledgements. Also puts broadcasts together, which nobody acknowledges.
+// The receiving half: numbered fragments in, complete SDUs out, in order per priority, without duplicates; block
+// acknowledgements report what has arrived. Also reassembles broadcasts, which are not acknowledged.
 //
 //     Target, FragmentView -> [ArqReceiver] -> Sdu          [ArqReceiver] -> base and bitmap of a BlockAck
 //
 // Everything before the sender's floor is acknowledged or given up: an SDU that misses a part there is dropped, and
-// what waited behind it is let go. Spec: docs/spec/mac.md, 5 "Delivery".
+// what waited behind it is delivered. Spec: docs/spec/mac.md, 5 "Delivery".
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ namespace meshnet::mac {
 class ArqReceiver {
 public:
     static constexpr std::size_t kWindow = 1'024;              ///< fragments beyond the base that are kept
-    static constexpr std::size_t kMaxHeldBytes = 256 * 1'024;  ///< in SDUs not yet whole or waiting for their turn
+    static constexpr std::size_t kMaxHeldBytes = 256 * 1'024;  ///< in SDUs not yet complete or not yet in order
 
     /// A burst names us as a target. A new session forgets the old one. SDUs let go are appended to `out` (peer is left
     /// 0).

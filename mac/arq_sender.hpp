@@ -28,7 +28,7 @@ public:
     static constexpr std::size_t kControlReserve = 64;  ///< of the window, for Priority::kControl only
     static constexpr unsigned kMaxTries = 12;           ///< of one fragment, then its SDU is given up
 
-    /// What one acknowledgement said of the fragments it covers.
+    /// What one acknowledgement reported of the fragments it covers.
     struct Fate {
         std::size_t sent = 0;
         std::size_t lost = 0;

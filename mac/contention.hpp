@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// When may a station that nobody invited begin to send: carrier sense, reservations heard, backoff.
+// When may a station without a grant begin to send: carrier sense, reservations heard, backoff.
 //
 //     carrier, reservations, own bursts -> [Contention] -> the instant at which to send
 //

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The two checks of the burst format: CRC-8 over a delimiter, CRC-32 over a whole sub-frame.
+// The two checks of the burst format: CRC-8 over a delimiter, CRC-32 over a sub-frame.
 //
 // Source: CRC-32 as in IEEE 802.3 clause 3.2.9 (reflected, polynomial 0x04C11DB7); CRC-8 of polynomial 0x07 (ITU-T
 // I.432.1, without

@@ -69,7 +69,7 @@ void write_header(Bytes& out, const BurstHeader& h) {
     assert(h.targets.size() <= kMaxTargets && h.chain_left <= 15);
     const std::size_t start = open_sub_frame(out, SubFrame::kHeader, kHeaderFixed + kTargetBytes * h.targets.size());
     ByteWriter w(out);
-    w.u8(static_cast<std::uint8_t>((kFormatVersion << 4) | (h.wants_floor ? 8U : 0U) | h.targets.size()));
+    w.u8(static_cast<std::uint8_t>((kFormatVersion << 4) | (h.wants_txop ? 8U : 0U) | h.targets.size()));
     w.u8(static_cast<std::uint8_t>(h.chain_left << 4));
     w.u32(h.sender);
     w.u16(h.epoch);
@@ -94,7 +94,7 @@ bool read_header(ByteView body, BurstHeader& h) {
         return false;
     }
     const std::size_t targets = first & 7U;
-    h.wants_floor = (first & 8U) != 0;
+    h.wants_txop = (first & 8U) != 0;
     h.chain_left = static_cast<std::uint8_t>(r.u8() >> 4);
     h.sender = r.u32();
     h.epoch = r.u16();
@@ -246,12 +246,12 @@ Bytes encode_burst(const Burst& burst, bool repeat_header) {
     return out;
 }
 
-std::optional<Burst> parse_burst(ByteView payload, std::size_t* damaged) {
+std::optional<Burst> parse_burst(ByteView payload, std::size_t* failed) {
     Burst burst;
     bool have_header = false;
-    std::size_t failed = 0;
+    std::size_t failed_checks = 0;
     std::size_t at = 0;
-    while (at + kSubFrameOverhead <= payload.size() && failed < kMaxFailedChecks) {
+    while (at + kSubFrameOverhead <= payload.size() && failed_checks < kMaxFailedChecks) {
         const ByteView here = payload.subspan(at);
         if (here[0] != kDelimiterMagic || crc8(here.first(3)) != here[3]) {
             ++at;
@@ -266,7 +266,7 @@ std::optional<Burst> parse_burst(ByteView payload, std::size_t* damaged) {
         }
         ByteReader tail(here.subspan(kDelimiterBytes + length, 4));
         if (tail.u32() != crc32(here.first(kDelimiterBytes + length))) {
-            ++failed;
+            ++failed_checks;
             ++at;
             continue;
         }
@@ -297,8 +297,8 @@ std::optional<Burst> parse_burst(ByteView payload, std::size_t* damaged) {
         }
         at += total;
     }
-    if (damaged != nullptr) {
-        *damaged += failed;
+    if (failed != nullptr) {
+        *failed += failed_checks;
     }
     if (!have_header) {
         return std::nullopt;

@@ -2,7 +2,8 @@
 // The bytes of one burst: a header and sub-frames, each with a delimiter and a CRC of its own, so that what lies in
 // intact code blocks survives when others fail.
 //
-//     Burst -> [encode_burst] -> phy payload          phy payload, damaged or hostile -> [parse_burst] -> Burst
+//     Burst -> [encode_burst] -> phy payload          phy payload with block errors or hostile -> [parse_burst] ->
+//     Burst
 //
 // Spec:   docs/spec/mac.md, 2 "Burst format".
 // Source: the idea of delimiters to resynchronise at is that of the A-MPDU, IEEE Std 802.11-2020 clause 9.7.
@@ -39,13 +40,13 @@ struct Target {
     std::uint16_t floor = 0;    ///< every fragment before this number is acknowledged or given up
 };
 
-/// What every burst says first (and, if long, once more at its end).
+/// The first sub-frame of every burst, repeated as the last of a long one.
 struct BurstHeader {
     StationId sender = 0;
     std::uint16_t epoch = 0;      ///< drawn at each start of the sender's MAC
     std::uint8_t burst = 0;       ///< counts the sender's bursts, modulo 256
     std::uint8_t chain_left = 0;  ///< 0..15: bursts that may follow without contention
-    bool wants_floor = false;     ///< grant me again when you are done: I have others to serve
+    bool wants_txop = false;      ///< grant me again when you are done: I have others to serve
     Duration gap{};  ///< end of a frame heard to the start of the sender's answer; 250 us steps, at most 63.75 ms
     StationId grantee = 0;          ///< who answers next; 0 nobody
     Duration grant{};               ///< longest answer, 16 us steps, at most 1.048 s
@@ -113,10 +114,9 @@ inline constexpr std::size_t kRepeatHeaderBeyond = 1'500;
 /// SNR to nearest.
 [[nodiscard]] Bytes encode_burst(const Burst& burst, bool repeat_header);
 
-/// Takes any bytes apart; nothing if no header is readable. Sub-frames whose CRC fails are skipped, their number is
-/// added to
-/// `*damaged` if given. Fragments that name a target not in the header, or with impossible fields, are dropped. Work is
-/// linear: at most 64 failed CRC-32 checks a payload.
-[[nodiscard]] std::optional<Burst> parse_burst(ByteView payload, std::size_t* damaged = nullptr);
+/// Takes any bytes apart; nothing if no header is readable. Sub-frames whose CRC fails are skipped; their number is
+/// added to `*failed` if given. Fragments that name a target not in the header, or with impossible fields, are dropped.
+/// Work is linear: at most 64 failed CRC-32 checks a payload.
+[[nodiscard]] std::optional<Burst> parse_burst(ByteView payload, std::size_t* failed = nullptr);
 
 }  // namespace meshnet::mac

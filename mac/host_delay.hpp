@@ -2,7 +2,7 @@
 // How slow this host really is: the turnaround and the transmit lead of the configuration are the least, what is seen
 // may be more.
 //
-// A frame that is handed up long after its end raises the turnaround told to others at once; it sinks again over some
+// A frame that is delivered long after its end raises the advertised turnaround at once; it sinks again over some
 // hundred frames. A late burst raises the lead by 2 ms; it sinks by 1 ms for every 50 bursts in time in a row.
 #pragma once
 
@@ -19,8 +19,8 @@ public:
 
     HostDelay(Duration turnaround, Duration lead) noexcept : least_(turnaround), seen_(turnaround), lead_(lead) {}
 
-    /// A frame was handed up this long after its last sample.
-    void on_handed_up(Duration after) noexcept {
+    /// A frame was delivered this long after its last sample.
+    void on_delivered(Duration after) noexcept {
         after = std::clamp(after, Duration::zero(), kMostTurnaround);
         seen_ = after > seen_ ? after : seen_ - (seen_ - after) / 128;
     }
@@ -36,7 +36,7 @@ public:
 
     [[nodiscard]] Duration turnaround() const noexcept { return std::max(least_, seen_); }
     [[nodiscard]] Duration lead() const noexcept { return lead_ + extra_; }
-    /// End of a frame heard to the start of our answer; what a header can say.
+    /// End of a frame heard to the start of our answer; at most what a header can hold.
     [[nodiscard]] Duration gap() const noexcept { return std::min(turnaround() + lead(), Duration{63ms}); }
 
 private:

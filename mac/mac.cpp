@@ -11,9 +11,9 @@
 namespace meshnet::mac {
 namespace {
 
-void check(bool good, const char* what) {
+void check(bool good, const std::string& what) {
     if (!good) {
-        throw std::invalid_argument(std::string("mac: ") + what);
+        throw std::invalid_argument("mac: " + what);
     }
 }
 
@@ -27,12 +27,13 @@ const Mac::Config& checked(const Mac::Config& c, const PhyModel& phy) {
     check(c.max_propagation >= Duration::zero() && c.max_propagation <= 20ms, "max_propagation must be 0..20 ms");
     check(c.hello_interval >= 50ms && c.hello_interval <= 4s, "hello_interval must be 50 ms..4 s");
     check(c.max_burst <= 800ms, "max_burst must be at most 800 ms");
-    check(c.max_burst >= phy.airtime(0, 400), "max_burst must hold 400 bytes in the most robust mode");
+    check(c.max_burst >= phy.airtime(0, kSmallestBurstBytes),
+          "max_burst must hold " + std::to_string(kSmallestBurstBytes) + " bytes in the most robust mode");
     check(c.queue_bytes >= kMaxSduBytes && c.queue_bytes <= 64U * 1'024 * 1'024, "queue_bytes must be 8192..67108864");
     check(std::isfinite(c.snr_margin_db) && c.snr_margin_db >= -10.0 && c.snr_margin_db <= 30.0,
           "snr_margin_db must be -10..30");
     check(std::isfinite(c.duty_cycle) && c.duty_cycle > 0.0 && c.duty_cycle <= 1.0, "duty_cycle must be in (0, 1]");
-    check(DutyCycle(c.duty_cycle).depth() >= phy.airtime(0, 400),
+    check(DutyCycle(c.duty_cycle).depth() >= phy.airtime(0, kSmallestBurstBytes),
           "duty_cycle is too small for one hello of the most robust mode");
     check(!c.fixed_mode || *c.fixed_mode < phy.mode_count(), "fixed_mode is not a mode of the phy");
     return c;
@@ -50,8 +51,8 @@ Contention::Config Mac::Impl::contention_config() const {
     return out;
 }
 
-// Receivers that are not the ones invited answer in a later burst: a few turns of the others, never less than a round
-// trip.
+// Receivers that are not granted the answer acknowledge in a later burst: a few bursts of the others, never less than a
+// round trip.
 Duration Mac::Impl::resend_after() const {
     return 4 * config.max_burst + 4 * (host.gap() + config.max_propagation);
 }
@@ -66,7 +67,7 @@ Mac::Impl::Impl(const Config& c, const PhyModel& p, RandomSource& r)
       broadcast(static_cast<std::uint16_t>(r.next_u64()), resend_after()),
       epoch(broadcast.session()) {}
 
-// Something may have changed: see that the contention runs exactly when there is something to send uninvited.
+// Something may have changed: see that the contention runs exactly when there is something to send without a grant.
 void Mac::Impl::refresh(Instant now) {
     if (!started) {
         started = true;
@@ -76,7 +77,7 @@ void Mac::Impl::refresh(Instant now) {
         robust_hello_at = hello_at;
         expire_at = now + config.hello_interval;
     }
-    if (pending || invitation || wait) {
+    if (pending || txop || wait) {
         return;
     }
     if (has_work(now)) {
@@ -138,7 +139,7 @@ bool Mac::Impl::enqueue(Instant now, Sdu sdu) {
 
 void Mac::Impl::on_timeout(Instant now) {
     if (pending && now > pending->end + 500ms) {
-        on_transmitted(now, pending->id, TxOutcome::kLate);  // the radio never said: as good as not sent
+        on_transmitted(now, pending->id, TxOutcome::kLate);  // the radio never reported it: as good as not sent
     }
     if (wait && !pending) {
         if (contention.carrier_busy() && contention.busy_since() > wait->deadline - 1s) {
@@ -149,8 +150,8 @@ void Mac::Impl::on_timeout(Instant now) {
             on_no_answer(now);
         }
     }
-    if (invitation && now > invitation->decide_at + host.gap() + 5ms) {
-        invitation.reset();  // nobody polled in time
+    if (txop && now > txop->decide_at + host.gap() + 5ms) {
+        txop.reset();  // nobody polled in time
     }
     for (auto& [id, n] : table) {
         n.sender.on_timeout(now);
@@ -173,8 +174,8 @@ std::optional<Instant> Mac::Impl::next_timeout() const {
         earlier(pending->end + 501ms);
         return first;
     }
-    if (invitation) {
-        earlier(invitation->decide_at);
+    if (txop) {
+        earlier(txop->decide_at);
     } else if (wait) {
         earlier(contention.carrier_busy() ? std::max(wait->hard_deadline, wait->deadline) : wait->deadline);
     } else {

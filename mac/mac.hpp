@@ -30,7 +30,7 @@ using StationId = std::uint32_t;
 /// Index into the modem's mode table, the most robust mode first.
 using ModeIndex = std::uint8_t;
 
-/// What the MAC must know of the modem. The station implements it over phy; simulations over a table.
+/// What the MAC must know of the modem. A station implements it over phy; simulations over a table.
 class PhyModel {
 public:
     PhyModel() = default;
@@ -38,7 +38,7 @@ public:
     PhyModel& operator=(const PhyModel&) = default;
     virtual ~PhyModel() = default;
     [[nodiscard]] virtual std::size_t mode_count() const = 0;
-    /// Air time of a whole frame with `bytes` of payload, preamble and header included. Any `bytes`: fewer than 1 count
+    /// Air time of a frame with `bytes` of payload, preamble and header included. Any `bytes`: fewer than 1 count
     /// as 1, more than max_bytes() as that.
     [[nodiscard]] virtual Duration airtime(ModeIndex mode, std::size_t bytes) const = 0;
     /// Payload bytes a frame can carry at most.
@@ -87,6 +87,11 @@ struct Sdu {
 };
 inline constexpr std::size_t kMaxSduBytes = 8'192;
 
+/// Payload bytes of the smallest burst that is worth a contention: a header for one target (36 bytes) and a hello that
+/// lists as many neighbours as it can (331 bytes), with a little room. The most robust mode must carry it within
+/// Config::max_burst and Config::duty_cycle; a burst that only requests a long answer is no longer than this.
+inline constexpr std::size_t kSmallestBurstBytes = 400;
+
 /// How well a neighbour is reached, for routing.
 struct LinkQuality {
     StationId peer = 0;
@@ -130,7 +135,7 @@ struct NeighborView {
 
 struct MacCounters {
     std::uint64_t frames_sent = 0, frames_received = 0, frames_unreadable = 0, frames_late = 0;
-    std::uint64_t sdus_refused = 0;  ///< enqueue() said no: queue full
+    std::uint64_t sdus_refused = 0;  ///< enqueue() returned false: queue full or no such neighbour
     Duration airtime_used{};         ///< transmitted
 };
 template <class Visit>

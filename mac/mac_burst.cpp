@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a burst carries, how fast, and whom it invites to answer.
+// What a burst carries, how fast, and to whom it grants the answer.
 #include <algorithm>
 #include <utility>
 
@@ -64,8 +64,7 @@ ModeIndex Mac::Impl::base_mode() const {
     return least.value_or(0);
 }
 
-// How long the answer of `n` may take, as far as can be told from here: it hears our report of its SNR and keeps a
-// margin.
+// How long the answer of `n` may take, as far as is known here: it receives our report of its SNR and keeps a margin.
 Duration Mac::Impl::answer_airtime(Instant now, const Neighbor& n, bool with_data) const {
     const auto margin = static_cast<float>(config.snr_margin_db);
     const ModeIndex careful = config.fixed_mode.value_or(mode_at(n.snr_db - margin - 3.0F));
@@ -74,9 +73,9 @@ Duration Mac::Impl::answer_airtime(Instant now, const Neighbor& n, bool with_dat
         const ModeIndex fast = config.fixed_mode.value_or(mode_at(n.snr_db - margin - 1.0F));
         const std::size_t bytes = kUnannouncedBytes + (n.has_backlog(now) ? n.backlog_bytes + n.backlog_bytes / 8 : 0);
         // More than one frame holds goes in several, one after the other.
-        const auto whole = static_cast<std::int64_t>(std::min<std::size_t>(bytes / phy.max_bytes(), 100));
-        time = std::max(
-            time, phy.airtime(fast, bytes % phy.max_bytes()) + whole * (phy.airtime(fast, phy.max_bytes()) + n.gap));
+        const auto full_frames = static_cast<std::int64_t>(std::min<std::size_t>(bytes / phy.max_bytes(), 100));
+        time = std::max(time, phy.airtime(fast, bytes % phy.max_bytes()) +
+                                  full_frames * (phy.airtime(fast, phy.max_bytes()) + n.gap));
     }
     return std::min(time, config.max_burst);
 }
@@ -90,7 +89,7 @@ bool Mac::Impl::others_wait(Instant now, StationId except) const {
     return false;
 }
 
-// A long burst without invitation is asked for first where it would be likely to meet another.
+// A long burst without a grant is requested first where it would be likely to collide (as RTS/CTS does).
 bool Mac::Impl::needs_request(Instant now, const Draft& draft, const Neighbor& primary) const {
     const Duration planned =
         std::min(draft.limit, phy.airtime(draft.mode, std::min(primary.sender.backlog_bytes(), phy.max_bytes())));
@@ -123,12 +122,14 @@ Neighbor* Mac::Impl::choose_primary() {
     return best;
 }
 
-void Mac::Impl::choose_mode(Instant now, Draft& draft, Neighbor* primary, Neighbor* inviter) {
+void Mac::Impl::choose_mode(Draft& draft) {
+    const Neighbor* primary = draft.primary;
+    const Neighbor* grantor = draft.grantor;
     ModeIndex mode = static_cast<ModeIndex>(phy.mode_count() - 1);
     if (primary != nullptr) {
         mode = primary->rate.data_mode();
     } else {
-        // Short and for the ears of all: acknowledgements, invitations, hellos.
+        // Short and for all to read: acknowledgements, grants, hellos.
         mode = base_mode();
         for (const auto& [id, n] : table) {
             if (n.ack_due) {
@@ -136,23 +137,23 @@ void Mac::Impl::choose_mode(Instant now, Draft& draft, Neighbor* primary, Neighb
             }
         }
     }
-    if (inviter != nullptr) {
+    if (grantor != nullptr) {
         // A long burst repeats its header and costs too much to slow down for one acknowledgement; a short one can
         // afford it.
-        mode = std::min(mode, primary != nullptr ? inviter->rate.data_mode() : inviter->rate.control_mode());
+        mode = std::min(mode, primary != nullptr ? grantor->rate.data_mode() : grantor->rate.control_mode());
     }
     if (broadcast.ready() && base_mode() < mode) {
         mode = base_mode();
         draft.limit = std::min(draft.limit, kWithBroadcast);
     }
-    (void)now;
     draft.mode = config.fixed_mode.value_or(mode);
 }
 
-void Mac::Impl::add_acks(Draft& draft, const Neighbor* inviter) {
+void Mac::Impl::add_acks(Draft& draft) {
     for (auto& [id, n] : table) {
-        const bool heard = &n == inviter || n.rate.data_mode() >= draft.mode;
-        if (!n.unicast.synchronised() || !(n.ack_due || &n == inviter) || !heard) {
+        const bool granted = &n == draft.grantor;
+        const bool readable = granted || n.rate.data_mode() >= draft.mode;
+        if (!n.unicast.synchronised() || !(n.ack_due || granted) || !readable) {
             continue;
         }
         BlockAck ack;
@@ -223,7 +224,7 @@ void Mac::Impl::add_data(Instant now, Draft& draft, Neighbor* primary) {
     // What is little for others rides along, to at most half of the burst.
     std::size_t shared = draft.budget / 2;
     for (auto& [id, n] : table) {
-        if (&n == primary || !n.up || n.ask > 0 || !n.sender.ready() || n.rate.data_mode() < draft.mode ||
+        if (&n == primary || !n.up || n.ack_requests > 0 || !n.sender.ready() || n.rate.data_mode() < draft.mode ||
             targets.size() + 1 >= kMaxTargets) {
             continue;
         }
@@ -240,17 +241,18 @@ void Mac::Impl::add_data(Instant now, Draft& draft, Neighbor* primary) {
     }
 }
 
-// Whether to acknowledge the inviter in a short burst of its own and go on with the data in a faster mode than it could
+// Whether to acknowledge the grantor in a short burst of its own and go on with the data in a faster mode than it could
 // read.
-bool Mac::Impl::worth_splitting(const Draft& draft, const Invitation& by, const Neighbor& inviter,
+bool Mac::Impl::worth_splitting(const Draft& draft, const TxopGrant& by, const Neighbor& grantor,
                                 const Neighbor& primary) const {
-    const ModeIndex slow = inviter.rate.data_mode();
+    const ModeIndex slow = grantor.rate.data_mode();
     const ModeIndex fast = primary.rate.data_mode();
-    if (&inviter == &primary || slow >= fast || by.chain_left == 0 || primary.ask > 0 || primary.silences > 0) {
+    if (&grantor == &primary || slow >= fast || by.chain_left == 0 || primary.ack_requests > 0 ||
+        primary.silences > 0) {
         return false;
     }
     const std::size_t bytes = std::min(primary.sender.backlog_bytes(), bytes_within(slow, draft.limit));
-    const Duration split = phy.airtime(inviter.rate.control_mode(), kAnswerBytes) + host.lead() + kMargin;
+    const Duration split = phy.airtime(grantor.rate.control_mode(), kAnswerBytes) + host.lead() + kMargin;
     return phy.airtime(slow, bytes) > phy.airtime(fast, bytes) + split + kSplitGain;
 }
 
@@ -258,7 +260,7 @@ bool Mac::Impl::worth_splitting(const Draft& draft, const Invitation& by, const 
 // all.
 Duration Mac::Impl::more_frames(const Draft& draft, const Neighbor& primary) const {
     const std::size_t used = phy.max_bytes() - std::min(draft.budget, phy.max_bytes());
-    if (!draft.data || draft.budget > kRequestBytes * 4 || primary.sender.backlog_bytes() < phy.max_bytes() / 4) {
+    if (!draft.data || draft.budget > kSmallestBurstBytes * 4 || primary.sender.backlog_bytes() < phy.max_bytes() / 4) {
         return Duration::zero();
     }
     const Duration airtime = phy.airtime(draft.mode, used);
@@ -267,19 +269,18 @@ Duration Mac::Impl::more_frames(const Draft& draft, const Neighbor& primary) con
 }
 
 // Who answers. The main receiver of data always; else whoever has waited longest of those that owe an acknowledgement,
-// have told of a backlog, or asked to have the channel back.
-Neighbor* Mac::Impl::choose_grantee(Instant now, const Draft& draft, Neighbor* primary,
-                                    const std::optional<Invitation>& by) {
+// have advertised a backlog, or requested the channel back.
+Neighbor* Mac::Impl::choose_grantee(Instant now, const Draft& draft, const std::optional<TxopGrant>& by) {
     if (draft.data) {
-        return primary;
+        return draft.primary;
     }
     if (by && by->chain_left == 0) {
         return nullptr;
     }
     Neighbor* longest = nullptr;
     for (auto& [id, n] : table) {
-        const bool asked = by && by->from == id && by->wants_floor;
-        if (n.up && (n.sender.in_flight() || n.has_backlog(now) || asked) &&
+        const bool requested = by && by->from == id && by->wants_txop;
+        if (n.up && (n.sender.in_flight() || n.has_backlog(now) || requested) &&
             (longest == nullptr || n.served_at < longest->served_at)) {
             longest = &n;
         }

@@ -2,10 +2,11 @@
 // The state of one Mac and the steps it is made of. Private to mac/.
 //
 //     mac.cpp          the public face, queues, timers
-//     mac_receive.cpp  what a burst heard changes
+//     mac_receive.cpp  what a received burst changes
 //     mac_transmit.cpp when to send, and what follows
-//     mac_burst.cpp    what a burst carries, whom it invites
-//     mac_links.cpp    which neighbours are up, and what routing is told
+//     mac_burst.cpp    what a burst carries, how fast, and to whom it grants the answer
+//     mac_build.cpp    putting one burst together
+//     mac_links.cpp    which neighbours are up, and what is reported to routing
 #pragma once
 
 #include <cstddef>
@@ -26,17 +27,18 @@ namespace meshnet::mac {
 struct Mac::Impl {
     Impl(const Config& config, const PhyModel& phy, RandomSource& random);
 
-    // The right to send, by invitation of `from` (0: our own, taken back from one that did not answer).
-    struct Invitation {
+    // A transmission opportunity (TXOP) that `from` granted us (0: our own, continued, or taken back from a station
+    // that did not answer).
+    struct TxopGrant {
         StationId from = 0;
-        Instant heard_end{};  // end of the inviting burst at our antenna
+        Instant heard_end{};  // end of the granting burst at our antenna
         Instant decide_at{};  // when to decide what to send
         Duration limit{};     // longest burst
         std::uint8_t chain_left = 0;
-        bool wants_floor = false;
+        bool wants_txop = false;
         bool retake = false;
     };
-    // A burst handed to the radio whose fate is not known.
+    // A burst that the radio has, until it reports what became of it.
     struct Pending {
         std::uint64_t id = 0;
         std::uint8_t burst = 0;
@@ -53,8 +55,8 @@ struct Mac::Impl {
         bool robust_hello = false;
         std::vector<StationId> acked;
         bool more = false;
-        bool long_data = false;  // worth asking after before it is sent again
-        Duration goes_on{};      // after it we send once more, at most this long
+        bool long_data = false;  // worth an acknowledgement request before it is sent again
+        Duration continues{};    // after it we send once more, at most this long
     };
     // An answer is due.
     struct Wait {
@@ -69,14 +71,20 @@ struct Mac::Impl {
         bool more = false;
         bool long_data = false;
     };
-    // A burst being put together.
+    // A burst being put together, and the decisions it is made of.
     struct Draft {
         Burst burst;
+        Neighbor* grantor = nullptr;  // who granted us this burst; it is acknowledged in any case
+        Neighbor* primary = nullptr;  // main receiver of data
+        Neighbor* grantee = nullptr;  // who may answer
+        bool foreign = false;         // the channel is reserved by a third station: acknowledge, no more
+        bool robust_alone = false;    // a hello alone in the most robust mode
+        bool request_only = false;    // a short burst whose answer silences stations hidden from us
+        bool continues = false;       // one more burst of ours follows
         ModeIndex mode = 0;
         Duration limit{};
         std::size_t budget = 0;  // payload bytes left
         bool data = false;
-        bool robust_hello = false;
     };
 
     // mac.cpp
@@ -106,18 +114,26 @@ struct Mac::Impl {
     [[nodiscard]] bool has_work(Instant now) const;
     [[nodiscard]] const Neighbor* poll_target(Instant now) const;
     [[nodiscard]] unsigned extra_slots(Instant now) const;
-    [[nodiscard]] std::optional<TxRequest> build(Instant now, const std::optional<Invitation>& invitation);
-    void choose_mode(Instant now, Draft& draft, Neighbor* primary, Neighbor* inviter);
-    void add_acks(Draft& draft, const Neighbor* inviter);
+    [[nodiscard]] std::optional<TxRequest> build(Instant now, const std::optional<TxopGrant>& by);
+    [[nodiscard]] Draft plan(Instant now, const std::optional<TxopGrant>& by);
+    void add_content(Instant now, const std::optional<TxopGrant>& by, Draft& draft);
+    void choose_answer(Instant now, const std::optional<TxopGrant>& by, Draft& draft);
+    void write_header(Instant now, Draft& draft, Pending& p);
+    [[nodiscard]] TxRequest encode(Instant at, Draft& draft);
+    void account(Instant now, const Draft& draft, Pending& p);
+    void account_hello(Instant now, const Draft& draft, Pending& p);
+    void choose_mode(Draft& draft);
+    void add_acks(Draft& draft);
     void add_hello(Instant now, Draft& draft);
     void add_data(Instant now, Draft& draft, Neighbor* primary);
     [[nodiscard]] Neighbor* choose_primary();
-    [[nodiscard]] Neighbor* choose_grantee(Instant now, const Draft& draft, Neighbor* primary,
-                                           const std::optional<Invitation>& invitation);
+    [[nodiscard]] Neighbor* choose_grantee(Instant now, const Draft& draft, const std::optional<TxopGrant>& by);
     [[nodiscard]] Duration answer_airtime(Instant now, const Neighbor& n, bool with_data) const;
-    [[nodiscard]] static bool wants_to_send(const Neighbor& n) { return n.up && (n.sender.ready() || n.ask > 0); }
+    [[nodiscard]] static bool wants_to_send(const Neighbor& n) {
+        return n.up && (n.sender.ready() || n.ack_requests > 0);
+    }
     [[nodiscard]] bool needs_request(Instant now, const Draft& draft, const Neighbor& primary) const;
-    [[nodiscard]] bool worth_splitting(const Draft& draft, const Invitation& by, const Neighbor& inviter,
+    [[nodiscard]] bool worth_splitting(const Draft& draft, const TxopGrant& by, const Neighbor& grantor,
                                        const Neighbor& primary) const;
     [[nodiscard]] Duration more_frames(const Draft& draft, const Neighbor& primary) const;
     [[nodiscard]] bool others_wait(Instant now, StationId except) const;
@@ -156,19 +172,18 @@ struct Mac::Impl {
     Instant hello_at{};
     Instant robust_hello_at{};
     Instant duty_at = kLongAgo;    // no contention before: the air-time cap
-    Instant expire_at = kLongAgo;  // next look at silent links
+    Instant expire_at = kLongAgo;  // next check for silent links
     bool hub = false;              // two of our neighbours cannot hear each other
-    std::optional<Invitation> invitation;
+    std::optional<TxopGrant> txop;
     std::optional<Pending> pending;
     std::optional<Wait> wait;
 };
 
-inline constexpr std::size_t kRequestBytes = 400;  ///< a first burst that only asks
-inline constexpr std::size_t kAnswerBytes = 200;   ///< header, acknowledgement and a little more
-inline constexpr Duration kLongBurst = 30ms;       ///< beyond this a burst is worth asking for
-inline constexpr Duration kWithBroadcast = 60ms;   ///< a burst slowed down for a broadcast ends after this
-inline constexpr Duration kMargin = 1ms;           ///< of all waits
-inline constexpr std::uint8_t kChainLength = 15;   ///< bursts from one contention to the next
+inline constexpr std::size_t kAnswerBytes = 200;  ///< header, acknowledgement and a little more
+inline constexpr Duration kLongBurst = 30ms;      ///< beyond this a burst is worth a request
+inline constexpr Duration kWithBroadcast = 60ms;  ///< a burst slowed down for a broadcast ends after this
+inline constexpr Duration kMargin = 1ms;          ///< of all waits
+inline constexpr std::uint8_t kChainLength = 15;  ///< bursts from one contention to the next
 inline constexpr unsigned kMissedHellos = 4;
 
 }  // namespace meshnet::mac

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which neighbours are up, and what routing is told of them.
+// Which neighbours are up, and what is reported of them to routing.
 #include <algorithm>
 #include <cmath>
 
@@ -8,7 +8,7 @@
 namespace meshnet::mac {
 namespace {
 constexpr Duration kReportEvery = 1s;
-constexpr std::size_t kReferenceBytes = 8'192;  // burst by which air time per KiB is told
+constexpr std::size_t kReferenceBytes = 8'192;  // burst by which air time per KiB is reported
 constexpr unsigned kSilencesToDown = 12;
 constexpr Duration kSilenceToDown = 3s;
 }  // namespace
@@ -46,7 +46,7 @@ void Mac::Impl::link_down(Neighbor& n) {
     n.up = false;
     n.hears_us = false;
     n.backlog_bytes = 0;
-    n.ask = 0;
+    n.ack_requests = 0;
     n.sender.flush();
     collect_done(n);
     events.emplace_back(LinkDown{n.id});
@@ -80,8 +80,8 @@ void Mac::Impl::expire_links(Instant now) {
     const Duration silent = kMissedHellos * config.hello_interval;
     for (auto& [id, n] : table) {
         const bool unheard = now - n.heard_at > silent + config.hello_interval / 2;
-        const bool deaf = n.silences >= kSilencesToDown && now - n.silent_since > kSilenceToDown;
-        if (n.up && (unheard || deaf || !n.hears_us)) {
+        const bool unresponsive = n.silences >= kSilencesToDown && now - n.silent_since > kSilenceToDown;
+        if (n.up && (unheard || unresponsive || !n.hears_us)) {
             link_down(n);
         }
         report_changes(now, n);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a burst heard changes.
+// What a received burst changes.
 #include <algorithm>
 #include <utility>
 
@@ -11,7 +11,7 @@ void Mac::Impl::on_frame(Instant now, const RxFrame& frame) {
     refresh(now);
     if (pending && now >= pending->end && frame.start >= pending->end) {
         on_transmitted(now, pending->id,
-                       TxOutcome::kSent);  // we hear again, so it is over, whatever the radio still has to say
+                       TxOutcome::kSent);  // we receive again, so it is over, whatever the radio reports later
     }
     const auto burst = parse_burst(frame.payload);
     if (!burst || burst->header.sender == config.self) {
@@ -19,11 +19,11 @@ void Mac::Impl::on_frame(Instant now, const RxFrame& frame) {
         return;
     }
     ++counters.frames_received;
-    host.on_handed_up(now - frame.end);
+    host.on_delivered(now - frame.end);
     contention.reconfigure(now, contention_config());
     const BurstHeader& header = burst->header;
     const Instant heard_end = std::min(frame.end, now);
-    // What reserves more than the longest burst there can be is not believed.
+    // A reservation beyond the longest burst there can be is not believed.
     const Duration nav = std::min(header.nav, Duration{1s});
     const bool for_us = header.grantee == config.self;
     contention.on_header(now, header.sender, header.grantee, for_us ? now : heard_end + nav);
@@ -78,7 +78,7 @@ void Mac::Impl::on_header(Instant now, Instant heard_end, const BurstHeader& hea
         n.sender.restart();
         n.hears_us = false;
         n.ack_due = false;
-        n.ask = 0;
+        n.ack_requests = 0;
     }
     n.epoch = header.epoch;
     n.epoch_known = true;
@@ -92,19 +92,19 @@ void Mac::Impl::on_header(Instant now, Instant heard_end, const BurstHeader& hea
     if (header.grantee != config.self || pending || (wait && wait->grantee != n.id)) {
         return;
     }
-    Invitation i;
-    i.from = n.id;
-    i.heard_end = heard_end;
-    i.decide_at = std::max(now, heard_end + host.turnaround());
-    i.limit = header.grant;
-    i.chain_left = header.chain_left;
-    i.wants_floor = header.wants_floor;
-    invitation = i;
+    TxopGrant grant;
+    grant.from = n.id;
+    grant.heard_end = heard_end;
+    grant.decide_at = std::max(now, heard_end + host.turnaround());
+    grant.limit = header.grant;
+    grant.chain_left = header.chain_left;
+    grant.wants_txop = header.wants_txop;
+    txop = grant;
     contention.cancel();
 }
 
 void Mac::Impl::on_ack(Instant now, const BlockAck& ack, Neighbor& n) {
-    n.ask = 0;
+    n.ack_requests = 0;
     n.rate.on_report(ack.snr_db);
     const auto fate = n.sender.on_ack(now, ack);
     if (fate.sent > 0) {
@@ -138,43 +138,43 @@ void Mac::Impl::on_hello(Instant now, Instant start, const Hello& hello, Neighbo
 }
 
 void Mac::Impl::on_content(Instant now, const Burst& burst, Neighbor& n) {
-    std::vector<Sdu> whole;
+    std::vector<Sdu> complete;
     bool for_us = false;
     for (const Target& t : burst.header.targets) {
         if (t.peer == config.self) {
-            n.unicast.on_target(t, whole);
+            n.unicast.on_target(t, complete);
             for_us = true;
         } else if (t.peer == kBroadcast) {
-            n.broadcast.on_target(t, whole);
+            n.broadcast.on_target(t, complete);
         }
     }
     for (const FragmentView& f : burst.fragments) {
         const StationId peer = burst.header.targets[f.target].peer;
         if (peer == config.self) {
-            n.unicast.on_fragment(f, whole);
+            n.unicast.on_fragment(f, complete);
         } else if (peer == kBroadcast) {
-            n.broadcast.on_fragment(f, whole);
+            n.broadcast.on_fragment(f, complete);
         }
     }
     if (for_us && !n.ack_due) {
         n.ack_due = true;
-        // If we are not invited now, leave the sender time to invite us.
+        // Without a grant now, leave the sender time to grant us one.
         n.ack_at = burst.header.grantee == config.self ? now : now + 3 * contention.config().slot;
     }
-    for (Sdu& sdu : whole) {
+    for (Sdu& sdu : complete) {
         sdu.peer = n.id;
         ++n.sdus_received;
         events.emplace_back(Received{std::move(sdu)});
     }
 }
 
-// The station we invited was heard: the attempt was worth it.
+// The grantee was received: the attempt was worth it.
 void Mac::Impl::on_answer(Neighbor& n) {
     contention.succeeded();
     n.rate.on_answer();
     n.silences = 0;
-    n.ask = 0;
-    // What the answer did not mention it never heard of, or the mention was damaged: once more.
+    n.ack_requests = 0;
+    // What the answer did not acknowledge was lost, or the acknowledgement was: once more.
     n.sender.on_silence(wait->burst);
     if (wait->more) {
         n.advertised_at = n.heard_at;

@@ -40,7 +40,7 @@ struct Neighbor {
     float snr_db = 0.0F;
     bool snr_known = false;
     Instant heard_at = kLongAgo;
-    Duration gap{};  ///< its time to answer, as it says
+    Duration gap{};  ///< its time to answer, as advertised
     std::uint8_t last_burst = 0;
     std::vector<StationId> hears;  ///< its heard list, at most kMaxHeard
     bool hears_us = false;
@@ -54,9 +54,9 @@ struct Neighbor {
     Instant ack_at{};                  ///< not before, unless a burst goes anyway
     Instant served_at = kLongAgo;      ///< last granted by us, or last heard sending data
     Instant primary_at = kLongAgo;     ///< last the main receiver of a burst of ours
-    Instant advertised_at = kLongAgo;  ///< it answered a burst that said we have more
-    unsigned ask = 0;       ///< a long burst was not answered: times to ask what arrived before sending it again
-    unsigned silences = 0;  ///< answers missed in a row
+    Instant advertised_at = kLongAgo;  ///< it answered a burst that advertised our backlog
+    unsigned ack_requests = 0;         ///< a long burst was not answered: requests left to send before it is sent again
+    unsigned silences = 0;             ///< answers missed in a row
     Instant silent_since{};
 
     // For displays and routing.

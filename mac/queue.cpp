@@ -27,7 +27,7 @@ std::optional<SduQueue::Entry> SduQueue::pop(Instant now, bool control_only) {
     if (chosen == classes_.size() || (control_only && chosen != 0)) {
         return std::nullopt;
     }
-    if (!control_only && ++turn_ % 4 == 0) {
+    if (!control_only && ++pops_ % 4 == 0) {
         for (std::size_t c = chosen + 1; c < classes_.size(); ++c) {
             if (!classes_[c].empty() && now - classes_[c].front().since >= kPatience) {
                 chosen = c;

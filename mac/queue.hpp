@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// SDUs waiting for one receiver: three priorities, strict, except that one long passed over gets every fourth turn.
+// SDUs waiting for one receiver: three priorities, strict, except that every fourth place goes to one that was long
+// passed over.
 #pragma once
 
 #include <array>
@@ -22,7 +23,7 @@ public:
     void push(Instant now, Sdu sdu);
     /// Back to the front of its priority, in its old place before all that wait.
     void push_front(Instant since, Sdu sdu);
-    /// The next in turn: the most urgent, unless a less urgent one has waited kPatience and its turn has come.
+    /// The next one: the most urgent, except that every fourth time one that waited kPatience goes first.
     [[nodiscard]] std::optional<Entry> pop(Instant now, bool control_only = false);
     [[nodiscard]] bool empty() const noexcept;
     [[nodiscard]] bool has_control() const noexcept { return !classes_[0].empty(); }
@@ -36,7 +37,7 @@ public:
 private:
     std::array<std::deque<Entry>, 3> classes_;
     std::size_t bytes_ = 0;
-    unsigned turn_ = 0;
+    unsigned pops_ = 0;
 };
 
 }  // namespace meshnet::mac

@@ -7,7 +7,7 @@ namespace meshnet::mac {
 namespace {
 
 constexpr std::int64_t kWrap = std::int64_t{1} << 48;
-constexpr std::int64_t kLongest = 20'000'000'000;  // beyond 20 s stamps say nothing useful
+constexpr std::int64_t kLongest = 20'000'000'000;  // beyond 20 s stamps are useless
 constexpr std::int64_t kMostPpb = 100'000;         // 100 ppm: two clocks, Doppler, and room
 
 /// a - b for stamps modulo 2^48 ns.

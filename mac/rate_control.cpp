@@ -10,7 +10,7 @@ constexpr double kSpread = 2.5;  // dB the margin may sink below its start: the 
 constexpr double kMostMargin = 8.0;        // dB
 constexpr double kControlMargin = 2.0;     // dB, more than data
 constexpr std::uint64_t kRemembered = 64;  // fates
-constexpr double kSure = 4.0;
+constexpr double kEnoughSamples = 4.0;
 constexpr double kCured = 0.1;
 constexpr double kBad = 0.3;  // loss that is worth a more robust mode if that cures it
 }  // namespace
@@ -35,8 +35,8 @@ bool RateControl::fresh(const Memory& m) const noexcept {
     return m.at != 0 && fates_ - m.at < kRemembered;
 }
 
-bool RateControl::sure(const Memory& m) const noexcept {
-    return fresh(m) && m.weight >= kSure;
+bool RateControl::reliable(const Memory& m) const noexcept {
+    return fresh(m) && m.weight >= kEnoughSamples;
 }
 
 void RateControl::on_fate(ModeIndex mode, std::size_t sent, std::size_t lost) {
@@ -45,7 +45,7 @@ void RateControl::on_fate(ModeIndex mode, std::size_t sent, std::size_t lost) {
     }
     ++fates_;
     const double share = static_cast<double>(lost) / static_cast<double>(sent);
-    // A burst of few fragments says little.
+    // A burst of few fragments is weak evidence.
     const double weight = std::min(1.0, static_cast<double>(sent) / 8.0);
     loss_ += (share - loss_) * 0.2 * weight;
     Memory& here = memory_[mode];
@@ -59,7 +59,7 @@ void RateControl::on_fate(ModeIndex mode, std::size_t sent, std::size_t lost) {
     // A faster mode lost much and this one does not: the report promised what it could not keep.
     for (std::size_t i = mode + std::size_t{1}; i < memory_.size(); ++i) {
         Memory& faster = memory_[i];
-        if (sure(here) && sure(faster) && faster.loss > kBad && here.loss < kCured) {
+        if (reliable(here) && reliable(faster) && faster.loss > kBad && here.loss < kCured) {
             const double needed = static_cast<double>(last_report_db_) -
                                   static_cast<double>(phy_->required_snr_db(static_cast<ModeIndex>(i))) + 0.5;
             margin_db_ = std::min({std::max(margin_db_, needed), margin_db_ + 1.0, kMostMargin});
@@ -70,7 +70,7 @@ void RateControl::on_fate(ModeIndex mode, std::size_t sent, std::size_t lost) {
 }
 
 void RateControl::on_silence() {
-    // One burst unheard is mostly a collision; more in a row say that the report no longer holds: 3 dB off for each,
+    // One burst unheard is mostly a collision; more in a row mean that the report no longer holds: 3 dB off for each,
     // until we hear again.
     ++silences_;
     loss_ += (1.0 - loss_) * 0.05;

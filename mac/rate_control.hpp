@@ -5,7 +5,8 @@
 //     SNR reports, fragments sent and lost -> [RateControl] -> mode
 //
 // Loss is remembered by mode for a while. Loss that a more robust mode does not cure (interference, faults) leaves the
-// mode alone; loss that it does cure says the report is too good, and raises the margin, which sinks again slowly.
+// mode alone; loss that it does cure means that the report is too good, and raises the margin, which sinks again
+// slowly.
 #pragma once
 
 #include <cstddef>
@@ -47,7 +48,7 @@ private:
     };
     void choose();
     [[nodiscard]] bool fresh(const Memory& m) const noexcept;
-    [[nodiscard]] bool sure(const Memory& m) const noexcept;
+    [[nodiscard]] bool reliable(const Memory& m) const noexcept;
 
     const PhyModel* phy_;
     double start_margin_db_;

@@ -2,7 +2,7 @@
 // One flow as one node knows it, and its durable row.
 //
 // Packets run source -> destination, receipts the other way. `prev` and `next` are named along the packets; either may
-// be the side that pays. Prices per link are fixed for the life of the flow. Spec: docs/spec/payment.md, "Flows".
+// be the side that pays. Prices per link are fixed as long as the flow exists. Spec: docs/spec/payment.md, "Flows".
 #pragma once
 
 #include <deque>
@@ -19,13 +19,13 @@ namespace meshnet::net {
 
 enum class FlowRole : std::uint8_t { kSource = 0, kRelay = 1, kDestination = 2 };
 
-/// Proof by the destination that `bytes` arrived: a word of its chain, or its signature.
+/// Proof by the destination that `bytes` arrived: a payword of its chain, or its signature.
 struct Evidence {
     std::uint64_t bytes = 0;
     std::uint32_t sequence = 0;  ///< highest that arrived (or is known lost)
     bool is_statement = false;
-    std::uint32_t index = 0;  ///< of `word`
-    Word word{};
+    std::uint32_t index = 0;  ///< of `payword`
+    Payword payword{};
     Signature signature{};
 };
 
@@ -43,24 +43,24 @@ struct Flow {
     std::uint32_t claim_price = 0;  ///< from the side that pays, to us
     std::uint32_t pay_price = 0;    ///< from us, to the other side
     Key32 destination_key{};        ///< signs statements
-    std::uint32_t word_index = 0;
-    Word word{};                       ///< newest verified word, w_word_index
+    std::uint32_t payword_index = 0;
+    Payword payword{};                 ///< newest verified payword, w_payword_index
     Evidence best;                     ///< newest booked
     std::uint64_t upstream_acked = 0;  ///< prev has booked and stored this much
-    std::uint64_t limit_bytes = 0;     ///< never more can have been passed on, even counting what a crash forgot
+    std::uint64_t limit_bytes = 0;     ///< never more can have been forwarded, even counting what a crash lost
 
     // Not durable.
     NeighborId prev = 0, next = 0;
-    bool installing = false;         ///< accepted, not yet on disk: no packet may use it
-    bool broken = false;             ///< no longer for packets; receipts are still settled
-    Evidence durable;                ///< newest evidence that is on disk: may be shown to others
-    std::uint64_t passed_bytes = 0;  ///< handed on (source: sealed) since start
+    bool installing = false;            ///< accepted, not yet on disk: no packet may use it
+    bool broken = false;                ///< no longer for packets; receipts are still settled
+    Evidence durable;                   ///< newest evidence that is on disk: may be shown to others
+    std::uint64_t forwarded_bytes = 0;  ///< sent to the next hop (source: sealed) since start
     std::uint32_t highest_sequence = 0;
     struct Mark {
         std::uint32_t sequence = 0;
-        std::uint64_t passed = 0;
+        std::uint64_t forwarded = 0;
     };
-    std::deque<Mark> marks;  ///< passed and not resolved
+    std::deque<Mark> marks;  ///< forwarded and not resolved
     std::uint64_t resolved_bytes = 0;
     std::uint64_t counted_unresolved = 0;  ///< our part in the paying neighbour's sum
     bool probe_from_upstream = false;
@@ -69,8 +69,8 @@ struct Flow {
     std::optional<Instant> receipt_at;  ///< repeat the newest receipt if not acknowledged
     Duration receipt_interval{};
     Instant last_used{};
-    std::optional<Instant> timer;      ///< where it stands in the router's timer set
-    std::optional<FlowAccept> accept;  ///< relay: to pass on once durable; destination: to repeat
+    std::optional<Instant> timer;      ///< the deadline under which FlowTable keeps it
+    std::optional<FlowAccept> accept;  ///< relay: to forward once durable; destination: to repeat
 
     // Ends only.
     std::optional<Key32> key;           ///< end to end
@@ -78,7 +78,7 @@ struct Flow {
     ReplayWindow replay;                ///< destination
     HashChain chain;                    ///< destination
     std::uint64_t delivered_bytes = 0;  ///< destination
-    std::optional<Instant> word_at;     ///< destination: not before this, so that receipts are not too many
+    std::optional<Instant> payword_at;  ///< destination: not before this, so that receipts are not too many
     std::optional<Instant> idle_at;     ///< destination: state the exact sum if nothing comes until then
 
     /// The neighbour that pays us, or would; zero at the end that pays.
@@ -86,6 +86,17 @@ struct Flow {
     [[nodiscard]] const NodeId& claims_from_id() const noexcept { return payer_is_destination ? next_id : prev_id; }
     [[nodiscard]] const NodeId& pays_to_id() const noexcept { return payer_is_destination ? prev_id : next_id; }
     [[nodiscard]] bool paid() const noexcept { return total_price > 0; }
+    /// How long it was not used; a flow restored from the ledger ages from the first call on.
+    [[nodiscard]] Duration idle(Instant now) noexcept {
+        if (last_used == Instant{}) {
+            last_used = now;
+        }
+        return now - last_used;
+    }
+    /// The destination or a relay whose upstream has stored all that was proven; a source owes nobody a receipt.
+    [[nodiscard]] bool receipts_acknowledged() const noexcept {
+        return role == FlowRole::kSource || upstream_acked >= best.bytes;
+    }
 };
 
 /// The durable part as a row of table kFlow.

@@ -30,7 +30,7 @@ bool FlowQueue::push(FlowClass flow_class, Packet packet) {
     Flow& flow = c.flows[packet.label];
     if (flow.packets.empty()) {
         flow.deficit = 0;
-        c.turns.push_back(packet.label);
+        c.active.push_back(packet.label);
     }
     flow.bytes += size;
     c.bytes += size;
@@ -50,31 +50,31 @@ void FlowQueue::drop_old(Instant now, Class& c, Flow& flow) {
 std::optional<FlowQueue::Packet> FlowQueue::pop(Instant now, FlowClass flow_class, const Gate& gate,
                                                 const std::function<bool(std::size_t)>& fits) {
     Class& c = of(flow_class);
-    // A packet is at most one quantum long or its flow gathers turns; two rounds plus the longest packet's turns
-    // suffice.
-    for (std::size_t looked = 0; looked < 64 * (c.turns.size() + 1) && !c.turns.empty(); ++looked) {
-        const std::uint32_t label = c.turns.front();
+    // A packet is at most one quantum long or its flow gathers deficit over rounds; 64 rounds suffice for the longest
+    // packet.
+    for (std::size_t visited = 0; visited < 64 * (c.active.size() + 1) && !c.active.empty(); ++visited) {
+        const std::uint32_t label = c.active.front();
         Flow& flow = c.flows[label];
         drop_old(now, c, flow);
         if (flow.packets.empty()) {
-            c.turns.pop_front();
+            c.active.pop_front();
             c.flows.erase(label);
             continue;
         }
         const std::size_t size = flow.packets.front().sealed.size();
         if (!gate(label)) {
-            c.turns.pop_front();
-            c.turns.push_back(label);
-            if (looked >= c.turns.size() && !ready(flow_class, gate)) {
+            c.active.pop_front();
+            c.active.push_back(label);
+            if (visited >= c.active.size() && !ready(flow_class, gate)) {
                 return std::nullopt;
             }
             continue;
         }
         if (flow.deficit < size) {
             flow.deficit += kQuantum;
-            if (flow.deficit < size || c.turns.size() > 1) {
-                c.turns.pop_front();
-                c.turns.push_back(label);
+            if (flow.deficit < size || c.active.size() > 1) {
+                c.active.pop_front();
+                c.active.push_back(label);
                 continue;
             }
         }
@@ -87,7 +87,7 @@ std::optional<FlowQueue::Packet> FlowQueue::pop(Instant now, FlowClass flow_clas
         Packet packet = std::move(flow.packets.front());
         flow.packets.pop_front();
         if (flow.packets.empty()) {
-            c.turns.pop_front();
+            c.active.pop_front();
             c.flows.erase(label);
         }
         return packet;
@@ -97,7 +97,7 @@ std::optional<FlowQueue::Packet> FlowQueue::pop(Instant now, FlowClass flow_clas
 
 bool FlowQueue::ready(FlowClass flow_class, const Gate& gate) const {
     const Class& c = classes_[static_cast<std::size_t>(flow_class)];
-    return std::any_of(c.turns.begin(), c.turns.end(), [&](std::uint32_t label) { return gate(label); });
+    return std::any_of(c.active.begin(), c.active.end(), [&](std::uint32_t label) { return gate(label); });
 }
 
 std::size_t FlowQueue::drop_flow(std::uint32_t label) {
@@ -108,7 +108,7 @@ std::size_t FlowQueue::drop_flow(std::uint32_t label) {
             dropped += it->second.packets.size();
             c.bytes -= it->second.bytes;
             c.flows.erase(it);
-            std::erase(c.turns, label);
+            std::erase(c.active, label);
         }
     }
     return dropped;

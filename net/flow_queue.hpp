@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What waits for one neighbour: control first, then interactive flows, then bulk; flows of a class take turns by bytes.
+// What waits for one neighbour: control first, then interactive flows, then bulk; deficit round robin among the flows
+// of a class.
 //
 // Source: M. Shreedhar, G. Varghese, "Efficient fair queuing using deficit round robin", SIGCOMM 1995. A flow holds at
 // most kFlowBytes; what is older than kOldest is dropped from the front, so a full queue never becomes a long one.
@@ -43,8 +44,8 @@ public:
     void pop_control();
     void clear_control();
 
-    /// The packet whose turn it is among flows that `gate` lets pass and that `fits` says (by sealed bytes); nothing
-    /// if there is none. Packets too old are dropped on the way and counted.
+    /// The next packet by deficit round robin among flows that `gate` lets pass; nothing if there is none, or if `fits`
+    /// refuses it (by its sealed bytes). Packets too old are dropped on the way and counted.
     [[nodiscard]] std::optional<Packet> pop(Instant now, FlowClass flow_class, const Gate& gate,
                                             const std::function<bool(std::size_t)>& fits);
     /// True if pop() with a large enough frame would give something now (ages apart).
@@ -55,7 +56,7 @@ public:
     [[nodiscard]] std::uint64_t dropped_old() const noexcept { return dropped_old_; }
 
 private:
-    static constexpr std::size_t kQuantum = 1'600;  // bytes a flow may send in its turn: one full packet
+    static constexpr std::size_t kQuantum = 1'600;  // bytes a flow may send in a round: one full packet
     struct Flow {
         std::deque<Packet> packets;
         std::size_t bytes = 0;
@@ -63,7 +64,7 @@ private:
     };
     struct Class {
         std::map<std::uint32_t, Flow> flows;
-        std::deque<std::uint32_t> turns;  // labels with packets, next first
+        std::deque<std::uint32_t> active;  // labels of flows with packets (the active list of the paper), next first
         std::size_t bytes = 0;
     };
     [[nodiscard]] Class& of(FlowClass c) noexcept { return classes_[static_cast<std::size_t>(c)]; }

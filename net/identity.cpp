@@ -95,29 +95,33 @@ Result<Identity> Identity::from_text(std::string_view text) {
     while (!text.empty() && blank(text.front())) text.remove_prefix(1);
     while (!text.empty() && blank(text.back())) text.remove_suffix(1);
     if (text.empty()) {
-        return Error{"the key is empty; a key is one line that begins with " + std::string(kTextPrefix)};
+        return Error{ErrorCode::kInvalidData,
+                     "the key is empty; a key is one line that begins with " + std::string(kTextPrefix)};
     }
     if (text.substr(0, kTextPrefix.size()) != kTextPrefix) {
         if (text.substr(0, 12) == kTextPrefix.substr(0, 12)) {
-            return Error{"the key is of a newer version than this program reads (" + std::string(kTextPrefix) + ")"};
+            return Error{ErrorCode::kUnsupported,
+                         "the key is of a newer version than this program reads (" + std::string(kTextPrefix) + ")"};
         }
-        return Error{"this is not a meshnet key: it does not begin with " + std::string(kTextPrefix)};
+        return Error{ErrorCode::kInvalidData,
+                     "this is not a meshnet key: it does not begin with " + std::string(kTextPrefix)};
     }
     text.remove_prefix(kTextPrefix.size());
     const std::size_t expected = 2 * kBodyBytes + 1 + 2 * kChecksumBytes;
     if (text.size() != expected) {
-        return Error{"the key has " + std::to_string(text.size()) + " characters after its prefix, expected " +
-                     std::to_string(expected) + ": it is cut or has something appended"};
+        return Error{ErrorCode::kInvalidData, "the key has " + std::to_string(text.size()) +
+                                                  " characters after its prefix, expected " + std::to_string(expected) +
+                                                  ": it is cut or has something appended"};
     }
     auto body = from_hex(text.substr(0, 2 * kBodyBytes));
     const auto sum = from_hex(text.substr(2 * kBodyBytes + 1));
     if (!body || !sum || text[2 * kBodyBytes] != ':') {
-        return Error{"the key contains a character that is not hexadecimal"};
+        return Error{ErrorCode::kInvalidData, "the key contains a character that is not hexadecimal"};
     }
     const auto expected_sum = checksum(*body);
     if (!std::equal(sum->begin(), sum->end(), expected_sum.begin())) {
         wipe(*body);
-        return Error{"the key's checksum is wrong: at least one character was changed"};
+        return Error{ErrorCode::kInvalidData, "the key's checksum is wrong: at least one character was changed"};
     }
     Identity identity;
     identity.secrets_ = std::make_unique<Secrets>();
@@ -131,7 +135,7 @@ Result<Identity> Identity::from_text(std::string_view text) {
     wipe(*body);
     derive(s);
     if (!station_id_usable(s.id)) {
-        return Error{"the key makes a station number that is reserved; generate another"};
+        return Error{ErrorCode::kInvalidData, "the key makes a station number that is reserved; generate another"};
     }
     return identity;
 }

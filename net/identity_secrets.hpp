@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What an Identity holds. Only net/ looks inside. Lives in guarded, locked memory (libsodium's allocator) and is wiped.
+// What an Identity holds. Only net/ includes this. Kept in guarded, locked memory (libsodium's allocator) and is wiped.
 #pragma once
 
 #include <new>

@@ -40,10 +40,10 @@ std::optional<IpView> parse_ip(ByteView packet) noexcept {
 
 FlowClass class_of(const IpView& packet) noexcept {
     const unsigned dscp = packet.traffic_class >> 2;
-    const bool asks =
+    const bool low_delay =
         dscp >= 16 && dscp != 0x1A && dscp != 0x1C && dscp != 0x1E;  // all from CS2 up but AF3x (streaming)
     const bool small_icmp = packet.next_header == kIcmp6 && packet.payload.size() <= kSmallIcmp;
-    return asks || small_icmp ? FlowClass::kInteractive : FlowClass::kBulk;
+    return low_delay || small_icmp ? FlowClass::kInteractive : FlowClass::kBulk;
 }
 
 Bytes compress_ip(const IpView& packet) {

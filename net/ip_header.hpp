@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An IPv6 packet without the 40 bytes that its flow already says: 1 to 6 bytes instead, restored bit by bit.
+// An IPv6 packet without the 40 bytes that its flow already determines: 1 to 6 bytes instead, restored bit by bit.
 //
 //     nnnfh000 1 | [next header 1 if n = 7] | [class and flow label 4 if f] | [hop limit 1 if h] | payload
 //
@@ -26,10 +26,10 @@ struct IpView {
     ByteView payload;
 };
 
-/// The packet's fields; nothing unless it is IPv6 and as long as it says.
+/// The packet's fields; nothing unless it is IPv6 and as long as its length field.
 [[nodiscard]] std::optional<IpView> parse_ip(ByteView packet) noexcept;
 
-/// Interactive: DSCP asks for low delay (CS2 and above without AF3x, RFC 4594), or a small ICMPv6 packet. Otherwise
+/// Interactive: DSCP requests low delay (CS2 and above without AF3x, RFC 4594), or a small ICMPv6 packet. Otherwise
 /// bulk.
 [[nodiscard]] FlowClass class_of(const IpView& packet) noexcept;
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "net/deadline.hpp"
+
 namespace meshnet::net {
 
 namespace {
@@ -117,10 +119,15 @@ void LinkPeer::on_timeout(Instant now) {
 
 std::optional<Instant> LinkPeer::next_timeout() const {
     std::optional<Instant> next;
-    const auto consider = [&](Instant at) { next = next ? std::min(*next, at) : at; };
-    if (attempt_) consider(attempt_->next_send);
-    if (previous_) consider(previous_until_);
-    for (const auto& h : half_open_) consider(h.since + kHalfOpenKept);
+    if (attempt_) {
+        next = earliest(next, attempt_->next_send);
+    }
+    if (previous_) {
+        next = earliest(next, previous_until_);
+    }
+    for (const HalfOpen& h : half_open_) {
+        next = earliest(next, h.since + kHalfOpenKept);
+    }
     return next;
 }
 
@@ -172,7 +179,7 @@ LinkPeer::Outcome LinkPeer::on_first(Instant now, ByteView frame) {
     }
     for (const HalfOpen& h : half_open_) {  // our answer was lost: the same one again
         if (std::equal(frame.begin(), frame.end(), h.first.begin(), h.first.end())) {
-            if (strangers_.take(now) && outgoing_.size() < kOutgoingLimit) {
+            if (first_messages_.take(now) && outgoing_.size() < kOutgoingLimit) {
                 outgoing_.push_back(h.second);
                 return {};
             }
@@ -182,7 +189,7 @@ LinkPeer::Outcome LinkPeer::on_first(Instant now, ByteView frame) {
     if (attempt_ && !attempt_->proposed && self_ < peer_) {
         return {};  // both called at once: the neighbour will answer ours
     }
-    if (!strangers_.take(now)) {
+    if (!first_messages_.take(now)) {
         return {Event::kLimited, {}};
     }
     HalfOpen half{NoiseHandshake(NoisePattern::kXX, false, prologue(false), exchange_secret_, random_key(random_)),

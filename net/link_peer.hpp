@@ -5,10 +5,11 @@
 //     2 | e 32 | s 48 | certificate+tag 190    second, 271
 //     3 | s 48 | certificate 189            third, 238                      (Noise XX, link_session.hpp for data)
 //
-// - A new session replaces the old one only when the neighbour proved that it has it, so a forged or replayed
-//   handshake never cuts a working link, and a neighbour that lost its memory is back after three frames.
+// - A new session replaces the old one only when the neighbour has shown that it holds its keys, so a forged or
+// replayed
+//   handshake never cuts a working link, and a neighbour that lost its state is back after three frames.
 // - Both may start at once: the lower link number stays initiator, the other drops its attempt and answers.
-// - What strangers can cause is bounded: a token bucket on first messages, four half-open answers.
+// - Unauthenticated work is bounded: a token bucket on first messages, four half-open answers.
 // Spec: docs/spec/net.md, "Link handshake".
 #pragma once
 
@@ -19,22 +20,16 @@
 #include "core/random.hpp"
 #include "core/time.hpp"
 #include "net/certificate.hpp"
+#include "net/link.hpp"
 #include "net/link_session.hpp"
 #include "net/noise.hpp"
 #include "net/token_bucket.hpp"
 
 namespace meshnet::net {
 
-using NeighborId = std::uint32_t;
-
-/// The link number of a node: first four bytes of its id, 0 for no node.
-[[nodiscard]] inline NeighborId link_of(const NodeId& id) noexcept {
-    return ByteReader(id).u32();
-}
-
 class LinkPeer {
 public:
-    /// May this node be our neighbour? Asked once its certificate is verified.
+    /// May this node be our neighbour? Called once its certificate is verified.
     using Admission = std::function<bool(const NodeId&)>;
 
     /// References must outlive the LinkPeer.
@@ -46,10 +41,10 @@ public:
         kUp,         ///< a new session is confirmed (first one, or it replaced another)
         kData,       ///< `plain` holds what the neighbour sent
         kUpAndData,  ///< both
-        kConfirm,    ///< the neighbour does not know yet that its session stands: send it anything
+        kConfirm,    ///< the neighbour has no confirmation yet that its session is up: send it anything
         kForged,     ///< not genuine, or not for any session we have
         kReplayed,
-        kRefused,  ///< genuine, but not admitted, or not who the link layer says
+        kRefused,  ///< genuine, but not admitted, or not the station the link layer names
         kMalformed,
         kLimited,  ///< over the limit of unauthenticated messages
     };
@@ -127,7 +122,7 @@ private:
     Instant previous_until_{};
     std::array<std::uint8_t, 16> last_third_{};  // hash of the message that made `current_`, if we were the responder
     std::vector<Bytes> outgoing_;
-    TokenBucket strangers_{4, 8};
+    TokenBucket first_messages_{4, 8};
     TokenBucket confirms_{4, 4};
     std::uint64_t handshakes_ = 0;
 };

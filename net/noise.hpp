@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Noise handshakes: two strangers (XX) or a caller who knows whom he calls (IK) agree on two keys.
+// Noise handshakes: two parties without keys of each other (XX), or an initiator that knows the
+// static key of the responder (IK), agree on two keys.
 //
 // Source: T. Perrin, "The Noise Protocol Framework", revision 34 (2018): sections 5 (processing rules), 7.5 (the
 //         patterns), 12 (25519, ChaChaPoly, BLAKE2b: HASHLEN 64, BLOCKLEN 128).

@@ -175,7 +175,7 @@ Bytes FlowAccept::signed_part() const {
     ByteWriter w(out);
     w.bytes(flow);
     w.u32(total_price);
-    w.bytes(anchor);
+    w.bytes(chain_root);
     w.u8(static_cast<std::uint8_t>(std::min(noise.size(), kNoiseLimit)));
     w.bytes(ByteView(noise));
     return out;
@@ -196,7 +196,7 @@ std::optional<FlowAccept> FlowAccept::decode(ByteView body) {
     m.label = r.u32();
     m.flow = r.array<16>();
     m.total_price = r.u32();
-    m.anchor = r.array<16>();
+    m.chain_root = r.array<16>();
     const ByteView noise = r.bytes(r.u8());
     m.noise.assign(noise.begin(), noise.end());
     m.signature = r.array<64>();
@@ -231,23 +231,23 @@ std::optional<FlowError> FlowError::decode(ByteView body) {
     return r.complete() ? std::optional(m) : std::nullopt;
 }
 
-Bytes WordReceipt::encode() const {
-    Bytes out = begin(MessageType::kWord);
+Bytes PaywordReceipt::encode() const {
+    Bytes out = begin(MessageType::kPayword);
     ByteWriter w(out);
     w.u32(label);
     w.u32(index);
     w.u32(sequence);
-    w.bytes(word);
+    w.bytes(payword);
     return out;
 }
 
-std::optional<WordReceipt> WordReceipt::decode(ByteView body) {
+std::optional<PaywordReceipt> PaywordReceipt::decode(ByteView body) {
     ByteReader r(body);
-    WordReceipt m;
+    PaywordReceipt m;
     m.label = r.u32();
     m.index = r.u32();
     m.sequence = r.u32();
-    m.word = r.array<16>();
+    m.payword = r.array<16>();
     return r.complete() ? std::optional(m) : std::nullopt;
 }
 

@@ -30,7 +30,7 @@ enum class MessageType : std::uint8_t {
     kFlowAccept = 6,
     kFlowReject = 7,
     kFlowError = 8,
-    kWord = 9,
+    kPayword = 9,
     kStatement = 10,
     kReceiptAck = 11,
     kProbe = 12,
@@ -102,7 +102,7 @@ struct FlowOpen {
     std::array<std::uint8_t, 16> nonce{};
     std::uint32_t unit_bytes = 0;  ///< 1024..65536
     std::uint32_t max_units = 0;   ///< 1..65536: length of the hash chain
-    std::uint32_t max_price = 0;   ///< msat per MiB: nobody goes on above it
+    std::uint32_t max_price = 0;   ///< msat per MiB: relays refuse to go above it
     Certificate source;            ///< parsed, not verified
     Bytes noise;                   ///< message 1 of the end-to-end handshake
     Signature signature{};
@@ -118,7 +118,7 @@ struct FlowAccept {
     std::uint32_t label = 0;  ///< what the receiver of this message writes on packets of the flow
     FlowId flow{};
     std::uint32_t total_price = 0;  ///< msat per MiB, all relays
-    Word anchor{};                  ///< w0
+    Payword chain_root{};           ///< w_0, the root of the destination's hash chain
     Bytes noise;                    ///< message 2
     Signature signature{};
 
@@ -142,16 +142,16 @@ struct FlowError {
 };
 
 /// Proof that `index` units arrived: 29 bytes with its type.
-struct WordReceipt {
+struct PaywordReceipt {
     std::uint32_t label = 0;
     std::uint32_t index = 0;
     std::uint32_t sequence = 0;  ///< highest that arrived
-    Word word{};
+    Payword payword{};
     [[nodiscard]] Bytes encode() const;
-    [[nodiscard]] static std::optional<WordReceipt> decode(ByteView body);
+    [[nodiscard]] static std::optional<PaywordReceipt> decode(ByteView body);
 };
 
-/// The destination's signed word on how many bytes arrived, not rounded to units: 81 bytes with its type.
+/// The destination's signed count of the bytes that arrived, not rounded to units: 81 bytes with its type.
 struct Statement {
     std::uint32_t label = 0;
     std::uint64_t bytes = 0;
@@ -170,7 +170,7 @@ struct ReceiptAck {
     [[nodiscard]] static std::optional<ReceiptAck> decode(ByteView body);
 };
 
-/// "What arrived? I sent up to `sequence`."
+/// Requests a statement of what arrived; the sender forwarded up to `sequence`.
 struct Probe {
     std::uint32_t label = 0;
     std::uint32_t sequence = 0;

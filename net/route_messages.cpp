@@ -31,10 +31,7 @@ Bytes RouteUpdate::encode() const {
     w.u8(static_cast<std::uint8_t>((signature ? kHasSignature : 0) | (certificate ? kHasCertificate : 0)));
     w.bytes(destination);
     w.u16(seqno);
-    w.u32(airtime_us_per_kib);
-    w.u32(price_msat_per_mib);
-    w.u16(delay_ms);
-    w.u8(hops);
+    metric.encode(w);
     w.u32(serial);
     if (signature) w.bytes(*signature);
     if (certificate) certificate->encode(out);
@@ -47,10 +44,7 @@ std::optional<RouteUpdate> RouteUpdate::decode(ByteView body) {
     const std::uint8_t flags = r.u8();
     m.destination = r.array<32>();
     m.seqno = r.u16();
-    m.airtime_us_per_kib = r.u32();
-    m.price_msat_per_mib = r.u32();
-    m.delay_ms = r.u16();
-    m.hops = r.u8();
+    m.metric = RouteMetric::decode(r);
     m.serial = r.u32();
     if ((flags & kHasSignature) != 0) m.signature = r.array<64>();
     if ((flags & kHasCertificate) != 0) {

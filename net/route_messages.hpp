@@ -7,19 +7,15 @@
 
 #include "net/certificate.hpp"
 #include "net/packet_format.hpp"
+#include "net/route_metric.hpp"
 
 namespace meshnet::net {
 
-inline constexpr std::uint32_t kUnreachable = 0xFFFF'FFFF;
-
-/// One destination as a neighbour sees it. `airtime_us_per_kib` = kUnreachable: retraction, nothing else counts.
+/// One destination as a neighbour sees it. An unreachable metric is a retraction: nothing else counts.
 struct RouteUpdate {
     NodeId destination{};
     std::uint16_t seqno = 0;
-    std::uint32_t airtime_us_per_kib = 0;
-    std::uint32_t price_msat_per_mib = 0;
-    std::uint16_t delay_ms = 0;
-    std::uint8_t hops = 0;
+    RouteMetric metric;
     std::uint32_t serial = 0;            ///< of the destination's certificate
     std::optional<Signature> signature;  ///< the destination's, over (destination, seqno, serial); left out if known
     std::optional<Certificate> certificate;  ///< parsed, not verified
@@ -29,14 +25,14 @@ struct RouteUpdate {
     [[nodiscard]] static Bytes signed_part(const NodeId& destination, std::uint16_t seqno, std::uint32_t serial);
 };
 
-/// "Tell me your route to this destination, with signature and certificate."
+/// Requests the receiver's route to this destination, with signature and certificate.
 struct RouteRequest {
     NodeId destination{};
     [[nodiscard]] Bytes encode() const;
     [[nodiscard]] static std::optional<RouteRequest> decode(ByteView body);
 };
 
-/// "I need a route with at least this sequence number."
+/// Requests a route with at least this sequence number (RFC 8966, 3.8.1.2).
 struct SeqnoRequest {
     NodeId destination{};
     std::uint16_t seqno = 0;

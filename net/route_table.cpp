@@ -3,11 +3,12 @@
 
 #include <algorithm>
 
+#include "net/deadline.hpp"
+
 namespace meshnet::net {
 
 namespace {
 
-constexpr std::size_t kProofs = 4;
 constexpr std::size_t kOutLimit = 8'192;
 constexpr Duration kTriggerDelay = 40ms;  // lets several changes share a message
 constexpr Duration kUrgentDelay = 5ms;    // a lost route
@@ -18,21 +19,8 @@ constexpr int kRequestRepeats = 4;
 constexpr int kPeriodsPerSeqno = 8;
 constexpr int kRetractions = 2;
 constexpr std::uint16_t kSeqnosPerReservation = 16;  // a write per destination every eight minutes
-constexpr std::uint16_t kLongestJump = 1'024;        // of our own seqno, because a neighbour asked
-
-std::uint32_t add(std::uint32_t a, std::uint32_t b) noexcept {
-    return a > kUnreachable - b ? kUnreachable : a + b;
-}
-
-std::uint16_t add16(unsigned a, unsigned b) noexcept {
-    return static_cast<std::uint16_t>(std::min(a + b, 0xFFFFU));
-}
-
-bool differs(std::uint32_t a, std::uint32_t b, unsigned percent) noexcept {
-    const std::uint64_t high = std::max(a, b);
-    const std::uint64_t low = std::min(a, b);
-    return (high - low) * 100 > low * percent;
-}
+constexpr std::uint16_t kLongestJump = 1'024;        // of our own seqno, when a neighbour requests one
+constexpr unsigned kLinkChangePercent = 20;          // of a link's airtime, below which routes are not weighed anew
 
 }  // namespace
 
@@ -44,15 +32,15 @@ RouteTable::RouteTable(Config config, const Certificate& certificate, const Sign
         if (id != self_ && destinations_.size() < config_.max_destinations) {
             Destination& d = destinations_[id];
             d.ceiling = ceiling;
-            d.feasible = Distance{ceiling, 0};  // anything up to it may be an echo of what we said ourselves
+            d.feasible = Distance{ceiling, 0};  // anything up to it may be an echo of what we advertised ourselves
         }
     }
 }
 
 void RouteTable::next_seqno() {
     ++seqno_;
-    own_proof_ = device_.sign(kRouteContext, RouteUpdate::signed_part(self_, seqno_, certificate_.serial));
-    own_told_.clear();
+    own_signature_ = device_.sign(kRouteContext, RouteUpdate::signed_part(self_, seqno_, certificate_.serial));
+    own_sent_to_.clear();
 }
 
 void RouteTable::push(NeighborId to, Bytes message) {
@@ -79,8 +67,9 @@ bool RouteTable::closer(std::uint16_t seqno, std::uint32_t airtime, const std::o
 }
 
 bool RouteTable::feasible(const NodeId& id, const Destination& d, NeighborId via, const Route& route) {
-    // A destination that speaks for itself is never behind us.
-    return (route.airtime == 0 && link_of(id) == via) || closer(route.seqno, route.airtime, d.feasible);
+    // A destination that announces itself is never behind us.
+    const std::uint32_t airtime = route.metric.airtime_us_per_kib;
+    return (airtime == 0 && link_of(id) == via) || closer(route.seqno, airtime, d.feasible);
 }
 
 std::optional<RouteTable::Reservation> RouteTable::poll_reservation() {
@@ -98,54 +87,56 @@ void RouteTable::reserved(Instant now, const NodeId& destination, std::uint16_t 
         return;
     }
     it->second.ceiling = ceiling;
-    if (it->second.asked == ceiling) {
-        it->second.asked.reset();
+    if (it->second.pending_ceiling == ceiling) {
+        it->second.pending_ceiling.reset();
     }
     if (it->second.selected) {
         announce(now, it->second, false);
     }
 }
 
-std::uint32_t RouteTable::total_airtime(NeighborId via, const Route& route) const {
+RouteMetric RouteTable::metric_from_here(NeighborId via, const Route& route) const {
     const auto link = links_.find(via);
-    return link == links_.end() ? kUnreachable : add(route.airtime, link->second.airtime);
+    return link == links_.end() ? RouteMetric{} : route.metric.over(link->second);
 }
 
 std::uint64_t RouteTable::cost(NeighborId via, const Route& route) const {
-    const auto link = links_.find(via);
-    const std::uint64_t delay = route.delay_ms + (link == links_.end() ? 0U : link->second.delay_ms);
-    return std::uint64_t{total_airtime(via, route)} + std::uint64_t{route.price} * config_.us_per_msat +
-           delay * config_.us_per_ms;
+    return metric_from_here(via, route).cost(config_.weights);
 }
 
 bool RouteTable::usable(NeighborId via, const Route& route) const {
-    return route.airtime != kUnreachable && route.hops < kMaxHops && total_airtime(via, route) != kUnreachable;
+    return route.metric.reachable() && route.metric.hops < kMaxHops && metric_from_here(via, route).reachable();
 }
 
-void RouteTable::neighbor_up(Instant now, NeighborId neighbor, std::uint32_t airtime, std::uint16_t delay_ms) {
-    links_[neighbor] = {std::max(airtime, 1U), delay_ms};
-    own_told_.erase(neighbor);
+void RouteTable::neighbor_up(Instant now, NeighborId neighbor, const LinkMetric& link) {
+    links_[neighbor] = {std::max(link.airtime_us_per_kib, 1U), link.delay_ms};
+    own_sent_to_.erase(neighbor);
     send_own(neighbor, false);
     for (auto& [id, d] : destinations_) {
-        d.told.erase(neighbor);
+        d.sent_to.erase(neighbor);
         select(now, id, d);
-        send_update(now, neighbor, id, d, true);
+        send_update(neighbor, id, d, true);
     }
     if (!periodic_at_) {
         periodic_at_ = now + config_.update_interval;
     }
 }
 
-void RouteTable::neighbor_changed(Instant now, NeighborId neighbor, std::uint32_t airtime, std::uint16_t delay_ms) {
+void RouteTable::neighbor_changed(Instant now, NeighborId neighbor, const LinkMetric& link) {
     const auto it = links_.find(neighbor);
-    airtime = std::max(airtime, 1U);
-    if (it == links_.end() || (!differs(it->second.airtime, airtime, 20) && it->second.delay_ms == delay_ms)) {
+    if (it == links_.end()) {
         return;
     }
-    if (differs(it->second.airtime, airtime, 20)) {
-        it->second.airtime = airtime;
+    LinkMetric& known = it->second;
+    const std::uint32_t airtime = std::max(link.airtime_us_per_kib, 1U);
+    const bool airtime_changed = differs_by(known.airtime_us_per_kib, airtime, kLinkChangePercent);
+    if (!airtime_changed && known.delay_ms == link.delay_ms) {
+        return;
     }
-    it->second.delay_ms = delay_ms;
+    if (airtime_changed) {
+        known.airtime_us_per_kib = airtime;
+    }
+    known.delay_ms = link.delay_ms;
     for (auto& [id, d] : destinations_) {
         if (d.routes.count(neighbor) != 0) {
             select(now, id, d);
@@ -157,9 +148,9 @@ void RouteTable::neighbor_down(Instant now, NeighborId neighbor) {
     if (links_.erase(neighbor) == 0) {
         return;
     }
-    own_told_.erase(neighbor);
+    own_sent_to_.erase(neighbor);
     for (auto& [id, d] : destinations_) {
-        d.told.erase(neighbor);
+        d.sent_to.erase(neighbor);
         if (d.routes.erase(neighbor) != 0) {
             select(now, id, d);
         }
@@ -182,73 +173,40 @@ void RouteTable::learn(const Certificate& certificate) {
     if (id == self_ || (it == destinations_.end() && destinations_.size() >= config_.max_destinations)) {
         return;
     }
-    Destination& d = destinations_[id];
-    if (!d.certificate || d.certificate->serial < certificate.serial) {
-        d.certificate = certificate;
-        d.proofs.clear();
-    }
+    destinations_[id].proofs.learn(certificate);
     by_address_[address_of(id)] = id;
 }
 
-bool RouteTable::prove(Destination& d, const RouteUpdate& u) {
-    if (u.certificate && (!d.certificate || d.certificate->serial < u.certificate->serial) &&
-        u.certificate->id() == u.destination) {
-        Bytes encoded;
-        u.certificate->encode(encoded);
-        ++counters_.verified;
-        if (const auto c = Certificate::decode(encoded)) {
-            d.certificate = c;
-            d.proofs.clear();
-            d.told.clear();
-        }
+// Our own signature over a seqno that we do not remember: our state was lost. Continue above it.
+void RouteTable::on_own_update(Instant now, const RouteUpdate& u) {
+    if (u.signature && u.metric.reachable() && u.serial == certificate_.serial && seqno_newer(u.seqno, seqno_) &&
+        verify(device_.public_key(), kRouteContext, RouteUpdate::signed_part(self_, u.seqno, u.serial), *u.signature)) {
+        seqno_ = u.seqno;
+        next_seqno();
+        triggered_at_ = now + kUrgentDelay;
     }
-    if (!d.certificate || d.certificate->serial != u.serial) {
-        return false;
-    }
-    for (const Proof& p : d.proofs) {
-        if (p.seqno == u.seqno && p.serial == u.serial) {
-            return true;
-        }
-    }
-    if (!u.signature) {
-        return false;
-    }
-    ++counters_.verified;
-    if (!verify(d.certificate->signing, kRouteContext, RouteUpdate::signed_part(u.destination, u.seqno, u.serial),
-                *u.signature)) {
-        return false;
-    }
-    d.proofs.push_back({u.seqno, u.serial, *u.signature});
-    if (d.proofs.size() > kProofs) {
-        d.proofs.pop_front();
-    }
-    return true;
 }
 
+void RouteTable::on_retraction(Instant now, NeighborId from, const NodeId& id) {
+    const auto it = destinations_.find(id);
+    if (it != destinations_.end() && it->second.routes.erase(from) != 0) {
+        select(now, id, it->second);
+    }
+}
+
+// RFC 8966, 3.5.3: route acquisition.
 void RouteTable::on_update(Instant now, NeighborId from, const RouteUpdate& u) {
     if (links_.count(from) == 0) {
         return;
     }
     ++counters_.updates;
     if (u.destination == self_) {
-        // Our own signature over a number we do not remember giving: we lost our memory. Go on above it.
-        if (u.signature && u.airtime_us_per_kib != kUnreachable && u.serial == certificate_.serial &&
-            seqno_newer(u.seqno, seqno_) &&
-            verify(device_.public_key(), kRouteContext, RouteUpdate::signed_part(self_, u.seqno, u.serial),
-                   *u.signature)) {
-            seqno_ = u.seqno;
-            next_seqno();
-            triggered_at_ = now + kUrgentDelay;
-        }
-        return;
+        return on_own_update(now, u);
+    }
+    if (!u.metric.reachable()) {
+        return on_retraction(now, from, u.destination);
     }
     auto it = destinations_.find(u.destination);
-    if (u.airtime_us_per_kib == kUnreachable) {
-        if (it != destinations_.end() && it->second.routes.erase(from) != 0) {
-            select(now, u.destination, it->second);
-        }
-        return;
-    }
     if (it == destinations_.end()) {
         if (destinations_.size() >= config_.max_destinations) {
             ++counters_.overflow;
@@ -258,25 +216,42 @@ void RouteTable::on_update(Instant now, NeighborId from, const RouteUpdate& u) {
         it->second.forget_at = now + kForget;
     }
     Destination& d = it->second;
-    if (!prove(d, u)) {
+    const RouteProofs::Verdict verdict = d.proofs.verify(u, counters_.verified);
+    if (verdict.new_certificate) {
+        d.sent_to.clear();
+    }
+    if (!verdict.genuine) {
         ++counters_.refused;
-        if (!u.signature || !d.certificate) {
+        if (!u.signature || d.proofs.certificate() == nullptr) {
             push(from, RouteRequest{u.destination}.encode());
         }
         return;
     }
     by_address_[address_of(u.destination)] = u.destination;
-    const Route heard{
-        u.seqno, u.airtime_us_per_kib, u.price_msat_per_mib, u.delay_ms, u.hops, now + config_.update_interval * 7 / 2};
-    if (!feasible(u.destination, d, from, heard) && d.selected == from) {
+    const Route received{u.seqno, u.metric, now + config_.update_interval * 7 / 2};
+    if (!feasible(u.destination, d, from, received) && d.selected == from) {
         // 3.5.3: an unfeasible update of the chosen route may be ignored; it then expires unless a new seqno comes.
         request_seqno(now, u.destination, d);
         return;
     }
-    d.routes[from] = heard;
+    d.routes[from] = received;
     select(now, u.destination, d);
 }
 
+// The chosen route, although another is cheaper: changing often costs more than it gains (RFC 8966, 3.6).
+bool RouteTable::keep_selected(Instant now, const NodeId& id, const Destination& d, std::uint64_t best_cost) const {
+    const auto current = d.routes.find(*d.selected);
+    if (current == d.routes.end() || !usable(current->first, current->second) ||
+        !feasible(id, d, current->first, current->second)) {
+        return false;
+    }
+    const std::uint64_t current_cost = cost(current->first, current->second);
+    const bool better = best_cost * 10 < current_cost * 9;
+    const bool much_better = best_cost * 2 < current_cost;
+    return !much_better && (!better || now - d.selected_since < config_.hold);
+}
+
+// RFC 8966, 3.6: the cheapest of the feasible routes.
 void RouteTable::select(Instant now, const NodeId& id, Destination& d) {
     std::optional<NeighborId> best;
     std::uint64_t best_cost = 0;
@@ -296,29 +271,19 @@ void RouteTable::select(Instant now, const NodeId& id, Destination& d) {
         }
     }
     const auto before = d.selected;
-    if (d.selected && best && *best != *d.selected) {
-        const auto current = d.routes.find(*d.selected);
-        if (current != d.routes.end() && usable(current->first, current->second) &&
-            feasible(id, d, current->first, current->second)) {
-            const std::uint64_t current_cost = cost(current->first, current->second);
-            const bool better = best_cost * 10 < current_cost * 9;
-            const bool much_better = best_cost * 2 < current_cost;
-            if (!much_better && (!better || now - d.selected_since < config_.hold)) {
-                best = d.selected;
-            }
-        }
+    if (before && best && *best != *before && keep_selected(now, id, d, best_cost)) {
+        best = before;
     }
     d.selected = best;
     if (best) {
         const Route& route = d.routes.at(*best);
-        const std::uint32_t airtime = total_airtime(*best, route);
         if (best != before) {
             d.selected_since = now;
         }
         d.request_repeats = 0;
         d.retractions = kRetractions;
-        if (best != before || route.seqno != d.said_seqno || differs(airtime, d.said_airtime, 25) ||
-            route.price != d.said_price) {
+        if (best != before || route.seqno != d.advertised_seqno ||
+            metric_from_here(*best, route).differs_notably(d.advertised)) {
             announce(now, d, false);
         }
         return;
@@ -332,12 +297,14 @@ void RouteTable::select(Instant now, const NodeId& id, Destination& d) {
     }
 }
 
+// RFC 8966, 3.7.2: triggered updates.
 void RouteTable::announce(Instant now, Destination& d, bool urgent) {
     d.announce = true;
     const Instant at = now + (urgent ? kUrgentDelay : kTriggerDelay);
-    triggered_at_ = triggered_at_ ? std::min(*triggered_at_, at) : at;
+    triggered_at_ = earliest(triggered_at_, at);
 }
 
+// RFC 8966, 3.8.2.1: no feasible route is left, or the chosen one stopped being feasible.
 void RouteTable::request_seqno(Instant now, const NodeId& id, Destination& d) {
     if (!d.feasible || now < d.request_again) {
         return;
@@ -351,7 +318,7 @@ void RouteTable::request_seqno(Instant now, const NodeId& id, Destination& d) {
     }
 }
 
-void RouteTable::on_route_request(Instant now, NeighborId from, const RouteRequest& request) {
+void RouteTable::on_route_request(NeighborId from, const RouteRequest& request) {
     if (links_.count(from) == 0) {
         return;
     }
@@ -361,7 +328,7 @@ void RouteTable::on_route_request(Instant now, NeighborId from, const RouteReque
     }
     const auto it = destinations_.find(request.destination);
     if (it != destinations_.end()) {
-        send_update(now, from, it->first, it->second, true);
+        send_update(from, it->first, it->second, true);
     }
 }
 
@@ -386,7 +353,7 @@ void RouteTable::on_seqno_request(Instant now, NeighborId from, const SeqnoReque
     }
     Destination& d = it->second;
     if (d.selected && !seqno_newer(request.seqno, d.routes.at(*d.selected).seqno)) {
-        send_update(now, from, it->first, d, false);
+        send_update(from, it->first, d, false);
         return;
     }
     if (request.hops_left == 0 || (d.requested_seqno == request.seqno && now < d.request_again)) {
@@ -407,11 +374,12 @@ void RouteTable::send_own(NeighborId to, bool complete) {
     RouteUpdate u;
     u.destination = self_;
     u.seqno = seqno_;
+    u.metric = RouteMetric::origin();
     u.serial = certificate_.serial;
-    const auto told = own_told_.find(to);
-    if (complete || told == own_told_.end() || told->second != seqno_) {
-        u.signature = own_proof_;
-        own_told_[to] = seqno_;
+    const auto sent = own_sent_to_.find(to);
+    if (complete || sent == own_sent_to_.end() || sent->second != seqno_) {
+        u.signature = own_signature_;
+        own_sent_to_[to] = seqno_;
     }
     if (complete) {
         u.certificate = certificate_;
@@ -419,59 +387,54 @@ void RouteTable::send_own(NeighborId to, bool complete) {
     push(to, u.encode());
 }
 
-void RouteTable::send_update(Instant now, NeighborId to, const NodeId& id, Destination& d, bool complete) {
-    (void)now;
+void RouteTable::send_update(NeighborId to, const NodeId& id, Destination& d, bool complete) {
     RouteUpdate u;
     u.destination = id;
     if (!d.selected) {
         if (d.retractions > 0) {
-            u.airtime_us_per_kib = kUnreachable;
-            push(to, u.encode());
+            push(to, u.encode());  // its metric is unreachable
         }
         return;
     }
     if (*d.selected == to) {
-        return;  // split horizon
+        return;  // split horizon (RFC 8966, 3.7.4)
     }
     const Route& route = d.routes.at(*d.selected);
-    const auto proof =
-        std::find_if(d.proofs.begin(), d.proofs.end(), [&](const Proof& p) { return p.seqno == route.seqno; });
-    const auto link = links_.find(*d.selected);
-    const std::uint32_t airtime = total_airtime(*d.selected, route);
-    if (!d.certificate || proof == d.proofs.end() || link == links_.end() || airtime == kUnreachable) {
+    const RouteMetric metric = metric_from_here(*d.selected, route);
+    const Certificate* certificate = d.proofs.certificate();
+    const Signature* signature = d.proofs.signature(route.seqno);
+    if (certificate == nullptr || signature == nullptr || !metric.reachable()) {
         return;
     }
     if (!d.ceiling || seqno_newer(route.seqno, *d.ceiling)) {
-        if (!d.asked || seqno_newer(route.seqno, *d.asked)) {
-            d.asked = static_cast<std::uint16_t>(route.seqno + kSeqnosPerReservation);
-            reservations_.push_back({id, d.asked});
+        if (!d.pending_ceiling || seqno_newer(route.seqno, *d.pending_ceiling)) {
+            d.pending_ceiling = static_cast<std::uint16_t>(route.seqno + kSeqnosPerReservation);
+            reservations_.push_back({id, d.pending_ceiling});
         }
         return;  // reserved() announces it
     }
     u.seqno = route.seqno;
-    u.airtime_us_per_kib = airtime;
-    u.price_msat_per_mib = add(route.price, own_price_);
-    u.delay_ms = add16(route.delay_ms, link->second.delay_ms);
-    u.hops = static_cast<std::uint8_t>(route.hops + 1);
-    u.serial = d.certificate->serial;
-    const auto told = d.told.find(to);
-    if (complete || told == d.told.end()) {
-        u.certificate = d.certificate;
+    u.metric = metric.charging(own_price_);
+    u.serial = certificate->serial;
+    const auto sent = d.sent_to.find(to);
+    const bool first = sent == d.sent_to.end();
+    if (complete || first) {
+        u.certificate = *certificate;
     }
-    if (complete || told == d.told.end() || told->second != route.seqno) {
-        u.signature = proof->signature;
-        d.told[to] = route.seqno;
+    if (complete || first || sent->second != route.seqno) {
+        u.signature = *signature;
+        d.sent_to[to] = route.seqno;
     }
-    if (closer(route.seqno, airtime, d.feasible)) {  // 3.7.3: the source table holds the best we ever advertised
-        d.feasible = Distance{route.seqno, airtime};
+    // 3.7.3: the source table holds the best we ever advertised.
+    if (closer(route.seqno, metric.airtime_us_per_kib, d.feasible)) {
+        d.feasible = Distance{route.seqno, metric.airtime_us_per_kib};
     }
     push(to, u.encode());
 }
 
-void RouteTable::send_all(Instant now, bool only_due) {
+void RouteTable::send_all(bool only_due) {
     for (const auto& [neighbor, link] : links_) {
-        const auto told = own_told_.find(neighbor);
-        if (!only_due || told == own_told_.end()) {
+        if (!only_due || own_sent_to_.count(neighbor) == 0) {
             send_own(neighbor, false);
         }
     }
@@ -480,13 +443,12 @@ void RouteTable::send_all(Instant now, bool only_due) {
             continue;
         }
         for (const auto& [neighbor, link] : links_) {
-            send_update(now, neighbor, id, d, false);
+            send_update(neighbor, id, d, false);
         }
         if (d.selected) {
             const Route& route = d.routes.at(*d.selected);
-            d.said_seqno = route.seqno;
-            d.said_airtime = total_airtime(*d.selected, route);
-            d.said_price = route.price;
+            d.advertised_seqno = route.seqno;
+            d.advertised = metric_from_here(*d.selected, route);
         } else if (d.retractions > 0) {
             --d.retractions;
         }
@@ -497,19 +459,22 @@ void RouteTable::send_all(Instant now, bool only_due) {
 void RouteTable::on_timeout(Instant now) {
     if (triggered_at_ && now >= *triggered_at_) {
         triggered_at_.reset();
-        send_all(now, true);
+        send_all(true);
     }
     if (periodic_at_ && now >= *periodic_at_) {
         if (++periods_ % kPeriodsPerSeqno == 0) {
             next_seqno();
         }
-        send_all(now, false);
+        send_all(false);
         periodic_at_ = now + config_.update_interval;
     }
-    if (now < sweep_at_) {
-        return;
+    if (now >= sweep_at_) {
+        sweep_at_ = now + kSweep;
+        sweep(now);
     }
-    sweep_at_ = now + kSweep;
+}
+
+void RouteTable::sweep(Instant now) {
     for (auto it = destinations_.begin(); it != destinations_.end();) {
         Destination& d = it->second;
         if (d.forget_at == Instant{}) {
@@ -520,7 +485,7 @@ void RouteTable::on_timeout(Instant now) {
             select(now, it->first, d);
         }
         if (d.routes.empty() && now >= d.forget_at && links_.count(link_of(it->first)) == 0) {
-            if (d.ceiling || d.asked) {
+            if (d.ceiling || d.pending_ceiling) {
                 reservations_.push_back({it->first, std::nullopt});
             }
             by_address_.erase(address_of(it->first));
@@ -532,12 +497,8 @@ void RouteTable::on_timeout(Instant now) {
 }
 
 std::optional<Instant> RouteTable::next_timeout() const {
-    std::optional<Instant> next;
-    const auto consider = [&](Instant at) { next = next ? std::min(*next, at) : at; };
-    if (triggered_at_) consider(*triggered_at_);
-    if (periodic_at_) consider(*periodic_at_);
-    if (!destinations_.empty()) consider(sweep_at_);
-    return next;
+    const auto next = earliest(triggered_at_, periodic_at_);
+    return destinations_.empty() ? next : earliest(next, sweep_at_);
 }
 
 std::optional<RouteTable::Selected> RouteTable::lookup(const NodeId& destination) const {
@@ -546,26 +507,7 @@ std::optional<RouteTable::Selected> RouteTable::lookup(const NodeId& destination
         return std::nullopt;
     }
     const NeighborId via = *it->second.selected;
-    const Route& route = it->second.routes.at(via);
-    const auto link = links_.find(via);
-    const unsigned delay = link == links_.end() ? 0U : link->second.delay_ms;
-    return Selected{via, total_airtime(via, route), route.price, add16(route.delay_ms, delay),
-                    static_cast<std::uint8_t>(route.hops + 1)};
-}
-
-std::optional<NeighborId> RouteTable::alternative(const NodeId& destination, NeighborId avoid) const {
-    const auto it = destinations_.find(destination);
-    if (it == destinations_.end()) {
-        return std::nullopt;
-    }
-    std::optional<NeighborId> best;
-    for (const auto& [via, route] : it->second.routes) {
-        if (via != avoid && usable(via, route) && feasible(destination, it->second, via, route) &&
-            (!best || cost(via, route) < cost(*best, it->second.routes.at(*best)))) {
-            best = via;
-        }
-    }
-    return best;
+    return Selected{via, metric_from_here(via, it->second.routes.at(via))};
 }
 
 std::optional<NodeId> RouteTable::id_of(const Address& address) const {
@@ -575,22 +517,18 @@ std::optional<NodeId> RouteTable::id_of(const Address& address) const {
 
 const Certificate* RouteTable::certificate_of(const NodeId& id) const {
     const auto it = destinations_.find(id);
-    return it == destinations_.end() || !it->second.certificate ? nullptr : &*it->second.certificate;
+    return it == destinations_.end() ? nullptr : it->second.proofs.certificate();
 }
 
 std::vector<RouteTable::View> RouteTable::routes() const {
     std::vector<View> out;
     for (const auto& [id, d] : destinations_) {
         for (const auto& [via, route] : d.routes) {
-            const auto link = links_.find(via);
             View v;
             v.destination = id;
             v.next_hop = via;
             v.seqno = route.seqno;
-            v.airtime_us_per_kib = total_airtime(via, route);
-            v.price_msat_per_mib = route.price;
-            v.delay_ms = add16(route.delay_ms, link == links_.end() ? 0U : link->second.delay_ms);
-            v.hops = static_cast<std::uint8_t>(std::min(route.hops + 1, 255));
+            v.metric = metric_from_here(via, route);
             v.selected = d.selected == via;
             v.feasible = usable(via, route) && feasible(id, d, via, route);
             out.push_back(v);

@@ -3,11 +3,11 @@
 //
 // Rules of RFC 8966 (Babel): the feasibility condition (2.4, 3.5.1), the source table (3.7.3), route acquisition
 // (3.5.3), selection (3.6), triggered updates (3.7.2), seqno requests (3.8). One origin per destination: the node
-// itself. Feasibility looks at (seqno, airtime) alone; price and delay only choose among feasible routes, so a change
+// itself. Feasibility depends on (seqno, airtime) alone; price and delay only choose among feasible routes, so a change
 // of price can neither make a loop nor a storm of requests. Tables have caps; what does not fit is ignored and counted.
 //
 // A node that forgot its source table could close a loop through itself. So it never advertises a seqno above a ceiling
-// that is on disk, and after a restart believes only seqnos above that ceiling, or the destination itself.
+// that is on disk, and after a restart accepts only seqnos above that ceiling, or the destination itself.
 // Spec: docs/spec/net.md, "Routing".
 #pragma once
 
@@ -17,8 +17,11 @@
 #include <vector>
 
 #include "core/time.hpp"
-#include "net/link_peer.hpp"
+#include "net/link.hpp"
 #include "net/route_messages.hpp"
+#include "net/route_metric.hpp"
+#include "net/route_proofs.hpp"
+#include "net/router_counters.hpp"
 
 namespace meshnet::net {
 
@@ -26,30 +29,20 @@ class RouteTable {
 public:
     struct Config {
         Duration update_interval = 4s;
-        Duration hold = 30s;            ///< a chosen route stays at least so long, unless lost or halved
-        std::uint32_t us_per_msat = 1;  ///< weight of price: airtime (us per KiB) a msat per MiB is worth
-        std::uint32_t us_per_ms = 10;   ///< weight of delay
+        Duration hold = 30s;  ///< a chosen route stays at least so long, unless lost or twice as costly as another
+        MetricWeights weights;
         std::size_t max_destinations = 4'096;
     };
     struct Selected {
         NeighborId next_hop = 0;
-        std::uint32_t airtime_us_per_kib = 0;
-        std::uint32_t price_msat_per_mib = 0;  ///< all relays on the way, ourselves not
-        std::uint16_t delay_ms = 0;
-        std::uint8_t hops = 0;
+        RouteMetric metric;  ///< from here; price: all relays on the way, ourselves not
     };
     struct View {
         NodeId destination{};
         NeighborId next_hop = 0;
         std::uint16_t seqno = 0;
-        std::uint32_t airtime_us_per_kib = 0;
-        std::uint32_t price_msat_per_mib = 0;
-        std::uint16_t delay_ms = 0;
-        std::uint8_t hops = 0;
+        RouteMetric metric;  ///< from here
         bool selected = false, feasible = false;
-    };
-    struct Counters {
-        std::uint64_t updates = 0, refused = 0, verified = 0, seqno_requests = 0, overflow = 0;
     };
 
     using Ceilings = std::map<NodeId, std::uint16_t>;
@@ -59,14 +52,14 @@ public:
     RouteTable(Config config, const Certificate& certificate, const SigningKey& device, std::uint16_t first_seqno,
                const Ceilings& ceilings = {});
 
-    void neighbor_up(Instant now, NeighborId neighbor, std::uint32_t airtime_us_per_kib, std::uint16_t delay_ms);
-    void neighbor_changed(Instant now, NeighborId neighbor, std::uint32_t airtime_us_per_kib, std::uint16_t delay_ms);
+    void neighbor_up(Instant now, NeighborId neighbor, const LinkMetric& link);
+    void neighbor_changed(Instant now, NeighborId neighbor, const LinkMetric& link);
     void neighbor_down(Instant now, NeighborId neighbor);
     /// Our own price for carrying a MiB one hop, added to what we advertise.
     void set_price(Instant now, std::uint32_t msat_per_mib);
 
     void on_update(Instant now, NeighborId from, const RouteUpdate& update);
-    void on_route_request(Instant now, NeighborId from, const RouteRequest& request);
+    void on_route_request(NeighborId from, const RouteRequest& request);
     void on_seqno_request(Instant now, NeighborId from, const SeqnoRequest& request);
     /// Remembers a verified certificate that came by another way (a neighbour's handshake).
     void learn(const Certificate& certificate);
@@ -89,53 +82,37 @@ public:
     void reserved(Instant now, const NodeId& destination, std::uint16_t ceiling);
 
     [[nodiscard]] std::optional<Selected> lookup(const NodeId& destination) const;
-    /// Another feasible way than through `avoid`; nothing if there is none.
-    [[nodiscard]] std::optional<NeighborId> alternative(const NodeId& destination, NeighborId avoid) const;
     [[nodiscard]] std::optional<NodeId> id_of(const Address& address) const;
-    /// The verified certificate of a destination we heard of.
+    /// The verified certificate of a destination we received updates of.
     [[nodiscard]] const Certificate* certificate_of(const NodeId& id) const;
     [[nodiscard]] std::vector<View> routes() const;
     [[nodiscard]] std::uint16_t own_seqno() const noexcept { return seqno_; }
-    [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
+    [[nodiscard]] const RouteCounters& counters() const noexcept { return counters_; }
 
 private:
-    struct Link {
-        std::uint32_t airtime = 1;
-        std::uint16_t delay_ms = 0;
-    };
     struct Route {  // as the neighbour advertised it
         std::uint16_t seqno = 0;
-        std::uint32_t airtime = kUnreachable;
-        std::uint32_t price = 0;
-        std::uint16_t delay_ms = 0;
-        std::uint8_t hops = 0;
+        RouteMetric metric;
         Instant expires{};
     };
-    struct Distance {
+    struct Distance {  // RFC 8966, 2.4: the feasibility distance
         std::uint16_t seqno = 0;
         std::uint32_t airtime = kUnreachable;
     };
-    struct Proof {  // a seqno whose signature was verified
-        std::uint16_t seqno = 0;
-        std::uint32_t serial = 0;
-        Signature signature{};
-    };
     struct Destination {
-        std::optional<Certificate> certificate;
-        std::deque<Proof> proofs;  // newest last, at most kProofs
+        RouteProofs proofs;
         std::optional<Distance> feasible;
         std::map<NeighborId, Route> routes;
         std::optional<NeighborId> selected;
         Instant selected_since{};
-        bool announce = false;         // a triggered update is due
-        int retractions = 0;           // how often we still say that there is no way
-        std::uint16_t said_seqno = 0;  // what we last advertised
-        std::uint32_t said_airtime = kUnreachable;
-        std::uint32_t said_price = 0;
-        std::map<NeighborId, std::uint16_t> told;  // neighbours that have certificate and this seqno's proof
-        std::optional<std::uint16_t> ceiling;      // on disk: seqnos up to it may be advertised
-        std::optional<std::uint16_t> asked;        // ceiling on its way to the disk
-        Instant forget_at{};                       // without any route: when to drop it
+        bool announce = false;  // a triggered update is due
+        int retractions = 0;    // how often we still advertise that there is no way
+        std::uint16_t advertised_seqno = 0;
+        RouteMetric advertised;                       // last, without our own price
+        std::map<NeighborId, std::uint16_t> sent_to;  // neighbours that have the certificate and this seqno's signature
+        std::optional<std::uint16_t> ceiling;         // on disk: seqnos up to it may be advertised
+        std::optional<std::uint16_t> pending_ceiling;  // on its way to the disk
+        Instant forget_at{};                           // without any route: when to drop it
         std::uint16_t requested_seqno = 0;
         Instant request_again{};  // a seqno request is out until then
         int request_repeats = 0;
@@ -143,18 +120,22 @@ private:
     using Destinations = std::map<NodeId, Destination>;
 
     [[nodiscard]] static bool closer(std::uint16_t seqno, std::uint32_t airtime, const std::optional<Distance>& than);
-    [[nodiscard]] std::uint32_t total_airtime(NeighborId via, const Route& route) const;
+    [[nodiscard]] RouteMetric metric_from_here(NeighborId via, const Route& route) const;
     [[nodiscard]] std::uint64_t cost(NeighborId via, const Route& route) const;
     [[nodiscard]] bool usable(NeighborId via, const Route& route) const;
     /// May this route be chosen without closing a loop?
     [[nodiscard]] static bool feasible(const NodeId& id, const Destination& d, NeighborId via, const Route& route);
-    [[nodiscard]] bool prove(Destination& d, const RouteUpdate& update);
+    void on_own_update(Instant now, const RouteUpdate& update);
+    void on_retraction(Instant now, NeighborId from, const NodeId& id);
     void select(Instant now, const NodeId& id, Destination& d);
+    [[nodiscard]] bool keep_selected(Instant now, const NodeId& id, const Destination& d,
+                                     std::uint64_t best_cost) const;
     void request_seqno(Instant now, const NodeId& id, Destination& d);
     void announce(Instant now, Destination& d, bool urgent);
-    void send_update(Instant now, NeighborId to, const NodeId& id, Destination& d, bool complete);
+    void send_update(NeighborId to, const NodeId& id, Destination& d, bool complete);
     void send_own(NeighborId to, bool complete);
-    void send_all(Instant now, bool only_due);
+    void send_all(bool only_due);
+    void sweep(Instant now);
     void next_seqno();
     void push(NeighborId to, Bytes message);
 
@@ -163,10 +144,10 @@ private:
     const SigningKey& device_;
     NodeId self_{};
     std::uint16_t seqno_;
-    Signature own_proof_{};
+    Signature own_signature_{};
     std::uint32_t own_price_ = 0;
-    std::map<NeighborId, Link> links_;
-    std::map<NeighborId, std::uint16_t> own_told_;
+    std::map<NeighborId, LinkMetric> links_;
+    std::map<NeighborId, std::uint16_t> own_sent_to_;
     Destinations destinations_;
     std::map<Address, NodeId> by_address_;
     std::deque<Out> out_;
@@ -175,7 +156,7 @@ private:
     std::optional<Instant> periodic_at_;
     Instant sweep_at_{};
     int periods_ = 0;
-    Counters counters_;
+    RouteCounters counters_;
 };
 
 }  // namespace meshnet::net

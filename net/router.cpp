@@ -2,16 +2,20 @@
 #include "net/router.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
-#include "net/router_impl.hpp"
+#include "net/deadline.hpp"
+#include "net/ip_header.hpp"
+#include "net/payment/amount.hpp"
+#include "net/router_parts.hpp"
 
 namespace meshnet::net {
 
 namespace {
 
-constexpr std::string_view kSeqnoKey = "route-seqno";
-constexpr std::size_t kCeilingKeyBytes = 33;  // 'c' and a node id
+constexpr std::uint64_t kMaxPrice = 0xFFFF'FFFE;  // msat per MiB
+constexpr Duration kSweepInterval = 1s;
 
 void check(bool ok, const char* field, const char* range) {
     if (!ok) {
@@ -21,8 +25,8 @@ void check(bool ok, const char* field, const char* range) {
 
 Router::Config checked(Router::Config c) {
     crypto_init();
-    check(c.price_msat_per_mib <= 0xFFFF'FFFE, "price_msat_per_mib", "below 2^32 - 1");
-    check(c.max_price_msat_per_mib <= 0xFFFF'FFFE, "max_price_msat_per_mib", "below 2^32 - 1");
+    check(c.price_msat_per_mib <= kMaxPrice, "price_msat_per_mib", "below 2^32 - 1");
+    check(c.max_price_msat_per_mib <= kMaxPrice, "max_price_msat_per_mib", "below 2^32 - 1");
     check(c.unit_bytes >= 1'024 && c.unit_bytes <= 65'536, "unit_bytes", "1024..65536");
     check(c.initial_window_bytes >= 16'384, "initial_window_bytes", "at least 16384");
     check(c.max_window_bytes >= c.initial_window_bytes, "max_window_bytes", "at least initial_window_bytes");
@@ -32,338 +36,296 @@ Router::Config checked(Router::Config c) {
     return c;
 }
 
-/// The route sequence number from which on none was ever used.
-std::uint16_t reserved_seqno(const LedgerState& restored) {
-    for (const LedgerRow& row : restored.rows) {
-        if (row.table == LedgerRow::Table::kNonce && ByteView(row.key).size() == kSeqnoKey.size() &&
-            std::equal(row.key.begin(), row.key.end(), as_bytes(kSeqnoKey).begin())) {
-            return ByteReader(row.value).u16();
-        }
-    }
-    return 0;
-}
-
-RouteTable::Ceilings ceilings_of(const LedgerState& restored) {
-    RouteTable::Ceilings out;
-    for (const LedgerRow& row : restored.rows) {
-        if (row.table == LedgerRow::Table::kNonce && row.key.size() == kCeilingKeyBytes && row.key[0] == 'c') {
-            out[ByteReader(ByteView(row.key).subspan(1)).array<32>()] = ByteReader(row.value).u16();
-        }
-    }
-    return out;
-}
-
 RouteTable::Config route_config(const Router::Config& c) {
     RouteTable::Config r;
     r.update_interval = c.update_interval;
     return r;
 }
 
+/// Airtime of a KiB in whole us, at least 1, whatever the link layer measured; half the round trip.
+LinkMetric link_metric(const LinkQuality& q) {
+    double us = q.airtime_us_per_kib;
+    if (!(us > 0.0) && q.rate_bps > 0.0) {
+        us = 8'192e6 / q.rate_bps;
+    }
+    const auto ms = q.round_trip.count() / 2'000'000;
+    return {us >= 1.0 && std::isfinite(us) ? static_cast<std::uint32_t>(std::min(us, 4e9)) : 1U,
+            static_cast<std::uint16_t>(std::clamp<std::int64_t>(ms, 0, 0xFFFF))};
+}
+
+const char* state_of(const LinkTable::Neighbor& n, const CreditWindow& window) {
+    if (!n.link_up || !n.session_up) {
+        return "closed";
+    }
+    return !window.open() ? "paused" : window.half_used() ? "soft" : "open";
+}
+
+const char* name_of(FlowRole role) {
+    return role == FlowRole::kSource ? "source" : role == FlowRole::kRelay ? "relay" : "destination";
+}
+
 }  // namespace
 
-Router::Impl::Impl(Config c, RandomSource& r, const LedgerState& restored)
+Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored)
     : config(checked(std::move(c))),
-      random(r),
       self(config.identity.secrets()),
-      self_link(config.identity.station_id()),
       own_address(config.identity.address()),
-      routes(route_config(config), self.certificate, self.device, reserved_seqno(restored), ceilings_of(restored)) {
-    seqno_reserved = static_cast<std::uint16_t>(routes.own_seqno() + kSeqnoReserve);
-    reserve_dirty = true;
+      routes(route_config(config), self.certificate, self.device, RouteReservations::restored_seqno(restored),
+             RouteReservations::restored_ceilings(restored)),
+      reservations(routes, outbox),
+      links({config.closed_fleet, config.rekey_after_frames}, self, config.identity.station_id(), random, counters),
+      flows(random,
+            [this](const Flow& f) {
+                credit.release(f);
+                if (f.role != FlowRole::kDestination) {
+                    links.drop_flow(f.next, f.label_out);
+                }
+            }),
+      credit({config.initial_window_bytes, config.max_window_bytes}, links, flows, counters),
+      settlement(self, links, flows, credit, outbox, counters),
+      forwarder(own_address, links, flows, credit, settlement, offers, counters),
+      opener({config.price_msat_per_mib, config.max_price_msat_per_mib, config.unit_bytes, config.pay},
+             {self, random, routes, links, flows, credit, forwarder, offers, outbox, counters}) {
+    outbox.add_source([this](Outbox::Rows& rows) { reservations.take_rows(rows); });
+    outbox.add_source([this](Outbox::Rows& rows) { flows.take_rows(rows); });
+    outbox.add_source([this](Outbox::Rows& rows) { settlement.take_rows(rows); });
     routes.set_price(Instant{}, static_cast<std::uint32_t>(config.price_msat_per_mib));
     for (const LedgerRow& row : restored.rows) {
-        if (row.table == LedgerRow::Table::kBalance && !book_.restore(row)) {
+        if (row.table == LedgerRow::Table::kBalance && !settlement.restore(row)) {
             throw std::invalid_argument("the ledger holds a balance row that cannot be read");
         }
-        if (row.table != LedgerRow::Table::kFlow) {
-            continue;
-        }
-        auto f = flow_from_row(row);
-        if (!f) {
+        if (row.table == LedgerRow::Table::kFlow && !flows.restore(row)) {
             throw std::invalid_argument("the ledger holds a flow row that cannot be read");
         }
-        // The ends lost their keys; a relay needs none and goes on where it was.
-        f->broken = f->role != FlowRole::kRelay;
-        f->delivered_bytes = f->best.bytes;
-        f->passed_bytes = f->limit_bytes;
-        f->resolved_bytes = f->passed_bytes;
-        const FlowId id = f->id;
-        if (f->role != FlowRole::kSource) by_in[{f->prev, f->label_in}] = id;
-        if (f->role != FlowRole::kDestination) by_out[{f->next, f->label_out}] = id;
-        flows.emplace(id, std::move(*f));
     }
 }
 
-void Router::Impl::on_frame(Instant now, NeighborId from, ByteView frame) {
-    Neighbor* n = neighbor(from);
-    if (n == nullptr || !n->link_up || !n->peer) {
-        ++counters.dropped_auth;
-        return;
-    }
-    const LinkPeer::Outcome outcome = n->peer->on_frame(now, frame);
-    switch (outcome.event) {
-        case LinkPeer::Event::kNone:
+Router::Router(Config config, RandomSource& random, const LedgerState& restored)
+    : parts_(std::make_unique<Parts>(std::move(config), random, restored)) {}
+Router::~Router() = default;
+
+// ---- links ----
+
+void Router::on_link_up(Instant now, NeighborId neighbor, const LinkQuality& quality) {
+    switch (parts_->links.up(now, neighbor, quality)) {
+        case LinkTable::Up::kIgnored:
             break;
-        case LinkPeer::Event::kUp:
-            session_up(now, from, *n);
+        case LinkTable::Up::kWasUp:
+            on_link_changed(now, neighbor, quality);
             break;
-        case LinkPeer::Event::kUpAndData:
-            session_up(now, from, *n);
-            n->last_heard = now;
-            on_plain(now, from, outcome.plain);
+        case LinkTable::Up::kStarting:
+            parts_->credit.on_link(neighbor);
+            link_timeouts(now);
             break;
-        case LinkPeer::Event::kData:
-            n->last_heard = now;
-            on_plain(now, from, outcome.plain);
-            break;
-        case LinkPeer::Event::kConfirm:
-            send_control(from, {static_cast<std::uint8_t>(MessageType::kKeepalive)});
-            break;
-        case LinkPeer::Event::kForged:
-            ++counters.dropped_auth;
-            break;
-        case LinkPeer::Event::kReplayed:
-            ++counters.dropped_replay;
-            break;
-        case LinkPeer::Event::kRefused:
-            ++counters.handshakes_refused;
-            break;
-        case LinkPeer::Event::kMalformed:
-            ++counters.dropped_malformed;
-            break;
-        case LinkPeer::Event::kLimited:
-            ++counters.handshakes_limited;
+        case LinkTable::Up::kSession:
+            parts_->credit.on_link(neighbor);
+            on_session_up(now, neighbor);
             break;
     }
 }
 
-void Router::Impl::on_plain(Instant now, NeighborId from, ByteView plain) {
+void Router::on_link_changed(Instant now, NeighborId neighbor, const LinkQuality& quality) {
+    if (parts_->links.change(neighbor, quality)) {
+        parts_->routes.neighbor_changed(now, neighbor, link_metric(quality));
+        settle_routes(now);
+    }
+}
+
+void Router::on_link_down(Instant now, NeighborId neighbor) {
+    if (parts_->links.down(now, neighbor)) {
+        parts_->routes.neighbor_down(now, neighbor);
+        settle_routes(now);
+    }
+}
+
+void Router::on_session_up(Instant now, NeighborId link) {
+    const LinkTable::Neighbor& n = *parts_->links.find(link);
+    parts_->routes.learn(n.peer->certificate());
+    parts_->routes.neighbor_up(now, link, link_metric(n.quality));
+    parts_->settlement.on_session_up(now, link);
+    parts_->opener.on_session_up();
+    settle_routes(now);
+}
+
+// ---- messages and packets ----
+
+void Router::on_frame(Instant now, NeighborId from, ByteView frame) {
+    const LinkTable::Heard heard = parts_->links.on_frame(now, from, frame);
+    if (heard.session_up) {
+        on_session_up(now, from);
+    }
+    if (heard.plain) {
+        on_plain(now, from, *heard.plain);
+    }
+}
+
+void Router::on_plain(Instant now, NeighborId from, ByteView plain) {
     MessageReader reader(plain);
     while (const auto message = reader.next()) {
         if (const auto* data = std::get_if<DataMessage>(&*message)) {
-            on_data(now, from, *data);
-        } else if (Neighbor* n = neighbor(from)) {
+            parts_->forwarder.on_data(now, from, *data);
+        } else if (parts_->links.find(from) != nullptr) {
             const auto& control = std::get<ControlMessage>(*message);
-            on_control(now, from, *n, control.type, control.body);
+            on_control(now, from, control.type, control.body);
         }
     }
     if (reader.malformed()) {
-        ++counters.dropped_malformed;
+        ++parts_->counters.dropped_malformed;
     }
     settle_routes(now);
 }
 
-void Router::Impl::on_control(Instant now, NeighborId from, Neighbor& n, MessageType type, ByteView body) {
+void Router::on_control(Instant now, NeighborId from, MessageType type, ByteView body) {
+    Parts& p = *parts_;
     switch (type) {
         case MessageType::kKeepalive:
             return;
         case MessageType::kUpdate:
             if (const auto m = RouteUpdate::decode(body)) {
-                return routes.on_update(now, from, *m);
+                return p.routes.on_update(now, from, *m);
             }
             break;
         case MessageType::kRouteRequest:
             if (const auto m = RouteRequest::decode(body)) {
-                return routes.on_route_request(now, from, *m);
+                return p.routes.on_route_request(from, *m);
             }
             break;
         case MessageType::kSeqnoRequest:
             if (const auto m = SeqnoRequest::decode(body)) {
-                return routes.on_seqno_request(now, from, *m);
+                return p.routes.on_seqno_request(now, from, *m);
             }
             break;
         case MessageType::kFlowOpen:
-            return on_open(now, from, n, body);
+            return p.opener.on_open(now, from, body);
         case MessageType::kFlowAccept:
-            return on_accept(now, from, body);
+            return p.opener.on_accept(now, from, body);
         case MessageType::kFlowReject:
-            return on_reject(now, from, body);
+            return p.opener.on_reject(now, from, body);
         case MessageType::kFlowError:
-            return on_flow_error(now, from, body);
-        case MessageType::kWord:
-            return on_word(now, from, body);
+            return p.opener.on_flow_error(now, from, body);
+        case MessageType::kPayword:
+            return p.settlement.on_payword(now, from, body);
         case MessageType::kStatement:
-            return on_statement(now, from, body);
+            return p.settlement.on_statement(now, from, body);
         case MessageType::kReceiptAck:
-            return on_receipt_ack(now, from, body);
+            return p.settlement.on_receipt_ack(now, from, body);
         case MessageType::kProbe:
-            return on_probe(now, from, body);
+            return p.settlement.on_probe(now, from, body);
         case MessageType::kBalance:
-            return on_balance(now, from, n, body);
+            return p.settlement.on_balance(now, from, body);
     }
-    ++counters.dropped_malformed;  // also a type of a later version
+    ++p.counters.dropped_malformed;  // also a type of a later version
 }
 
-void Router::Impl::on_packet(Instant now, ByteView packet) {
-    ++counters.packets_from_host;
+void Router::on_packet(Instant now, ByteView packet) {
+    Parts& p = *parts_;
+    ++p.counters.packets_from_host;
     const auto ip = parse_ip(packet);
-    if (!ip || packet.size() > config.mtu || ip->source != own_address) {
-        ++counters.dropped_malformed;
+    if (!ip || packet.size() > p.config.mtu || ip->source != p.own_address) {
+        ++p.counters.dropped_malformed;
         return;
     }
-    const auto destination = routes.id_of(ip->destination);
-    if (!destination || *destination == self.id) {
-        ++counters.dropped_no_route;
+    const auto destination = p.routes.id_of(ip->destination);
+    if (!destination || *destination == p.self.id) {
+        ++p.counters.dropped_no_route;
         return;
     }
-    const ConversationKey key{*destination, class_of(*ip)};
-    auto it = conversations.find(key);
-    if (it == conversations.end()) {
-        if (conversations.size() >= kMaxConversations) {
-            ++counters.dropped_queue_full;
-            return;
-        }
-        it = conversations.emplace(key, Conversation{}).first;
-    }
-    it->second.last_used = now;
-    send_packet(now, it->second, key, compress_ip(*ip));
+    p.opener.send(now, *destination, class_of(*ip), compress_ip(*ip));
 }
 
-void Router::Impl::settle_routes(Instant now) {
-    routes.on_timeout(now);
-    while (auto out = routes.poll_message()) {
-        send_control(out->to, std::move(out->message));
-    }
-    if (static_cast<std::uint16_t>(seqno_reserved - routes.own_seqno()) < kSeqnoReserve / 4 ||
-        static_cast<std::uint16_t>(seqno_reserved - routes.own_seqno()) > kSeqnoReserve) {
-        seqno_reserved = static_cast<std::uint16_t>(routes.own_seqno() + kSeqnoReserve);
-        reserve_dirty = true;
-    }
+std::optional<OutFrame> Router::poll_transmit(Instant now, NeighborId to, std::size_t max_bytes) {
+    return parts_->links.poll_transmit(now, to, max_bytes, parts_->credit);
+}
+std::vector<NeighborId> Router::pending() const {
+    return parts_->links.pending(parts_->credit);
+}
+std::optional<Bytes> Router::poll_packet() {
+    return parts_->forwarder.poll_packet();
+}
+std::optional<LedgerBatch> Router::poll_persist(Instant) {
+    return parts_->outbox.poll();
+}
+void Router::on_persisted(Instant now, std::uint64_t batch) {
+    parts_->outbox.persisted(now, batch);
 }
 
-void Router::Impl::on_timeout(Instant now) {
-    neighbor_timeouts(now);
+// ---- time ----
+
+void Router::link_timeouts(Instant now) {
+    parts_->links.on_timeout(now);
+    parts_->settlement.on_timeout(now);
+}
+
+void Router::settle_routes(Instant now) {
+    parts_->routes.on_timeout(now);
+    while (auto out = parts_->routes.poll_message()) {
+        parts_->links.send_control(out->to, std::move(out->message));
+    }
+    parts_->reservations.advance();
+}
+
+void Router::on_timeout(Instant now) {
+    link_timeouts(now);
     settle_routes(now);
-    while (!flow_timers.empty() && flow_timers.begin()->first <= now) {
-        const FlowId id = flow_timers.begin()->second;
-        flow_timers.erase(flow_timers.begin());
-        Flow& f = flows.at(id);
-        f.timer.reset();
-        flow_timeout(now, f);
+    while (Flow* f = parts_->flows.pop_due(now)) {
+        parts_->settlement.on_flow_timeout(now, *f);
     }
-    conversation_timeouts(now);
-    if (!sweep_at || now >= *sweep_at) {
+    parts_->opener.on_timeout(now);
+    if (!parts_->sweep_at || now >= *parts_->sweep_at) {
         sweep(now);
-        sweep_at = now + 1s;
+        parts_->sweep_at = now + kSweepInterval;
     }
 }
 
-std::optional<Instant> Router::Impl::next_timeout() const {
-    std::optional<Instant> next;
-    const auto consider = [&](const std::optional<Instant>& at) {
-        if (at) {
-            next = next ? std::min(*next, *at) : *at;
-        }
-    };
-    for (const auto& [link, n] : neighbors) {
-        consider(n.start_at);
-        consider(n.balance_at);
-        if (n.peer) consider(n.peer->next_timeout());
-        if (n.link_up && n.session_up) consider(n.last_heard + kSilence);
+void Router::sweep(Instant now) {
+    parts_->credit.write_off_lost(now);
+    parts_->flows.remove_idle(now);
+    parts_->offers.sweep(now);
+    parts_->opener.sweep(now);
+    parts_->credit.sweep(now);
+}
+
+std::optional<Instant> Router::next_timeout() const {
+    const Parts& p = *parts_;
+    std::optional<Instant> next = earliest(p.links.next_timeout(), p.settlement.next_timeout());
+    next = earliest(next, p.routes.next_timeout());
+    next = earliest(next, p.flows.next_deadline());
+    next = earliest(next, p.opener.next_timeout());
+    if (!p.links.neighbors().empty() || !p.flows.empty() || !p.opener.idle()) {
+        next = earliest(next, p.sweep_at ? *p.sweep_at : Instant{});
     }
-    consider(routes.next_timeout());
-    if (!flow_timers.empty()) consider(flow_timers.begin()->first);
-    for (const auto& [id, o] : openings) consider(o.own ? o.again_at : o.since + kOpeningKept);
-    for (const auto& key : waiting) consider(conversations.at(key).next_try);
-    if (!neighbors.empty() || !flows.empty() || !conversations.empty()) consider(sweep_at ? *sweep_at : Instant{});
     return next;
 }
 
-std::optional<LedgerBatch> Router::Impl::poll_persist() {
-    LedgerBatch batch;
-    if (reserve_dirty) {
-        LedgerRow row;
-        row.table = LedgerRow::Table::kNonce;
-        row.key.assign(kSeqnoKey.begin(), kSeqnoKey.end());
-        ByteWriter(row.value).u16(seqno_reserved);
-        batch.rows.push_back(std::move(row));
-        reserve_dirty = false;
-    }
-    while (const auto r = routes.poll_reservation()) {
-        LedgerRow row;
-        row.table = LedgerRow::Table::kNonce;
-        row.key.resize(kCeilingKeyBytes);
-        row.key[0] = 'c';
-        std::copy(r->destination.begin(), r->destination.end(), row.key.begin() + 1);
-        if (r->ceiling) {
-            ByteWriter(row.value).u16(*r->ceiling);
-            InFlight item;
-            item.kind = InFlight::Kind::kCeiling;
-            item.peer = r->destination;
-            item.ceiling = *r->ceiling;
-            to_store.push_back(item);
-        }
-        batch.rows.push_back(std::move(row));
-    }
-    for (const FlowId& id : dirty_flows) {
-        if (const auto it = flows.find(id); it != flows.end()) {
-            batch.rows.push_back(flow_row(it->second));
-        }
-    }
-    dirty_flows.clear();
-    for (const FlowId& id : removed_flows) {
-        LedgerRow row;
-        row.table = LedgerRow::Table::kFlow;
-        row.key.assign(id.begin(), id.end());
-        batch.rows.push_back(std::move(row));
-    }
-    removed_flows.clear();
-    book_.take(batch.rows);
-    if (batch.rows.empty()) {
-        return std::nullopt;
-    }
-    batch.number = ++last_batch;
-    for (InFlight& item : to_store) {
-        item.batch = batch.number;
-        in_flight.push_back(std::move(item));
-    }
-    to_store.clear();
-    return batch;
+// ---- displays and control ----
+
+void Router::set_price(Instant now, std::uint64_t msat_per_mib) {
+    const std::uint64_t price = std::min(msat_per_mib, kMaxPrice);
+    parts_->opener.set_price(price);
+    parts_->routes.set_price(now, static_cast<std::uint32_t>(price));
 }
 
-void Router::Impl::on_persisted(Instant now, std::uint64_t batch) {
-    while (!in_flight.empty() && in_flight.front().batch <= batch) {
-        const InFlight item = std::move(in_flight.front());
-        in_flight.pop_front();
-        if (item.kind == InFlight::Kind::kCeiling) {
-            routes.reserved(now, item.peer, item.ceiling);
-            continue;
-        }
-        if (item.kind == InFlight::Kind::kBalance) {
-            send_control(link_of(item.peer), item.balance.encode());
-            continue;
-        }
-        Flow* f = flow(item.flow);
-        if (f == nullptr) {
-            continue;
-        }
-        if (item.kind == InFlight::Kind::kInstall) {
-            installed(now, *f);
-        } else {
-            durable(now, *f, item.evidence);
-        }
-    }
-}
-
-std::vector<NeighborView> Router::Impl::neighbor_views() const {
+std::vector<NeighborView> Router::neighbors() const {
+    const Parts& p = *parts_;
     std::vector<NeighborView> out;
-    for (const auto& [link, n] : neighbors) {
+    for (const auto& [link, n] : p.links.neighbors()) {
         NeighborView v;
         v.link = link;
         v.id = n.id;
         v.address = n.id == NodeId{} ? Address{} : address_of(n.id);
         v.session_up = n.session_up;
         v.quality = n.quality;
-        if (const auto* b = book_.find(n.id)) {
+        if (const auto* b = p.settlement.book().find(n.id)) {
             v.balance_msat = to_msat(b->net_nsat());
         }
-        v.unresolved_bytes = n.unresolved;
-        v.window_bytes = n.window;
-        v.state = state_of(n);
+        const CreditWindow& window = *p.credit.window(link);
+        v.unresolved_bytes = window.unresolved();
+        v.window_bytes = window.bytes();
+        v.state = state_of(n, window);
         out.push_back(std::move(v));
     }
-    for (const auto& [id, b] : book_.balances()) {  // neighbours of earlier days still owe, or are owed
-        const Neighbor* n = neighbor(link_of(id));
+    for (const auto& [id, b] : p.settlement.book().balances()) {  // neighbours of earlier days still owe, or are owed
+        const LinkTable::Neighbor* n = p.links.find(link_of(id));
         if (n == nullptr || n->id != id) {
             NeighborView v;
             v.link = link_of(id);
@@ -377,17 +339,17 @@ std::vector<NeighborView> Router::Impl::neighbor_views() const {
     return out;
 }
 
-std::vector<RouteView> Router::Impl::route_views() const {
+std::vector<RouteView> Router::routes() const {
     std::vector<RouteView> out;
-    for (const auto& r : routes.routes()) {
+    for (const auto& r : parts_->routes.routes()) {
         RouteView v;
         v.destination = r.destination;
         v.address = address_of(r.destination);
         v.next_hop = r.next_hop;
-        v.airtime_us_per_kib = r.airtime_us_per_kib;
-        v.price_msat_per_mib = r.price_msat_per_mib;
-        v.delay_ms = r.delay_ms;
-        v.hops = r.hops;
+        v.airtime_us_per_kib = r.metric.airtime_us_per_kib;
+        v.price_msat_per_mib = r.metric.price_msat_per_mib;
+        v.delay_ms = r.metric.delay_ms;
+        v.hops = r.metric.hops;
         v.seqno = r.seqno;
         v.selected = r.selected;
         v.feasible = r.feasible;
@@ -396,15 +358,16 @@ std::vector<RouteView> Router::Impl::route_views() const {
     return out;
 }
 
-std::vector<FlowView> Router::Impl::flow_views() const {
+std::vector<FlowView> Router::flows() const {
     std::vector<FlowView> out;
+    const FlowTable& flows = parts_->flows;
     for (const auto& [id, f] : flows) {
         FlowView v;
         v.id = ByteReader(id).u64();
         v.source = f.source;
         v.destination = f.destination;
-        v.role = f.role == FlowRole::kSource ? "source" : f.role == FlowRole::kRelay ? "relay" : "destination";
-        v.bytes_forwarded = f.role == FlowRole::kDestination ? f.delivered_bytes : f.passed_bytes;
+        v.role = name_of(f.role);
+        v.bytes_forwarded = f.role == FlowRole::kDestination ? f.delivered_bytes : f.forwarded_bytes;
         v.units_paid = f.best.bytes / f.unit_bytes;
         v.unit_bytes = f.unit_bytes;
         v.price_in_msat_per_mib = f.claim_price;
@@ -415,74 +378,17 @@ std::vector<FlowView> Router::Impl::flow_views() const {
     return out;
 }
 
-Router::Router(Config config, RandomSource& random, const LedgerState& restored)
-    : impl_(std::make_unique<Impl>(std::move(config), random, restored)) {}
-Router::~Router() = default;
-
-void Router::on_link_up(Instant now, NeighborId neighbor, const LinkQuality& quality) {
-    impl_->link_up(now, neighbor, quality);
-}
-void Router::on_link_changed(Instant now, NeighborId neighbor, const LinkQuality& quality) {
-    impl_->link_changed(now, neighbor, quality);
-}
-void Router::on_link_down(Instant now, NeighborId neighbor) {
-    impl_->link_down(now, neighbor);
-}
-void Router::on_frame(Instant now, NeighborId from, ByteView frame) {
-    impl_->on_frame(now, from, frame);
-}
-void Router::on_packet(Instant now, ByteView ip_packet) {
-    impl_->on_packet(now, ip_packet);
-}
-void Router::on_persisted(Instant now, std::uint64_t batch) {
-    impl_->on_persisted(now, batch);
-}
-void Router::on_timeout(Instant now) {
-    impl_->on_timeout(now);
-}
-
-std::optional<OutFrame> Router::poll_transmit(Instant now, NeighborId to, std::size_t max_bytes) {
-    return impl_->poll_transmit(now, to, max_bytes);
-}
-std::vector<NeighborId> Router::pending() const {
-    return impl_->pending();
-}
-std::optional<Bytes> Router::poll_packet() {
-    if (impl_->to_host.empty()) {
-        return std::nullopt;
-    }
-    Bytes packet = std::move(impl_->to_host.front());
-    impl_->to_host.pop_front();
-    return packet;
-}
-std::optional<LedgerBatch> Router::poll_persist(Instant) {
-    return impl_->poll_persist();
-}
-std::optional<Instant> Router::next_timeout() const {
-    return impl_->next_timeout();
-}
-
-void Router::set_price(Instant now, std::uint64_t msat_per_mib) {
-    impl_->config.price_msat_per_mib = std::min<std::uint64_t>(msat_per_mib, 0xFFFF'FFFE);
-    impl_->routes.set_price(now, static_cast<std::uint32_t>(impl_->config.price_msat_per_mib));
-}
-std::vector<NeighborView> Router::neighbors() const {
-    return impl_->neighbor_views();
-}
-std::vector<RouteView> Router::routes() const {
-    return impl_->route_views();
-}
-std::vector<FlowView> Router::flows() const {
-    return impl_->flow_views();
-}
 const RouterCounters& Router::counters() const {
-    return impl_->counters;
+    return parts_->counters;
+}
+const RouteCounters& Router::route_counters() const {
+    return parts_->routes.counters();
 }
 const NodeId& Router::id() const {
-    return impl_->self.id;
+    return parts_->self.id;
 }
 const Address& Router::address() const {
-    return impl_->own_address;
+    return parts_->own_address;
 }
 
 }  // namespace meshnet::net

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A limit on how often strangers may make us work: `burst` at once, `per_second` in the long run.
+// A limit on how often others may cause work: `burst` at once, `per_second` in the long run.
 #pragma once
 
 #include <algorithm>

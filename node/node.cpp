@@ -12,8 +12,8 @@ namespace {
 // Below this much room a frame would be mostly header: wait until the MAC has sent something.
 constexpr std::size_t kSmallestFrameBytes = 256;
 
-// A state machine that asks to be woken at or before the moment it was last woken at gets this instead: the loop around
-// a Node always makes progress in time, whatever a part of it asks for.
+// A state machine whose next timeout is at or before the moment it was last woken at is woken after this instead: the
+// loop around a Node always makes progress in time, whatever a part of it requests.
 constexpr Duration kTimeoutGrain = 100us;
 
 static_assert(net::kMaxFrameBytes <= mac::kMaxSduBytes);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the MAC must know of the modem, asked of the modem itself.
+// What the MAC must know of the modem, read from the modem's own tables.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ namespace meshnet::node {
 
 /// mac::PhyModel over phy::frame_samples() and phy::modes(), from mode `first` on: the MAC's mode m is the modem's
 /// first + m. Air times are on the radio's clock.
-class PhyModel final : public mac::PhyModel {
+class PhyModel : public mac::PhyModel {
 public:
     PhyModel(const phy::Profile& profile, SampleRate rate, phy::ModeIndex first);
 

@@ -23,7 +23,7 @@ namespace meshnet::phy {
 
 /// Finds and decodes frames in a stream. Chunking never changes the result: one call with N samples and N calls with
 /// one find the same frames. Searching goes on during reception, so a stronger later frame and back-to-back frames are
-/// found. One instance, one thread. Allocates in the constructor and for the payload of each Frame handed out.
+/// found. One instance, one thread. Allocates in the constructor and for the payload of each Frame polled.
 class Receiver {
 public:
     struct Config {

@@ -66,8 +66,8 @@ struct Station {
     std::uint64_t first_index = 0;  // of `block`
     std::vector<phy::Sample> block;
     std::vector<Arrival> arrivals;
-    std::deque<OwnBurst> own;   // waiting or under way, by begin
-    std::deque<OwnBurst> deaf;  // over, but not yet out of the switch time
+    std::deque<OwnBurst> own;        // waiting or under way, by begin
+    std::deque<OwnBurst> switching;  // over, but not yet out of the switch time
     std::size_t waiting_samples = 0;
     std::deque<AirTxReport> reports;
     AirStats stats;
@@ -98,11 +98,11 @@ void check_link(const AirLink& l, const std::vector<AirStation>& stations) {
     check(!l.loss_db || within(*l.loss_db, 0.0, 400.0), who + "loss_db must be within 0..400");
     check(within(l.extra_loss_db, -100.0, 300.0), who + "extra_loss_db must be within -100..300");
     check(within(l.sea_reflection, 0.0, 1.0), who + "sea_reflection must be within 0..1");
-    check(l.echoes.size() <= 32, who + "at most 32 echoes");
-    for (const AirEcho& echo : l.echoes) {
-        check(within(echo.delay_s, 0.0, 0.01), who + "an echo's delay_s must be within 0..0.01");
-        check(within(echo.gain_db, -100.0, 20.0), who + "an echo's gain_db must be within -100..20");
-        check(within(echo.phase_turns, -1e6, 1e6), who + "an echo's phase_turns must be within -1e6..1e6");
+    check(l.taps.size() <= 32, who + "at most 32 taps");
+    for (const AirTap& tap : l.taps) {
+        check(within(tap.delay_s, 0.0, 0.01), who + "a tap's delay_s must be within 0..0.01");
+        check(within(tap.gain_db, -100.0, 20.0), who + "a tap's gain_db must be within -100..20");
+        check(within(tap.phase_turns, -1e6, 1e6), who + "a tap's phase_turns must be within -1e6..1e6");
     }
 }
 
@@ -152,7 +152,7 @@ struct Air::Impl {
     [[nodiscard]] AirBudget budget(std::size_t from, std::size_t to, double seconds) const;
     void send(std::size_t from, std::size_t to, std::uint64_t at, std::size_t length,
               const std::shared_ptr<const std::vector<phy::Sample>>& padded);
-    void arrive(std::size_t from, std::size_t to, std::uint64_t at, std::size_t length, double echo_delay_s,
+    void arrive(std::size_t from, std::size_t to, std::uint64_t at, std::size_t length, double tap_delay_s,
                 double gain_db, double turns, const Range& range,
                 const std::shared_ptr<const std::vector<phy::Sample>>& padded);
     void receive(Station& station, const AirStation& about, std::uint64_t until);
@@ -204,21 +204,21 @@ void Air::Impl::send(std::size_t from, std::size_t to, std::uint64_t at, std::si
         const double delay = sea_reflection_delay_s(range.distance_m, sender.height_m, receiver.height_m);
         arrive(from, to, at, length, delay, gain_db + 20.0 * std::log10(l->sea_reflection), 0.5, range, padded);
     }
-    for (const AirEcho& echo : l->echoes) {
-        arrive(from, to, at, length, echo.delay_s, gain_db + echo.gain_db, echo.phase_turns, range, padded);
+    for (const AirTap& tap : l->taps) {
+        arrive(from, to, at, length, tap.delay_s, gain_db + tap.gain_db, tap.phase_turns, range, padded);
     }
 }
 
-// Emission at t_e is heard at t = t_e + (d + v (t_e - t_0)) / c + echo, t_0 being the start of the burst. With u = t_e
-// - t_0 and w = t - t_0:  u = (w - d/c - echo) / (1 + v/c).  The burst's sample at t_e is u x sender's rate; the phase
+// Emission at t_e is heard at t = t_e + (d + v (t_e - t_0)) / c + tap, t_0 being the start of the burst. With u = t_e
+// - t_0 and w = t - t_0:  u = (w - d/c - tap) / (1 + v/c).  The burst's sample at t_e is u x sender's rate; the phase
 // in turns is f_sender t_e - f_receiver t, because both oscillators ran since time 0.
-void Air::Impl::arrive(std::size_t from, std::size_t to, std::uint64_t at, std::size_t length, double echo_delay_s,
+void Air::Impl::arrive(std::size_t from, std::size_t to, std::uint64_t at, std::size_t length, double tap_delay_s,
                        double gain_db, double turns, const Range& range,
                        const std::shared_ptr<const std::vector<phy::Sample>>& padded) {
     const double rate_a = stations[from].clock.rate_hz();
     const double rate_b = stations[to].clock.rate_hz();
     const double stretch = 1.0 + range.receding_mps / kSpeedOfLight;
-    const double delay = range.distance_m / kSpeedOfLight + echo_delay_s;
+    const double delay = range.distance_m / kSpeedOfLight + tap_delay_s;
     // Whole sample counts grow without bound: differences are formed in long double (exact to 1e-8 sample after a day).
     const long double start_in_b =
         static_cast<long double>(at) * static_cast<long double>(rate_b) / static_cast<long double>(rate_a);
@@ -281,7 +281,7 @@ void Air::Impl::receive(Station& s, const AirStation& about, std::uint64_t until
                 s.block[static_cast<std::size_t>(n - from)] = phy::Sample{};
             }
         };
-        std::for_each(s.deaf.begin(), s.deaf.end(), mute);
+        std::for_each(s.switching.begin(), s.switching.end(), mute);
         std::for_each(s.own.begin(), s.own.end(), mute);
     }
     s.noise.add(s.block, s.noise_sigma);
@@ -295,11 +295,11 @@ void Air::Impl::receive(Station& s, const AirStation& about, std::uint64_t until
         const OwnBurst& done = s.own.front();
         s.reports.push_back({done.id, false, done.end});
         s.waiting_samples -= static_cast<std::size_t>(done.end - done.begin);
-        s.deaf.push_back(done);
+        s.switching.push_back(done);
         s.own.pop_front();
     }
-    while (!s.deaf.empty() && s.deaf.front().end + s.switch_samples <= until) {
-        s.deaf.pop_front();
+    while (!s.switching.empty() && s.switching.front().end + s.switch_samples <= until) {
+        s.switching.pop_front();
     }
 }
 

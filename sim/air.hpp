@@ -2,7 +2,7 @@
 // One shared medium for any number of stations, true to the sample: who hears whom, when, how loud, how far off in
 // frequency.
 //
-//     station A: burst at local sample n -> [Air: delay, loss, Doppler, echoes, clocks, noise] -> samples of every
+//     station A: burst at local sample n -> [Air: delay, loss, Doppler, taps, clocks, noise] -> samples of every
 //     station
 //
 // Global time is integer nanoseconds. Each station counts samples on its own clock, which errs by `clock_ppm` and
@@ -43,13 +43,13 @@ struct AirStation {
     double noise_figure_db = 6.0;   ///< [0, 50]
     double full_scale_dbm = -75.0;  ///< antenna power that gives samples of rms 1.0 (receive gain), [-200, 50]
     double clock_ppm = 0.0;         ///< oscillator error, of carrier and of samples, [-200, 200]
-    Duration switch_time = 100us;   ///< deaf for so long before and after its own bursts, [0, 1 s]
+    Duration switch_time = 100us;   ///< half-duplex blind for so long before and after its own bursts, [0, 1 s]
     bool full_duplex = false;       ///< hears while it transmits (but never itself)
     unsigned adc_bits = 0;          ///< 0: as computed; 2..24: rounded and clipped at +-1.0
 };
 
 /// One more way from sender to receiver beside the direct one.
-struct AirEcho {
+struct AirTap {
     double delay_s = 0.0;  ///< behind the direct path, [0, 0.01]
     double gain_db = 0.0;  ///< relative to the direct path, [-100, 20]
     double phase_turns = 0.0;
@@ -66,7 +66,7 @@ struct AirLink {
     std::optional<double> loss_db;     ///< path loss instead of free space, [0, 400]
     double extra_loss_db = 0.0;        ///< on top of it, [-100, 300]
     double sea_reflection = 0.0;       ///< amplitude of the sea reflection, 0: none, 1: mirror; delay from the geometry
-    std::vector<AirEcho> echoes;       ///< at most 32
+    std::vector<AirTap> taps;          ///< at most 32
 };
 
 /// What one direction amounts to now.
@@ -94,8 +94,8 @@ struct AirStats {
     std::uint64_t bursts = 0, bursts_refused = 0;
     std::uint64_t bursts_late = 0;         ///< late or overlapping
     std::uint64_t samples_sent = 0;        ///< air time
-    std::uint64_t samples_not_finite = 0;  ///< in bursts handed in: replaced by zero
-    std::uint64_t samples_limited = 0;     ///< in bursts handed in: beyond +-4.0
+    std::uint64_t samples_not_finite = 0;  ///< in bursts submitted: replaced by zero
+    std::uint64_t samples_limited = 0;     ///< in bursts submitted: beyond +-4.0
     std::uint64_t samples_clipped = 0;     ///< I or Q values the ADC limited
 };
 

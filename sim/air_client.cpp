@@ -2,11 +2,13 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <chrono>
 #include <deque>
 
+#include "host/text.hpp"
 #include "host/unique_fd.hpp"
 #include "host/unix_socket.hpp"
 #include "sim/air_protocol.hpp"
@@ -19,10 +21,6 @@ constexpr std::size_t kReadBytes = 262'144;
 constexpr int kReadsPerCall = 64;
 constexpr int kWriteWaitMs = 20;  // the server always reads: a full socket clears at once
 constexpr std::size_t kMaxUnsentBytes = std::size_t{64} << 20U;
-
-std::string system_error(int error) {
-    return std::strerror(error);
-}  // NOLINT(concurrency-mt-unsafe)
 
 }  // namespace
 
@@ -37,7 +35,7 @@ struct AirClient::Impl {
     std::deque<Reception> ready;  // one for each run of samples without a gap
     std::string gone;             // why there will be no more
 
-    [[nodiscard]] Error closed() const { return Error{"air server at " + path + ": " + gone}; }
+    [[nodiscard]] Error closed() const { return Error{ErrorCode::kUnavailable, "air server at " + path + ": " + gone}; }
 
     /// Sends what is queued, waiting at most `wait_ms` for room.
     Status flush(int wait_ms) {
@@ -54,7 +52,7 @@ struct AirClient::Impl {
                     return Ok{};
                 }
             } else {
-                return Error{"air server at " + path + ": cannot send: " + system_error(errno)};
+                return host::system_error("air server at " + path + ": cannot send", errno);
             }
         }
         out.clear();
@@ -92,7 +90,7 @@ struct AirClient::Impl {
                 return;
             }
             if (n <= 0) {
-                gone = n == 0 ? "closed the connection" : "cannot receive: " + system_error(errno);
+                gone = n == 0 ? "closed the connection" : "cannot receive: " + host::reason(errno);
                 return;
             }
             in.commit(static_cast<std::size_t>(n));
@@ -145,36 +143,33 @@ AirClient::AirClient(AirClient&&) noexcept = default;
 AirClient& AirClient::operator=(AirClient&&) noexcept = default;
 
 Result<AirClient> AirClient::connect(const std::string& path, const std::string& station) {
-    const auto address = host::unix_address(path);
-    if (!address) {
-        return Error{"air socket path '" + path + "' is empty or longer than the system's 107 bytes"};
-    }
     if (station.empty() || station.size() > 64) {
-        return Error{"an air station's name has 1 to 64 characters"};
+        return Error{ErrorCode::kInvalidArgument, "an air station's name has 1 to 64 characters"};
+    }
+    auto socket = host::connect_unix(path, "air socket");
+    if (!socket) {
+        Error error = socket.error();
+        if (error.code == ErrorCode::kNotFound || error.code == ErrorCode::kUnavailable) {
+            error.message =
+                "no air server listens at " + path + "; start one with: meshnet-air --config FILE --socket " + path;
+        }
+        return error;
     }
     auto impl = std::make_unique<Impl>();
     impl->path = path;
-    impl->socket = host::UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    impl->socket = std::move(socket).value();
     impl->wake = host::UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     impl->waiter = host::UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
-    if (!impl->socket || !impl->wake || !impl->waiter) {
-        return Error{"cannot make a socket: " + system_error(errno)};
+    if (!impl->wake || !impl->waiter) {
+        return host::system_error("cannot wait for a socket", errno);
     }
     for (const int fd : {impl->socket.get(), impl->wake.get()}) {
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.fd = fd;
         if (::epoll_ctl(impl->waiter.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
-            return Error{"cannot wait for a socket: " + system_error(errno)};
+            return host::system_error("cannot wait for a socket", errno);
         }
-    }
-    if (::connect(impl->socket.get(), host::as_sockaddr(*address), sizeof *address) != 0) {
-        const int error = errno;
-        if (error == ENOENT || error == ECONNREFUSED) {
-            return Error{"no air server listens at " + path + "; start one with: meshnet-air --config FILE --socket " +
-                         path};
-        }
-        return Error{"cannot connect to the air server at " + path + ": " + system_error(error)};
     }
     const int wanted = 4 << 20U;  // the kernel grants less; larger bursts then take more writes
     (void)::setsockopt(impl->socket.get(), SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
@@ -234,14 +229,14 @@ Result<AirClient::Reception> AirClient::receive() {
 Status AirClient::transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> burst) {
     Impl& it = *impl_;
     if (burst.empty() || burst.size() > Air::kMaxBurstSamples) {
-        return Error{"a burst has 1 to " + std::to_string(Air::kMaxBurstSamples) + " samples, not " +
-                     std::to_string(burst.size())};
+        return Error{ErrorCode::kInvalidArgument, "a burst has 1 to " + std::to_string(Air::kMaxBurstSamples) +
+                                                      " samples, not " + std::to_string(burst.size())};
     }
     if (!it.gone.empty()) {
         return it.closed();
     }
     if (it.out.size() - it.out_sent + burst.size_bytes() > kMaxUnsentBytes) {
-        return Error{"air server at " + it.path + " does not take what is sent to it"};
+        return Error{ErrorCode::kUnavailable, "air server at " + it.path + " does not take what is sent to it"};
     }
     write_burst(it.out, id, at, burst);
     return it.flush(kWriteWaitMs);

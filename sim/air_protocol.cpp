@@ -107,7 +107,7 @@ Result<AirClientMessage> parse_client_message(const AirMessageStream::Message& m
         hello.version = reader.u16();
         hello.station = read_text(reader);
         if (reader.failed() || magic != kMagic || hello.station.empty() || hello.station.size() > 64) {
-            return Error{"malformed hello"};
+            return Error{ErrorCode::kInvalidData, "malformed hello"};
         }
         return AirClientMessage{std::move(hello)};
     }
@@ -117,12 +117,12 @@ Result<AirClientMessage> parse_client_message(const AirMessageStream::Message& m
         burst.at = reader.u64();
         auto samples = read_samples(reader);
         if (reader.failed() || !samples) {
-            return Error{"malformed burst"};
+            return Error{ErrorCode::kInvalidData, "malformed burst"};
         }
         burst.samples = std::move(*samples);
         return AirClientMessage{std::move(burst)};
     }
-    return Error{"a message that only a server sends"};
+    return Error{ErrorCode::kInvalidData, "a message that only a server sends"};
 }
 
 Result<AirServerMessage> parse_server_message(const AirMessageStream::Message& message) {
@@ -133,7 +133,7 @@ Result<AirServerMessage> parse_server_message(const AirMessageStream::Message& m
             welcome.sample_rate_hz = std::bit_cast<double>(reader.u64());
             welcome.index = reader.u64();
             if (!reader.complete() || !(welcome.sample_rate_hz > 0.0 && welcome.sample_rate_hz < 1e12)) {
-                return Error{"malformed welcome"};
+                return Error{ErrorCode::kInvalidData, "malformed welcome"};
             }
             return AirServerMessage{welcome};
         }
@@ -144,7 +144,7 @@ Result<AirServerMessage> parse_server_message(const AirMessageStream::Message& m
             out.first_index = reader.u64();
             auto samples = read_samples(reader);
             if (reader.failed() || !samples) {
-                return Error{"malformed samples"};
+                return Error{ErrorCode::kInvalidData, "malformed samples"};
             }
             out.samples = std::move(*samples);
             return AirServerMessage{std::move(out)};
@@ -155,7 +155,7 @@ Result<AirServerMessage> parse_server_message(const AirMessageStream::Message& m
             report.end_index = reader.u64();
             const std::uint8_t late = reader.u8();
             if (!reader.complete() || late > 1) {
-                return Error{"malformed report"};
+                return Error{ErrorCode::kInvalidData, "malformed report"};
             }
             report.late = late == 1;
             return AirServerMessage{report};
@@ -164,7 +164,7 @@ Result<AirServerMessage> parse_server_message(const AirMessageStream::Message& m
         case AirMessageType::kBurst:
             break;
     }
-    return Error{"a message that only a client sends"};
+    return Error{ErrorCode::kInvalidData, "a message that only a client sends"};
 }
 
 void write_hello(Bytes& out, std::string_view station) {

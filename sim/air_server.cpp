@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <deque>
 #include <stdexcept>
 
+#include "host/text.hpp"
 #include "host/unique_fd.hpp"
 #include "host/unix_socket.hpp"
 #include "sim/air_protocol.hpp"
@@ -27,10 +29,6 @@ constexpr std::size_t kMaxReportBytes = 1'048'576;
 constexpr std::size_t kMaxEvents = 1'000;
 constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
 
-std::string system_error(int error) {
-    return std::strerror(error);
-}  // NOLINT(concurrency-mt-unsafe)
-
 struct Connection {
     host::UniqueFd socket;
     AirMessageStream in;
@@ -42,45 +40,6 @@ struct Connection {
 
     [[nodiscard]] std::size_t unsent() const { return out.size() - out_sent; }
 };
-
-std::string in_use(const std::string& path) {
-    return "another air server listens at " + path + "; stop it or choose another path";
-}
-
-// A name of this process in the folder of `path`; empty if the folder's own name leaves no room for one.
-std::string temporary_name(const std::string& path) {
-    char ending[8];  // '.' and up to six hexadecimal digits
-    std::snprintf(ending, sizeof ending, ".%x", static_cast<unsigned>(::getpid()) & 0xFF'FFFFU);
-    const std::string start = path.substr(0, sizeof(sockaddr_un::sun_path) - sizeof ending);
-    return path.find('/', start.size()) == std::string::npos ? start + ending : std::string();
-}
-
-// Makes room at `path`: nothing there is fine, a socket that nobody listens at is removed. Anything else stays.
-Status remove_stale(const std::string& path) {
-    struct stat about {};
-    const auto address = host::unix_address(path);
-    if (!address || ::lstat(path.c_str(), &about) != 0) {
-        return Ok{};  // if it is worse than absent, bind() says so
-    }
-    if (!S_ISSOCK(about.st_mode)) {
-        return Error{path + " exists and is no socket; choose another path"};
-    }
-    const host::UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (::connect(probe.get(), host::as_sockaddr(*address), sizeof *address) == 0 || errno != ECONNREFUSED) {
-        return Error{in_use(path)};
-    }
-    ::unlink(path.c_str());  // left by a server that died
-    return Ok{};
-}
-
-// Gives a name to what has another, unless the new one is taken.
-bool move_to_free_name(const std::string& from, const std::string& to) {
-    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
-        return true;
-    }
-    // A file system without the flag: two servers started in the same microsecond are then not told apart.
-    return (errno == EINVAL || errno == ENOSYS) && ::rename(from.c_str(), to.c_str()) == 0;
-}
 
 }  // namespace
 
@@ -142,7 +101,7 @@ void AirServer::Impl::accept_all() {
         host::UniqueFd socket(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
         if (!socket) {
             if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ECONNABORTED) {
-                event("cannot accept a connection: " + system_error(errno));
+                event("cannot accept a connection: " + host::reason(errno));
             }
             return;
         }
@@ -158,7 +117,7 @@ void AirServer::Impl::accept_all() {
         event_.events = EPOLLIN;
         event_.data.ptr = connection.get();
         if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, socket.get(), &event_) != 0) {
-            event("cannot watch a connection: " + system_error(errno));
+            event("cannot watch a connection: " + host::reason(errno));
             return;
         }
         connection->socket = std::move(socket);
@@ -326,50 +285,28 @@ AirServer::AirServer(AirServer&&) noexcept = default;
 AirServer& AirServer::operator=(AirServer&&) noexcept = default;
 
 Result<AirServer> AirServer::listen(const Options& options, Air::Config config) {
-    if (!host::unix_address(options.path)) {
-        return Error{"air socket path '" + options.path + "' is empty or longer than the system's 107 bytes"};
-    }
-    // Bound under a temporary name and moved to the path when it listens: whoever sees the path is let in.
-    const std::string temporary = temporary_name(options.path);
-    const auto address = host::unix_address(temporary);
-    if (!address) {
-        return Error{"air socket path '" + options.path + "': its folder's name is longer than 99 bytes"};
-    }
     if (options.backlog < 1ms || options.backlog > 10s) {
-        return Error{"the backlog must be within 1 ms..10 s"};
+        return Error{ErrorCode::kInvalidArgument, "the backlog must be within 1 ms..10 s"};
     }
     std::unique_ptr<Impl> impl;
     try {
         impl = std::make_unique<Impl>(options, std::move(config));
     } catch (const std::invalid_argument& error) {
-        return Error{error.what()};
+        return Error{ErrorCode::kInvalidArgument, error.what()};
     }
-    impl->listener = host::UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    impl->epoll = host::UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
-    if (!impl->listener || !impl->epoll) {
-        return Error{"cannot make a socket: " + system_error(errno)};
+    auto listener =
+        host::listen_unix(options.path, {"air socket", "air server", 0777, static_cast<int>(kMaxStrangers)});
+    if (!listener) {
+        return listener.error();
     }
-    for (const std::string& name : {options.path, temporary}) {
-        if (const auto free = remove_stale(name); !free) {
-            return free.error();
-        }
-    }
-    if (::bind(impl->listener.get(), host::as_sockaddr(*address), sizeof *address) != 0) {
-        return Error{"cannot make the socket " + options.path + ": " + system_error(errno)};
-    }
-    if (::listen(impl->listener.get(), static_cast<int>(kMaxStrangers)) != 0 ||
-        !move_to_free_name(temporary, options.path)) {
-        const int why = errno;
-        ::unlink(temporary.c_str());
-        return Error{why == EEXIST ? in_use(options.path)
-                                   : "cannot listen at " + options.path + ": " + system_error(why)};
-    }
+    impl->listener = std::move(listener).value();
     impl->bound = true;
+    impl->epoll = host::UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.ptr = nullptr;
-    if (::epoll_ctl(impl->epoll.get(), EPOLL_CTL_ADD, impl->listener.get(), &event) != 0) {
-        return Error{"cannot wait for clients: " + system_error(errno)};
+    if (!impl->epoll || ::epoll_ctl(impl->epoll.get(), EPOLL_CTL_ADD, impl->listener.get(), &event) != 0) {
+        return host::system_error("cannot wait for clients", errno);
     }
     return AirServer(std::move(impl));
 }

@@ -25,7 +25,7 @@ public:
             }
         }
     }
-    /// What a Router is restarted with: all live rows but the entries.
+    /// What a Router is restarted with: all current rows but the entries.
     [[nodiscard]] net::LedgerState state() const {
         net::LedgerState out;
         for (const auto& [key, row] : rows_) {

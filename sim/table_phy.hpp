@@ -1,33 +1,27 @@
 // SPDX-License-Identifier: MIT
 // The modem as a table: how long a frame lasts and how likely its blocks fail, for worlds that have no samples.
 //
-// Air times are those of the real modem (phy::frame_samples). The error curve is a straight line in log scale through
+// Air times are those of the real modem (node::PhyModel). The error curve is a straight line in log scale through
 // the point the mode table states: 1000 bytes are lost with probability 1e-2 at required_snr_db, ten times more rarely
 // `decade_db` above.
 #pragma once
 
 #include <cstddef>
-#include <vector>
 
-#include "core/time.hpp"
 #include "mac/mac.hpp"
+#include "node/phy_model.hpp"
 #include "phy/profile.hpp"
 
 namespace meshnet::sim {
 
-class TablePhy final : public mac::PhyModel {
+class TablePhy final : public node::PhyModel {
 public:
     /// Payload bytes with a CRC of their own.
     static constexpr std::size_t kBlockBytes = 1'000;
 
-    /// `profile` must outlive this. `decade_db` > 0: steepness of the error curve, dB per factor of ten.
+    /// Every mode of the profile, at its nominal rate. `profile` must outlive this. `decade_db` > 0: steepness of the
+    /// error curve, dB per factor of ten.
     explicit TablePhy(const phy::Profile& profile, double decade_db = 0.5);
-
-    [[nodiscard]] std::size_t mode_count() const override;
-    [[nodiscard]] Duration airtime(mac::ModeIndex mode, std::size_t bytes) const override;
-    [[nodiscard]] std::size_t max_bytes() const override;
-    [[nodiscard]] float required_snr_db(mac::ModeIndex mode) const override;
-    [[nodiscard]] double payload_rate_bps(mac::ModeIndex mode) const override;
 
     /// Probability that a stretch of `bytes` of payload fails at `sinr_db`, 0..1.
     [[nodiscard]] double failure(mac::ModeIndex mode, std::size_t bytes, double sinr_db) const;
@@ -38,9 +32,7 @@ public:
 private:
     [[nodiscard]] double curve(double excess_db) const;
 
-    const phy::Profile& profile_;
     double decade_db_;
-    std::vector<double> rate_bps_;
 };
 
 }  // namespace meshnet::sim

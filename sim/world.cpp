@@ -12,13 +12,10 @@
 #include <utility>
 
 #include "core/random.hpp"
-#include "sim/table_phy.hpp"
+#include "node/node_driver.hpp"
 
 namespace meshnet::sim {
 namespace {
-
-constexpr double kBusyAboveNoiseDb = 4.8;  // signal power at which the band holds 6 dB more than noise alone
-constexpr Duration kSwitch = 100us;        // deaf for so long around own transmissions
 
 void check(bool ok, const char* what) {
     if (!ok) {
@@ -46,6 +43,8 @@ private:
     std::uint64_t value_ = 0xcbf29ce484222325ULL;
 };
 
+constexpr std::uint64_t kLateBit = std::uint64_t{1} << 63U;  // in Event::number of kSent
+
 /// A node's own time line: world time, shifted and running fast or slow by parts in 10^9.
 class NodeTime {
 public:
@@ -68,24 +67,6 @@ private:
     std::int64_t ppb_;
 };
 
-struct Flight {
-    Bytes payload;
-    mac::ModeIndex mode = 0;
-};
-
-/// One transmission as one receiver gets it, world time.
-struct Arrival {
-    std::shared_ptr<const Flight> flight;
-    Instant start{}, end{};
-    double power = 0.0;  // over noise
-    bool sensed = false;
-    bool done = false;
-};
-
-struct Interval {
-    Instant start{}, end{};
-};
-
 enum class Kind : std::uint8_t { kWake, kSense, kArrived, kHeard, kSent, kPersisted };
 
 struct Event {
@@ -93,10 +74,10 @@ struct Event {
     std::uint64_t sequence = 0;  // first in, first out among equals
     Kind kind{};
     std::size_t node = 0;
-    std::uint64_t boot = 0;    // of the node when the event was made: events of a dead life do not reach the next
-    std::uint64_t number = 0;  // kSent: id, late in bit 63; kPersisted: batch
+    std::uint64_t boot = 0;    // of the node when the event was made: events of an earlier boot epoch are dropped
+    std::uint64_t number = 0;  // kSent: id and kLateBit; kPersisted: batch
     int change = 0;            // kSense: +1 or -1
-    std::shared_ptr<Arrival> arrival;
+    std::shared_ptr<TableMedium::Arrival> arrival;
     std::shared_ptr<const mac::RxFrame> frame;
     std::shared_ptr<const net::LedgerBatch> batch;
 };
@@ -122,76 +103,73 @@ struct World::Impl {
         std::uint64_t boot = 0;
         std::optional<Instant> wake;  // world time of the earliest wake event
         int sensed = 0;               // arrivals that make the channel busy
-        std::deque<Interval> own;     // transmissions, oldest first
-        std::deque<std::shared_ptr<Arrival>> arrivals;
-    };
-    struct Path {
-        double power = 0.0;
-        Duration delay{};
     };
 
-    explicit Impl(const Config& c) : config(c), phy(*c.profile, c.decade_db), random(c.seed) {}
+    explicit Impl(const Config& c)
+        : config(c), random(c.seed), medium(*c.profile, c.decade_db, c.shortest_lead, c.frame_loss, random) {}
 
     void schedule(Event event) {
         event.sequence = sequence++;
         event.boot = slots[event.node].boot;
         queue.push(std::move(event));
     }
+    struct Sinks;
     void start_node(std::size_t n);
     void pump(std::size_t n);
     void transmit(std::size_t n, mac::TxRequest&& request);
     void handle(const Event& event);
-    void arrived(std::size_t n, Arrival& arrival);
-    void forget_old(Slot& slot) const;
-    [[nodiscard]] double sinr(const Slot& slot, const Arrival& of, Instant from, Instant to) const;
-    [[nodiscard]] static bool overlaps(const std::deque<Interval>& own, Instant from, Instant to);
+    void forward(std::size_t n, mac::RxFrame&& frame);
 
     Config config;
-    TablePhy phy;
     Rng random;
+    TableMedium medium;
     Instant now{};
     std::uint64_t sequence = 0;
     std::priority_queue<Event, std::vector<Event>, Later> queue;
     std::deque<Slot> slots;
-    std::map<std::pair<std::size_t, std::size_t>, Path> paths;
     std::deque<Delivery> deliveries;
-    WorldCounters counters;
+    std::uint64_t events = 0;
     Hash hash;
-    Duration longest_frame{};
 };
 
 void World::Impl::start_node(std::size_t n) {
     Slot& slot = slots[n];
-    ++slot.boot;  // what was scheduled for a past life, or while there was none, is not for this one
+    ++slot.boot;  // events of an earlier boot epoch, or from between two, are not for this one
     auto identity = net::Identity::from_text(slot.identity);
     assert(identity.ok());
     node::Node::Config c = slot.make();
     c.router.identity = std::move(*identity);
-    slot.node = std::make_unique<node::Node>(std::move(c), phy, slot.random, slot.ledger.state());
+    slot.node = std::make_unique<node::Node>(std::move(c), medium.phy(), slot.random, slot.ledger.state());
     pump(n);
 }
 
-/// Does what the node wants done, until it wants nothing more now.
+/// Where a node's requests go: the medium, the list of deliveries, the ledger that is on disk a little later.
+struct World::Impl::Sinks {
+    Impl& world;
+    std::size_t node;
+
+    void transmit(mac::TxRequest&& request) { world.transmit(node, std::move(request)); }
+    void deliver(Bytes&& packet) {
+        world.hash.add(static_cast<std::uint64_t>(to_ns(world.now)));
+        world.hash.add(packet);
+        world.deliveries.push_back({world.now, node, std::move(packet)});
+    }
+    void persist(net::LedgerBatch&& batch) {
+        Event event;
+        event.at = world.now + world.config.persist_delay;
+        event.kind = Kind::kPersisted;
+        event.node = node;
+        event.number = batch.number;
+        event.batch = std::make_shared<const net::LedgerBatch>(std::move(batch));
+        world.schedule(std::move(event));
+    }
+};
+
+/// Does what the node wants done, until it wants nothing more now, and sees to it that it is woken.
 void World::Impl::pump(std::size_t n) {
     Slot& slot = slots[n];
-    const Instant local = slot.time.local(now);
-    while (auto request = slot.node->poll_transmit(local)) {
-        transmit(n, std::move(*request));
-    }
-    while (auto packet = slot.node->poll_packet()) {
-        hash.add(static_cast<std::uint64_t>(to_ns(now)));
-        hash.add(*packet);
-        deliveries.push_back({now, n, std::move(*packet)});
-    }
-    while (auto batch = slot.node->poll_persist(local)) {
-        Event event;
-        event.at = now + config.persist_delay;
-        event.kind = Kind::kPersisted;
-        event.node = n;
-        event.number = batch->number;
-        event.batch = std::make_shared<const net::LedgerBatch>(std::move(*batch));
-        schedule(std::move(event));
-    }
+    Sinks sinks{*this, n};
+    node::drive(*slot.node, slot.time.local(now), sinks);
     if (const auto next = slot.node->next_timeout()) {
         const Instant at = std::max(now, slot.time.world(*next) + 1ns);
         if (!slot.wake || at < *slot.wake) {
@@ -206,49 +184,24 @@ void World::Impl::pump(std::size_t n) {
 }
 
 void World::Impl::transmit(std::size_t n, mac::TxRequest&& request) {
-    Slot& slot = slots[n];
-    constexpr std::uint64_t kLateBit = std::uint64_t{1} << 63U;
     Event sent;
     sent.kind = Kind::kSent;
     sent.node = n;
     sent.number = request.id & ~kLateBit;
-    const Instant start = slot.time.world(request.at);
-    const bool possible =
-        request.mode < phy.mode_count() && !request.payload.empty() && request.payload.size() <= phy.max_bytes();
-    const Instant end = possible ? start + phy.airtime(request.mode, request.payload.size()) : start;
-    if (!possible || start < now + config.shortest_lead || overlaps(slot.own, start, end)) {
-        ++counters.late;
+    const Instant start = slots[n].time.world(request.at);
+    auto transmission = medium.transmit(now, n, start, {std::move(request.payload), request.mode});
+    if (!transmission) {
         sent.at = now;
         sent.number |= kLateBit;
         return schedule(std::move(sent));
     }
-    ++counters.transmissions;
-    longest_frame = std::max(longest_frame, end - start);
     hash.add(static_cast<std::uint64_t>(to_ns(start)));
-    hash.add(request.payload);
-    slot.own.push_back({start, end});
-    sent.at = end;
+    hash.add(transmission->burst->payload);
+    sent.at = transmission->end;
     schedule(std::move(sent));
-    auto flight = std::make_shared<Flight>();
-    flight->payload = std::move(request.payload);
-    flight->mode = request.mode;
-    for (std::size_t to = 0; to < slots.size(); ++to) {
-        const auto path = paths.find({n, to});
-        if (path == paths.end()) {
-            continue;
-        }
-        auto arrival = std::make_shared<Arrival>();
-        arrival->flight = flight;
-        arrival->start = start + path->second.delay;
-        arrival->end = end + path->second.delay;
-        arrival->power = path->second.power;
-        const double snr_db = 10.0 * std::log10(arrival->power);
-        arrival->sensed = snr_db >= kBusyAboveNoiseDb || phy.miss(request.mode, snr_db) < 0.5;
-        slots[to].arrivals.push_back(arrival);
-        ++counters.arrivals;
+    for (auto& arrival : transmission->arrivals) {
         Event event;
-        event.node = to;
-        event.arrival = arrival;
+        event.node = arrival->radio;
         if (arrival->sensed) {
             event.kind = Kind::kSense;
             event.change = 1;
@@ -260,104 +213,37 @@ void World::Impl::transmit(std::size_t n, mac::TxRequest&& request) {
         }
         event.kind = Kind::kArrived;
         event.at = arrival->end;
+        event.arrival = std::move(arrival);
         schedule(std::move(event));
     }
 }
 
-bool World::Impl::overlaps(const std::deque<Interval>& own, Instant from, Instant to) {
-    return std::any_of(own.begin(), own.end(), [&](const Interval& i) { return i.start < to && from < i.end; });
-}
-
-/// Mean signal over noise and interference from `from` to `to`, dB.
-double World::Impl::sinr(const Slot& slot, const Arrival& of, Instant from, Instant to) const {
-    double noise = 1.0;
-    const double length = std::max(1.0, static_cast<double>((to - from).count()));
-    for (const auto& other : slot.arrivals) {
-        if (other.get() != &of && other->start < to && from < other->end) {
-            const Duration both = std::min(to, other->end) - std::max(from, other->start);
-            noise += other->power * static_cast<double>(both.count()) / length;
-        }
-    }
-    return 10.0 * std::log10(of.power / noise);
-}
-
-/// The last sample of a frame is there: what the receiver makes of it.
-void World::Impl::arrived(std::size_t n, Arrival& arrival) {
-    Slot& slot = slots[n];
-    arrival.done = true;
-    const Flight& flight = *arrival.flight;
-    const Instant payload_start = std::min(arrival.end, arrival.start + phy.airtime(flight.mode, 1));
-    if (overlaps(slot.own, arrival.start - kSwitch, payload_start + kSwitch)) {
-        ++counters.deaf;
-    } else if (const double header_sinr = sinr(slot, arrival, arrival.start, payload_start);
-               random.uniform() < phy.miss(flight.mode, header_sinr)) {
-        ++counters.missed;
-    } else {
-        auto frame = std::make_shared<mac::RxFrame>();
-        frame->start = slot.time.local(arrival.start);
-        frame->end = slot.time.local(arrival.end);
-        frame->mode = flight.mode;
-        frame->snr_db =
-            static_cast<float>(header_sinr + 0.3 * random.normal());  // the estimate of a real receiver errs
-        frame->payload = flight.payload;
-        const std::size_t size = flight.payload.size();
-        const double per_byte = static_cast<double>((arrival.end - payload_start).count()) / static_cast<double>(size);
-        bool whole = true;
-        for (std::size_t offset = 0; offset < size; offset += TablePhy::kBlockBytes) {
-            const std::size_t length = std::min(TablePhy::kBlockBytes, size - offset);
-            const auto time_of = [&](std::size_t byte) {
-                return payload_start + Duration{static_cast<std::int64_t>(per_byte * static_cast<double>(byte))};
-            };
-            const Instant from = time_of(offset);
-            const Instant to = time_of(offset + length);
-            const bool deaf = overlaps(slot.own, from - kSwitch, to + kSwitch);
-            const bool ok =
-                !deaf && random.uniform() >= phy.failure(flight.mode, length, sinr(slot, arrival, from, to));
-            frame->segments.push_back({offset, length, ok});
-            if (!ok) {  // the decoder's best guess: wrong somewhere
-                whole = false;
-                for (int i = 0; i < 8; ++i) {
-                    frame->payload[offset + random.below(length)] ^= static_cast<std::uint8_t>(1 + random.below(255));
-                }
-            }
-        }
-        ++(whole ? counters.delivered : counters.damaged);
-        Event event;
-        event.at = arrival.end + config.latency;
-        event.kind = Kind::kHeard;
-        event.node = n;
-        event.frame = std::move(frame);
-        schedule(std::move(event));
-    }
-}
-
-/// Forgets what nothing unfinished can overlap any more.
-void World::Impl::forget_old(Slot& slot) const {
-    const Instant old = now - 2 * longest_frame - kSwitch;
-    while (!slot.arrivals.empty() && slot.arrivals.front()->done && slot.arrivals.front()->end < old) {
-        slot.arrivals.pop_front();
-    }
-    while (!slot.own.empty() && slot.own.front().end < old) {
-        slot.own.pop_front();
-    }
+/// Delivers a received frame to its node after the radio's latency, on the node's own time line.
+void World::Impl::forward(std::size_t n, mac::RxFrame&& frame) {
+    const Slot& slot = slots[n];
+    Event event;
+    event.at = frame.end + config.latency;
+    event.kind = Kind::kHeard;
+    event.node = n;
+    frame.start = slot.time.local(frame.start);
+    frame.end = slot.time.local(frame.end);
+    event.frame = std::make_shared<const mac::RxFrame>(std::move(frame));
+    schedule(std::move(event));
 }
 
 void World::Impl::handle(const Event& event) {
-    ++counters.events;
+    ++events;
     Slot& slot = slots[event.node];
-    const bool same_life = event.boot == slot.boot && slot.node != nullptr;
+    const bool same_boot = event.boot == slot.boot && slot.node != nullptr;
     const Instant local = slot.time.local(now);
     switch (event.kind) {
-        case Kind::kArrived:  // the air goes on whether or not the node lives
-            if (same_life) {
-                arrived(event.node, *event.arrival);
-            } else {
-                event.arrival->done = true;
+        case Kind::kArrived:  // the medium goes on whether or not the node runs
+            if (auto frame = medium.receive(now, *event.arrival, same_boot)) {
+                forward(event.node, std::move(*frame));
             }
-            forget_old(slot);
             return;
         case Kind::kSense: {
-            if (!same_life) {
+            if (!same_boot) {
                 return;
             }
             const bool before = slot.sensed > 0;
@@ -370,29 +256,28 @@ void World::Impl::handle(const Event& event) {
             break;
         }
         case Kind::kWake:
-            if (!same_life || !slot.wake || *slot.wake != event.at) {
+            if (!same_boot || !slot.wake || *slot.wake != event.at) {
                 return;
             }
             slot.wake.reset();
             slot.node->on_timeout(local);
             break;
         case Kind::kHeard:
-            if (!same_life) {
+            if (!same_boot) {
                 return;
             }
             slot.node->on_frame(local, *event.frame);
             break;
         case Kind::kSent: {
-            if (!same_life) {
+            if (!same_boot) {
                 return;
             }
-            constexpr std::uint64_t kLateBit = std::uint64_t{1} << 63U;
             slot.node->on_transmitted(local, event.number & ~kLateBit,
                                       (event.number & kLateBit) != 0 ? mac::TxOutcome::kLate : mac::TxOutcome::kSent);
             break;
         }
         case Kind::kPersisted:
-            if (!same_life) {
+            if (!same_boot) {
                 return;
             }
             for (const net::LedgerRow& row : event.batch->rows) {
@@ -412,6 +297,7 @@ World::World(const Config& config) {
     check(config.shortest_lead >= 0s && config.shortest_lead <= 1s, "shortest_lead must be within 0 s..1 s");
     check(config.persist_delay >= 0s && config.persist_delay <= 60s, "persist_delay must be within 0 s..60 s");
     check(config.clock_error_ppm >= 0.0 && config.clock_error_ppm <= 200.0, "clock_error_ppm must be within 0..200");
+    check(config.frame_loss >= 0.0 && config.frame_loss <= 1.0, "frame_loss must be within 0..1");
     impl_ = std::make_unique<Impl>(config);
 }
 
@@ -422,6 +308,7 @@ std::size_t World::add_node(std::function<node::Node::Config()> make) {
     const auto offset = static_cast<std::int64_t>(it.random.below(1'000'000'000'000));
     const double ppm = (2.0 * it.random.uniform() - 1.0) * it.config.clock_error_ppm;
     it.slots.emplace_back(NodeTime(offset, static_cast<std::int64_t>(std::llround(ppm * 1e3))), it.random.next_u64());
+    it.medium.add_radio();
     Impl::Slot& slot = it.slots.back();
     slot.make = std::move(make);
     const net::Identity identity = net::Identity::generate(it.random);
@@ -433,15 +320,11 @@ std::size_t World::add_node(std::function<node::Node::Config()> make) {
 }
 
 void World::connect(std::size_t a, std::size_t b, double snr_db, Duration delay) {
-    assert(a < size() && b < size() && a != b && delay >= 0s && std::isfinite(snr_db));
-    const Impl::Path path{std::pow(10.0, snr_db / 10.0), delay};
-    impl_->paths[{a, b}] = path;
-    impl_->paths[{b, a}] = path;
+    impl_->medium.connect(a, b, snr_db, delay);
 }
 
 void World::disconnect(std::size_t a, std::size_t b) {
-    impl_->paths.erase({a, b});
-    impl_->paths.erase({b, a});
+    impl_->medium.disconnect(a, b);
 }
 
 void World::inject(std::size_t node, ByteView packet) {
@@ -511,8 +394,11 @@ const net::Address& World::address(std::size_t node) const noexcept {
 const MemoryLedger& World::ledger(std::size_t node) const noexcept {
     return impl_->slots[node].ledger;
 }
-const WorldCounters& World::counters() const noexcept {
-    return impl_->counters;
+const MediumCounters& World::counters() const noexcept {
+    return impl_->medium.counters();
+}
+std::uint64_t World::events() const noexcept {
+    return impl_->events;
 }
 std::uint64_t World::hash() const noexcept {
     return impl_->hash.value();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A network of whole nodes in virtual time: real MAC, real router, real payment, a radio made of tables.
 //
-//     inject(packet) -> Node -> TxRequest -> [World: delay, SINR, collisions, half duplex] -> RxFrame -> Node ->
+//     inject(packet) -> Node -> TxRequest -> [TableMedium: delay, SINR, collisions, half duplex] -> RxFrame -> Node ->
 //     delivered
 //
-// Every node has its own clock (offset and error); the world's time is the only true one and is not told to them. One
+// Every node has its own clock (offset and error); no node sees world time. One
 // seed fixes everything that happens: same seed, same calls, same hash().
 #pragma once
 
@@ -16,37 +16,13 @@
 #include <vector>
 
 #include "core/bytes.hpp"
-#include "core/counters.hpp"
 #include "core/time.hpp"
 #include "node/node.hpp"
 #include "phy/profile.hpp"
 #include "sim/memory_ledger.hpp"
+#include "sim/table_medium.hpp"
 
 namespace meshnet::sim {
-
-/// What happened on the air, counted over all nodes.
-struct WorldCounters {
-    std::uint64_t transmissions = 0;
-    std::uint64_t late = 0;       ///< TxRequests that came too late for the radio, or overlapped another
-    std::uint64_t arrivals = 0;   ///< frames times receivers within range
-    std::uint64_t missed = 0;     ///< preamble or header lost to noise or collision
-    std::uint64_t deaf = 0;       ///< the receiver was transmitting
-    std::uint64_t damaged = 0;    ///< delivered with at least one bad block
-    std::uint64_t delivered = 0;  ///< delivered whole
-    std::uint64_t events = 0;     ///< steps of the simulation
-};
-template <class Visit>
-constexpr void visit_counters(const WorldCounters& c, Visit&& visit) {
-    visit("transmissions", c.transmissions);
-    visit("late", c.late);
-    visit("arrivals", c.arrivals);
-    visit("missed", c.missed);
-    visit("deaf", c.deaf);
-    visit("damaged", c.damaged);
-    visit("delivered", c.delivered);
-    visit("events", c.events);
-}
-static_assert(visits_every_counter<WorldCounters>());
 
 class World {
 public:
@@ -58,6 +34,7 @@ public:
         Duration persist_delay = 3ms;   ///< a batch is on disk so long after it was polled, [0, 1 min]
         double clock_error_ppm = 10.0;  ///< each node's is uniform within +- this, [0, 200]
         double decade_db = 0.5;         ///< steepness of the error curve (sim/table_phy.hpp)
+        double frame_loss = 0.0;        ///< share of frames missed whatever their SINR, [0, 1]
     };
     /// A packet that reached the host behind a node.
     struct Delivery {
@@ -100,7 +77,9 @@ public:
     [[nodiscard]] const net::NodeId& id(std::size_t node) const noexcept;
     [[nodiscard]] const net::Address& address(std::size_t node) const noexcept;
     [[nodiscard]] const MemoryLedger& ledger(std::size_t node) const noexcept;
-    [[nodiscard]] const WorldCounters& counters() const noexcept;
+    [[nodiscard]] const MediumCounters& counters() const noexcept;
+    /// Steps of the simulation so far.
+    [[nodiscard]] std::uint64_t events() const noexcept;
     /// Of everything that happened so far: times, frames, packets, batches.
     [[nodiscard]] std::uint64_t hash() const noexcept;
 

@@ -21,7 +21,7 @@
 
 namespace meshnet::station {
 
-/// A whole station. Defaults are those `meshnetd --print-config` shows.
+/// The settings of a station. Defaults are those `meshnetd --print-config` shows.
 struct Config {
     // [station]
     std::string name = "station";
@@ -50,7 +50,7 @@ struct Config {
     // [log]
     std::string log_level = "info";
 
-    /// The MAC as a host-based radio wants it: lead for rendering and scheduling, a queue of about two bursts.
+    /// MAC settings for a host-based radio: lead for modulation and scheduling, a queue of about two bursts.
     [[nodiscard]] static mac::Mac::Config default_mac();
 };
 
@@ -88,10 +88,5 @@ struct ConfigKey {
 
 /// The annotated example: every key with its default, unit, range and meaning. parse_config() of it gives Config{}.
 [[nodiscard]] std::string example_config();
-
-/// The word of `candidates` nearest to `word` by edits (insert, delete, replace, swap), if it is near enough to be a
-/// slip.
-[[nodiscard]] std::optional<std::string_view> nearest_word(std::string_view word,
-                                                           std::span<const std::string_view> candidates);
 
 }  // namespace meshnet::station

@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 
+#include "core/names.hpp"
 #include "phy/modes.hpp"
 #include "phy/profile.hpp"
 #include "station/config.hpp"
@@ -15,7 +16,7 @@ namespace {
 using Kind = ConfigKey::Kind;
 
 Status fail(std::string message) {
-    return Error{std::move(message)};
+    return Error{ErrorCode::kInvalidArgument, std::move(message)};
 }
 
 // A setter for a text that must not be empty.
@@ -53,14 +54,6 @@ Status store_ms(Config& c, const ConfigValue& v) {
     return Ok{};
 }
 
-std::string join(std::span<const std::string_view> words) {
-    std::string out;
-    for (const auto& w : words) {
-        out += (out.empty() ? "" : ", ") + std::string(w);
-    }
-    return out;
-}
-
 Status store_name(Config& c, const ConfigValue& v) {
     const bool fine = !v.text.empty() && v.text.size() <= 32 && std::all_of(v.text.begin(), v.text.end(), [](char ch) {
         return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '-' ||
@@ -74,51 +67,36 @@ Status store_name(Config& c, const ConfigValue& v) {
 }
 
 Status store_device(Config& c, const ConfigValue& v) {
-    if (auto spec = parse_device(v.text); !spec) {
-        return spec.error();
+    if (auto right = check_device(v.text); !right) {
+        return right.error();
     }
     c.device = v.text;
     return Ok{};
 }
 
 Status store_profile(Config& c, const ConfigValue& v) {
-    const auto* profile = phy::find_profile(v.text);
-    if (profile == nullptr) {
-        std::vector<std::string_view> names;
-        for (const auto& p : phy::profiles()) {
-            names.push_back(p.name);
-        }
-        return fail("no profile \"" + v.text + "\"; the profiles are " + join(names));
+    const auto profile = phy::parse_profile(v.text);
+    if (!profile) {
+        return profile.error();
     }
-    c.profile = std::string(profile->name);
+    c.profile = std::string((*profile)->name);
     return Ok{};
 }
 
 Status store_preamble(Config& c, const ConfigValue& v) {
-    if (v.text == "short") {
-        c.longest_preamble = phy::PreambleClass::kShort;
-    } else if (v.text == "medium") {
-        c.longest_preamble = phy::PreambleClass::kMedium;
-    } else if (v.text == "long") {
-        c.longest_preamble = phy::PreambleClass::kLong;
-    } else {
-        return fail("no preamble \"" + v.text + "\"; the preambles are short, medium, long");
+    const auto preamble = phy::parse_preamble_class(v.text);
+    if (!preamble) {
+        return preamble.error();
     }
+    c.longest_preamble = *preamble;
     return Ok{};
 }
 
 Status store_fixed_mode(Config& c, const ConfigValue& v) {
-    if (v.text.empty()) {
-        c.fixed_mode.clear();
-        return Ok{};
-    }
-    const auto mode = phy::find_mode(v.text);
-    if (!mode) {
-        std::vector<std::string_view> names;
-        for (const auto& m : phy::modes()) {
-            names.push_back(m.name);
+    if (!v.text.empty()) {
+        if (auto mode = phy::parse_mode(v.text); !mode) {
+            return mode.error();
         }
-        return fail("no mode \"" + v.text + "\"; the modes are " + join(names));
     }
     c.fixed_mode = v.text;
     return Ok{};
@@ -166,7 +144,7 @@ Status store_tun_name(Config& c, const ConfigValue& v) {
 Status store_level(Config& c, const ConfigValue& v) {
     constexpr std::array<std::string_view, 5> kLevels{"debug", "info", "warn", "error", "off"};
     if (std::find(kLevels.begin(), kLevels.end(), v.text) == kLevels.end()) {
-        return fail("no level \"" + v.text + "\"; the levels are " + join(kLevels));
+        return unknown_name("log level", v.text, kLevels);
     }
     c.log_level = v.text;
     return Ok{};
@@ -185,6 +163,7 @@ mac::Mac::Config Config::default_mac() {
 std::span<const ConfigKey> config_keys() {
     using C = Config;
     using M = mac::Mac::Config;
+    static const std::string kDevices = radio_help();
     static const std::vector<ConfigKey> kKeys{
         {"station", "name", Kind::kText, "", 0, 0, "\"station\"",
          "Name in logs and on displays: 1 to 32 letters, digits, - or _.", store_name},
@@ -197,10 +176,7 @@ std::span<const ConfigKey> config_keys() {
         {"station", "control_socket", Kind::kText, "", 0, 0, "\"/run/meshnet/control.sock\"",
          "Unix socket for meshnet status, neighbours, routes, ... Readable by its owner only; at most 107 characters.",
          store_text<&C::control_socket>},
-        {"radio", "device", Kind::kText, "", 0, 0, "\"air:/run/meshnet/air.sock#station\"",
-         "air:SOCKET#STATION  the simulated air (meshnet-air), as the station of that name\n"
-         "file:RECORD.cf32    replays a recording of complex float samples at the profile's rate; receives only",
-         store_device},
+        {"radio", "device", Kind::kText, "", 0, 0, "\"air:/run/meshnet/air.sock#station\"", kDevices, store_device},
         {"radio", "profile", Kind::kText, "", 0, 0, "\"1M\"",
          "Numerology of the channel, named by its sample rate: meshnet-cli profiles lists them.\n"
          "All stations of a channel use the same.",
@@ -240,7 +216,7 @@ std::span<const ConfigKey> config_keys() {
          "Asked for carrying a MiB one hop, paid when it has arrived.", store_integer<&C::price_msat_per_mib>},
         {"net", "max_price_msat_per_mib", Kind::kInteger, "millisatoshi per MiB", 0, 1e12, "100000",
          "What this station's own traffic pays at most, all hops together.", store_integer<&C::max_price_msat_per_mib>},
-        {"net", "unit_bytes", Kind::kInteger, "bytes", 1'024, 65'536, "16384", "Payload one delivery word pays for.",
+        {"net", "unit_bytes", Kind::kInteger, "bytes", 1'024, 65'536, "16384", "Payload one payword pays for.",
          store_integer<&C::unit_bytes>},
         {"net", "initial_window_kib", Kind::kInteger, "KiB", 16, 1'048'576, "256",
          "Carried on credit for a neighbour that has settled nothing yet.", store_kib<&C::initial_window_bytes>},

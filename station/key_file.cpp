@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "station/key_file.hpp"
+#include "host/text.hpp"
 
 #include <fcntl.h>
 #include <sodium.h>
@@ -19,10 +20,6 @@ namespace {
 
 constexpr std::size_t kMaxKeyBytes = 4096;
 
-std::string reason(int error) {
-    return std::error_code(error, std::generic_category()).message();
-}
-
 Status write_all(int fd, const std::string& text) {
     std::size_t done = 0;
     while (done < text.size()) {
@@ -31,7 +28,7 @@ Status write_all(int fd, const std::string& text) {
             continue;
         }
         if (n <= 0) {
-            return Error{reason(errno)};
+            return Error{host::code_of(errno), host::reason(errno)};
         }
         done += static_cast<std::size_t>(n);
     }
@@ -43,7 +40,7 @@ Result<LoadedKey> create(const std::string& path, RandomSource& random) {
     ::unlink(draft.c_str());  // left by a start that was cut off
     const host::UniqueFd fd{::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)};
     if (!fd) {
-        return Error{"key file " + path + " cannot be made: " + reason(errno)};
+        return host::system_error("key file " + path + " cannot be made", errno);
     }
     LoadedKey key{net::Identity::generate(random), true};
     std::string text = key.identity.to_text();
@@ -53,15 +50,15 @@ Result<LoadedKey> create(const std::string& path, RandomSource& random) {
     auto written = write_all(fd.get(), text);
     sodium_memzero(text.data(), text.size());
     if (written && ::fsync(fd.get()) != 0) {
-        written = Error{reason(errno)};
+        written = Error{host::code_of(errno), host::reason(errno)};
     }
     // link() and not rename(): if another daemon has made the file meanwhile, its keys stay.
     if (written && ::link(draft.c_str(), path.c_str()) != 0) {
-        written = Error{reason(errno)};
+        written = Error{host::code_of(errno), host::reason(errno)};
     }
     ::unlink(draft.c_str());
     if (!written) {
-        return Error{"key file " + path + " cannot be written: " + written.error().message};
+        return Error{written.error().code, "key file " + path + " cannot be written: " + written.error().message};
     }
     auto folder = std::filesystem::path(path).parent_path();
     const host::UniqueFd folder_fd{::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
@@ -74,14 +71,14 @@ Result<LoadedKey> create(const std::string& path, RandomSource& random) {
 }  // namespace
 
 std::uint64_t SystemRandom::next_u64() {
-    std::uint64_t word = 0;
-    randombytes_buf(&word, sizeof word);
-    return word;
+    std::uint64_t number = 0;
+    randombytes_buf(&number, sizeof number);
+    return number;
 }
 
 Status init_random() {
     if (sodium_init() < 0) {
-        return Error{"the system's random generator is not available"};
+        return Error{ErrorCode::kUnavailable, "the system's random generator is not available"};
     }
     return Ok{};
 }
@@ -92,18 +89,18 @@ Result<LoadedKey> load_or_create_key(const std::string& path, RandomSource& rand
         if (errno == ENOENT) {
             return create(path, random);
         }
-        return Error{"key file " + path + " cannot be opened: " + reason(errno)};
+        return host::system_error("key file " + path + " cannot be opened", errno);
     }
     struct stat info {};
     if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
-        return Error{"key file " + path + " is not a regular file"};
+        return Error{ErrorCode::kInvalidData, "key file " + path + " is not a regular file"};
     }
     if ((info.st_mode & 077) != 0) {
-        return Error{"key file " + path + " can be read by others; run: chmod 600 " + path};
+        return Error{ErrorCode::kPermission, "key file " + path + " can be read by others; run: chmod 600 " + path};
     }
     if (info.st_uid != ::geteuid() && info.st_uid != 0) {
-        return Error{"key file " + path + " belongs to another user; run: chown " + std::to_string(::geteuid()) + " " +
-                     path};
+        return Error{ErrorCode::kPermission, "key file " + path + " belongs to another user; run: chown " +
+                                                 std::to_string(::geteuid()) + " " + path};
     }
     std::string text(kMaxKeyBytes, '\0');
     std::size_t size = 0;
@@ -113,7 +110,7 @@ Result<LoadedKey> load_or_create_key(const std::string& path, RandomSource& rand
             continue;
         }
         if (n < 0) {
-            return Error{"key file " + path + " cannot be read: " + reason(errno)};
+            return host::system_error("key file " + path + " cannot be read", errno);
         }
         if (n == 0) {
             break;
@@ -127,8 +124,9 @@ Result<LoadedKey> load_or_create_key(const std::string& path, RandomSource& rand
     auto identity = net::Identity::from_text(line);
     sodium_memzero(text.data(), text.size());
     if (!identity) {
-        return Error{"key file " + path + " is not usable: " + identity.error().message +
-                     "; restore your copy (a new key would be a new station with an empty ledger)"};
+        return Error{ErrorCode::kInvalidData,
+                     "key file " + path + " is not usable: " + identity.error().message +
+                         "; restore your copy (a new key would be a new station with an empty ledger)"};
     }
     return LoadedKey{std::move(identity).value(), false};
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "station/tun.hpp"
+#include "host/text.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -21,10 +22,6 @@ namespace meshnet::station {
 
 namespace {
 
-std::string reason(int error) {
-    return std::error_code(error, std::generic_category()).message();
-}
-
 Error step_failed(const std::string& name, const std::string& step, int error) {
     std::string hint;
     if (error == EPERM || error == EACCES) {
@@ -34,7 +31,7 @@ Error step_failed(const std::string& name, const std::string& step, int error) {
     } else if (error == ENOENT || error == ENODEV) {
         hint = "; the kernel has no TUN here: modprobe tun, or set enabled = false in [tun]";
     }
-    return Error{"TUN interface " + name + ": " + step + ": " + reason(error) + hint};
+    return Error{host::code_of(error), "TUN interface " + name + ": " + step + ": " + host::reason(error) + hint};
 }
 
 ifreq request_for(const std::string& name) {

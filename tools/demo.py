@@ -195,6 +195,10 @@ class Demo:
                 if made.returncode != 0:
                     raise OSError((made.stderr.strip().splitlines() or ["ip netns add failed"])[-1])
                 self.namespaces[station] = name
+                # Mounts a /sys of its own, which a chroot without a mount point at its root does not allow.
+                entered = subprocess.run(["ip", "netns", "exec", name, "true"], capture_output=True, text=True, check=False)
+                if entered.returncode != 0:
+                    raise OSError((entered.stderr.strip().splitlines() or ["ip netns exec failed"])[-1])
                 subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=False, capture_output=True)
                 trial = subprocess.run(["ip", "-n", name, "tuntap", "add", "dev", "trial0", "mode", "tun"],
                                        capture_output=True, text=True, check=False)

@@ -3,15 +3,14 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <cerrno>
-#include <cstring>
-#include <system_error>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "host/text.hpp"
+#include "host/unix_socket.hpp"
 #include "station/config.hpp"
 
 namespace meshnet::apps {
@@ -21,24 +20,21 @@ namespace {
 constexpr std::size_t kMaxAnswer = 16 << 20;
 constexpr auto kAnswerWait = std::chrono::seconds(10);
 
-std::string reason(int error) {
-    return std::error_code(error, std::generic_category()).message();
-}
-
 /// Why the socket at `path` cannot be reached, and what to do.
-std::string unreachable(const std::string& path, int error) {
+Error unreachable(const std::string& path, const Error& error) {
     const std::string start =
         "start it with: meshnetd --config FILE; if it runs elsewhere, --socket or --config says where";
-    switch (error) {
-        case ENOENT:
-            return "no daemon runs here: there is no control socket " + path + "; " + start;
-        case ECONNREFUSED:
-            return "no daemon listens at " + path + " (it was killed, or this is no socket of it); " + start;
-        case EACCES:
-        case EPERM:
-            return "control socket " + path + " belongs to another user; run this as the user meshnetd runs as";
+    switch (error.code) {
+        case ErrorCode::kNotFound:
+            return {error.code, "no daemon runs here: there is no control socket " + path + "; " + start};
+        case ErrorCode::kUnavailable:
+            return {error.code,
+                    "no daemon listens at " + path + " (it was killed, or this is no socket of it); " + start};
+        case ErrorCode::kPermission:
+            return {error.code,
+                    "control socket " + path + " belongs to another user; run this as the user meshnetd runs as"};
         default:
-            return "no daemon answers at " + path + ": " + reason(error);
+            return error;
     }
 }
 
@@ -63,18 +59,11 @@ Result<ControlClient> ControlClient::connect(const ControlTarget& target) {
     if (!path) {
         return path.error();
     }
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path->empty() || path->size() >= sizeof address.sun_path) {
-        return Error{"control socket " + *path + ": a path of 1 to 107 characters is needed"};
+    auto fd = host::connect_unix(*path, "control socket");
+    if (!fd) {
+        return unreachable(*path, fd.error());
     }
-    std::memcpy(address.sun_path, path->data(), path->size());
-    host::UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    if (!fd ||
-        ::connect(fd.get(), static_cast<const sockaddr*>(static_cast<const void*>(&address)), sizeof address) != 0) {
-        return Error{unreachable(*path, errno)};
-    }
-    return ControlClient(std::move(fd));
+    return ControlClient(std::move(fd).value());
 }
 
 Status ControlClient::send(const std::string& line) {
@@ -86,7 +75,7 @@ Status ControlClient::send(const std::string& line) {
             continue;
         }
         if (n <= 0) {
-            return Error{"the daemon is gone: " + reason(errno)};
+            return host::system_error("the daemon is gone", errno);
         }
         done += static_cast<std::size_t>(n);
     }
@@ -111,19 +100,19 @@ Result<std::optional<std::string>> ControlClient::next_line(std::chrono::millise
             if (errno == EINTR) {
                 continue;
             }
-            return Error{"waiting for the daemon: " + reason(errno)};
+            return host::system_error("waiting for the daemon", errno);
         }
         char buffer[65'536];
         const ssize_t n = ::recv(fd_.get(), buffer, sizeof buffer, 0);
         if (n == 0) {
-            return Error{"the daemon closed the connection"};
+            return Error{ErrorCode::kUnavailable, "the daemon closed the connection"};
         }
         if (n < 0 && errno != EINTR) {
-            return Error{"the daemon is gone: " + reason(errno)};
+            return host::system_error("the daemon is gone", errno);
         }
         in_.append(buffer, n > 0 ? static_cast<std::size_t>(n) : 0);
         if (in_.size() > kMaxAnswer) {
-            return Error{"the daemon's answer has no end"};
+            return Error{ErrorCode::kInvalidData, "the daemon's answer has no end"};
         }
     }
 }
@@ -131,11 +120,10 @@ Result<std::optional<std::string>> ControlClient::next_line(std::chrono::millise
 Result<nlohmann::ordered_json> ControlClient::read_answer(const std::string& line) {
     auto json = nlohmann::ordered_json::parse(line, nullptr, false);
     if (!json.is_object() || !json.contains("ok") || !json["ok"].is_boolean()) {
-        return Error{"the daemon's answer cannot be read"};
+        return Error{ErrorCode::kInvalidData, "the daemon's answer cannot be read"};
     }
     if (!json["ok"].get<bool>()) {
-        return Error{json.contains("error") && json["error"].is_string() ? json["error"].get<std::string>()
-                                                                         : "refused"};
+        return Error{ErrorCode::kInvalidArgument, json.value("error", "refused")};
     }
     return json.contains("result") ? json["result"] : nlohmann::ordered_json(nullptr);
 }
@@ -149,7 +137,7 @@ Result<nlohmann::ordered_json> ControlClient::ask(const std::string& request) {
         return line.error();
     }
     if (!*line) {
-        return Error{"the daemon does not answer"};
+        return Error{ErrorCode::kUnavailable, "the daemon does not answer"};
     }
     return read_answer(**line);
 }

@@ -8,7 +8,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "apps/cli/meshnet_cli.hpp"
+#include "apps/cli/command.hpp"
 #include "core/result.hpp"
 #include "host/unique_fd.hpp"
 

@@ -47,9 +47,10 @@ Result<Resampler> Resampler::create(double in_hz, double out_hz) {
     const std::uint64_t p = out / divisor;
     const std::uint64_t q = in / divisor;
     if (p > kMaxTerm || q > kMaxTerm) {
-        return Error{"a sample rate of " + std::to_string(out) + " from " + std::to_string(in) + " is the ratio " +
-                     std::to_string(p) + "/" + std::to_string(q) + "; terms up to " + std::to_string(kMaxTerm) +
-                     " can be done: choose a rounder rate"};
+        return Error{ErrorCode::kInvalidArgument, "a sample rate of " + std::to_string(out) + " from " +
+                                                      std::to_string(in) + " is the ratio " + std::to_string(p) + "/" +
+                                                      std::to_string(q) + "; terms up to " + std::to_string(kMaxTerm) +
+                                                      " can be done: choose a rounder rate"};
     }
     // liquid counts the band in cycles per sample of the filter's input: half of the narrower rate.
     const float band = out > in ? 0.5F : 0.5F * static_cast<float>(p) / static_cast<float>(q);
@@ -59,7 +60,8 @@ Result<Resampler> Resampler::create(double in_hz, double out_hz) {
     impl->filter.reset(
         rresamp_crcf_create_kaiser(static_cast<unsigned>(p), static_cast<unsigned>(q), semi, band, kStopBandDb));
     if (!impl->filter) {
-        return Error{"no resampler for the ratio " + std::to_string(p) + "/" + std::to_string(q)};
+        return Error{ErrorCode::kInvalidArgument,
+                     "no resampler for the ratio " + std::to_string(p) + "/" + std::to_string(q)};
     }
     rresamp_crcf_set_scale(impl->filter.get(), 2.0F * band);  // a tone keeps its amplitude
     impl->block_in = static_cast<std::size_t>(q);

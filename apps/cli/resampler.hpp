@@ -23,9 +23,9 @@ public:
     Resampler(Resampler&&) noexcept;
     Resampler& operator=(Resampler&&) noexcept;
 
-    /// Appends what `in` completes.
+    /// Appends the samples that `in` completes.
     void process(std::span<const phy::Sample> in, std::vector<phy::Sample>& out);
-    /// Appends what is still inside, as if zeros followed.
+    /// Appends the samples still in the filter, as if zeros followed.
     void flush(std::vector<phy::Sample>& out);
     /// Delay of the filter in input samples; 0 if both rates are the same.
     [[nodiscard]] double delay_samples() const noexcept;

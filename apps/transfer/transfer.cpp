@@ -11,7 +11,7 @@ namespace meshnet::apps {
 
 namespace {
 
-constexpr double kMaxWindow = 64.0;  // chunks: 75 kB, more than rate x delay of the channels this is for
+constexpr double kMaxWindow = 64.0;  // chunks: 75 kB, more than the bandwidth-delay product of these channels
 constexpr std::uint64_t kReordering = 3;
 constexpr Duration kMinRto = 1s;
 constexpr Duration kMaxRto = 8s;
@@ -69,7 +69,7 @@ void TransferSender::on_ack(Instant now, const TransferAck& ack) {
     std::size_t newly = 0;
     const auto acknowledge = [&](std::uint64_t index) {
         if (index >= chunks_.size() || chunks_[index].acknowledged || chunks_[index].sent_order == 0) {
-            return;  // never sent: a lie, or another life of this receiver
+            return;  // never sent: a forged acknowledgement, or one of an earlier transfer
         }
         auto& chunk = chunks_[index];
         chunk.acknowledged = true;
@@ -119,7 +119,7 @@ void TransferSender::detect_losses() {
             lost = lost || chunk.sent_order > recovery_until_;
         }
     }
-    if (lost) {  // once for all that was under way together
+    if (lost) {  // once for all losses of one window
         threshold_ = std::max(window_ / 2, 2.0);
         window_ = threshold_;
         recovery_until_ = sent_;
@@ -148,8 +148,7 @@ std::optional<TransferMessage> TransferSender::poll_transmit(Instant now) {
         }
         in_flight_ = 0;
         if (accepted_) {
-            // Once for an outage, not once for every time-out in it (RFC 5681, 3.1): or it would be slow for long
-            // after.
+            // Once for an outage, not once for every time-out in it (RFC 5681, 3.1), so that the rate recovers soon.
             threshold_ = window_ > 1.0 ? std::max(window_ / 2, 2.0) : threshold_;
             window_ = 1.0;
             recovery_until_ = sent_;
@@ -157,8 +156,8 @@ std::optional<TransferMessage> TransferSender::poll_transmit(Instant now) {
         rto_ = std::min(2 * rto_, kMaxRto);
         timer_.reset();
     }
-    const bool asking = !accepted_ || first_open_ == chunks_.size();  // nothing to send but the question
-    if (asking) {
+    const bool only_open = !accepted_ || first_open_ == chunks_.size();  // no data to send: repeat OPEN
+    if (only_open) {
         if (timer_) {
             return std::nullopt;
         }
@@ -213,7 +212,7 @@ void TransferReceiver::on_message(Instant now, const TransferMessage& message) {
         return;
     }
     if (std::holds_alternative<TransferOpen>(message.body)) {
-        acknowledge_at_ = now;  // an answer was lost: give it again
+        acknowledge_at_ = now;  // an acknowledgement was lost: repeat it
         return;
     }
     const auto* data = std::get_if<TransferData>(&message.body);

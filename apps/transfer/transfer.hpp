@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A file, reliably, over packets that may be lost, doubled or late: the transfer of a station without TUN.
+// Reliable file transfer over packets that may be lost, duplicated or late, for stations without TUN.
 //
-// Two pure state machines; who drives them carries their messages in UDP/IPv6 packets (transfer_packet.hpp).
+// Two pure state machines; the caller sends their messages in UDP/IPv6 packets (transfer_packet.hpp).
 // Sender: window by additive increase and halving on loss (Chiu and Jain 1989), time-out after RFC 6298, loss by three
 // later arrivals. Receiver: cumulative and selective acknowledgement, one for every second chunk or after 50 ms.
 #pragma once

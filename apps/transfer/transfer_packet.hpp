@@ -5,7 +5,7 @@
 //     OPEN 1:  size 8, SHA-256 32, name length 1, name        sender -> receiver
 //     DATA 2:  chunk 4, stamp 8, bytes 1..1200
 //     ACK  3:  flags 1, next 4, stamp 8, bitmap 0..32         receiver -> sender
-//     PULL 4:  nothing more; transfer 0                       receiver -> sender: begin, send me what you offer
+//     PULL 4:  nothing more; transfer 0                       receiver -> sender: requests the offered file
 #pragma once
 
 #include <array>
@@ -31,7 +31,7 @@ struct TransferOpen {
 };
 struct TransferData {
     std::uint32_t chunk = 0;
-    std::uint64_t stamp = 0;  ///< the sender's clock, comes back in the ACK
+    std::uint64_t stamp = 0;  ///< the sender's clock, returned in the ACK
     Bytes bytes;
 };
 struct TransferAck {
@@ -39,7 +39,7 @@ struct TransferAck {
     std::uint8_t flags = 0;
     std::uint32_t next = 0;   ///< first chunk that is missing
     std::uint64_t stamp = 0;  ///< of the newest DATA received; 0: none yet
-    Bytes bitmap;             ///< bit i (least significant first): chunk next + 1 + i is here
+    Bytes bitmap;             ///< bit i (least significant first): chunk next + 1 + i was received
 };
 struct TransferPull {};
 struct TransferMessage {
@@ -49,7 +49,7 @@ struct TransferMessage {
 
 /// The UDP payload of a message.
 [[nodiscard]] Bytes encode_transfer(const TransferMessage& message);
-/// And back; nothing if a single byte is not as above.
+/// The inverse; nothing if a single byte is not as above.
 [[nodiscard]] std::optional<TransferMessage> decode_transfer(ByteView payload);
 
 /// A UDP datagram in an IPv6 packet.

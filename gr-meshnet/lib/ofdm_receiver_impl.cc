@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "counter_map.h"
 #include "parameters.h"
 #include "pdu.h"
 
@@ -75,18 +76,18 @@ pmt::pmt_t describe(const phy::Frame& frame, const SampleClock& clock) {
 
 }  // namespace
 
-ofdm_receiver::sptr ofdm_receiver::make(const std::string& profile, bool pass_damaged, bool constellation,
+ofdm_receiver::sptr ofdm_receiver::make(const std::string& profile, bool pass_block_errors, bool constellation,
                                         unsigned max_iterations, const std::string& longest_preamble) {
-    return gnuradio::make_block_sptr<ofdm_receiver_impl>(profile, pass_damaged, constellation, max_iterations,
+    return gnuradio::make_block_sptr<ofdm_receiver_impl>(profile, pass_block_errors, constellation, max_iterations,
                                                          longest_preamble);
 }
 
-ofdm_receiver_impl::ofdm_receiver_impl(const std::string& profile, bool pass_damaged, bool constellation,
+ofdm_receiver_impl::ofdm_receiver_impl(const std::string& profile, bool pass_block_errors, bool constellation,
                                        unsigned max_iterations, const std::string& longest_preamble)
     : gr::sync_block("meshnet_ofdm_receiver", gr::io_signature::make(1, 1, sizeof(gr_complex)),
                      gr::io_signature::make(0, 0, 0)),
       config_(make_config(profile, constellation, max_iterations, longest_preamble)),
-      pass_damaged_(pass_damaged),
+      pass_block_errors_(pass_block_errors),
       tick_samples_(static_cast<std::uint64_t>(std::llround(config_.profile->sample_rate_hz * 1e-3))),
       receiver_(std::make_unique<phy::Receiver>(config_)),
       earlier_(SampleRate::from_hz(config_.profile->sample_rate_hz)),
@@ -115,27 +116,19 @@ bool ofdm_receiver_impl::stop() {
 
 std::map<std::string, std::uint64_t> ofdm_receiver_impl::counters() const {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto& c = counters_;
-    return {{"samples", c.samples},
-            {"samples_not_finite", c.samples_not_finite},
-            {"samples_clipped", c.samples_clipped},
-            {"preambles", c.preambles},
-            {"headers_ok", c.headers_ok},
-            {"frames_ok", c.frames_ok},
-            {"frames_partial", c.frames_partial},
-            {"blocks_ok", c.blocks_ok},
-            {"blocks_bad", c.blocks_bad},
-            {"detections_dropped", c.detections_dropped}};
+    std::map<std::string, std::uint64_t> out;
+    add_counters(counters_, out);
+    return out;
 }
 
 std::string ofdm_receiver_impl::summary() const {
     std::array<char, 200> text{};
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto& c = counters_;
-    int n =
-        std::snprintf(text.data(), text.size(),
-                      "%" PRIu64 " preambles, %" PRIu64 " headers, %" PRIu64 " whole and %" PRIu64 " damaged frames",
-                      c.preambles, c.headers_ok, c.frames_ok, c.headers_ok - std::min(c.headers_ok, c.frames_ok));
+    int n = std::snprintf(text.data(), text.size(),
+                          "%" PRIu64 " preambles, %" PRIu64 " headers, %" PRIu64 " error-free frames, %" PRIu64
+                          " with block errors",
+                          c.preambles, c.headers_ok, c.frames_ok, c.headers_ok - std::min(c.headers_ok, c.frames_ok));
     if (const double snr_db = last_snr_db_; std::isfinite(snr_db) && n > 0) {
         std::snprintf(text.data() + n, text.size() - static_cast<std::size_t>(n),
                       "; the last: SNR %.1f dB, carrier offset %.0f Hz", snr_db, static_cast<double>(last_cfo_hz_));
@@ -203,7 +196,7 @@ void ofdm_receiver_impl::publish_frames() {
         if (config_.keep_constellation) {
             publish_constellation();
         }
-        if (pass_damaged_ || frame->ok()) {
+        if (pass_block_errors_ || frame->ok()) {
             message_port_pub(pdus_port(), message);
         }
         message_port_pub(events_port(), message);

@@ -17,7 +17,7 @@ namespace gr::meshnet {
 
 class ofdm_receiver_impl final : public ofdm_receiver {
 public:
-    ofdm_receiver_impl(const std::string& profile, bool pass_damaged, bool constellation, unsigned max_iterations,
+    ofdm_receiver_impl(const std::string& profile, bool pass_block_errors, bool constellation, unsigned max_iterations,
                        const std::string& longest_preamble);
 
     bool start() override;
@@ -40,7 +40,7 @@ private:
     void keep_counters();
 
     const ::meshnet::phy::Receiver::Config config_;
-    const bool pass_damaged_;
+    const bool pass_block_errors_;
     const std::uint64_t tick_samples_;  // one millisecond
     std::unique_ptr<::meshnet::phy::Receiver> receiver_;
     std::uint64_t index_ = 0;  // samples pushed

@@ -8,7 +8,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "counter_map.h"
 #include "net/node_id.hpp"
+#include "node/node_driver.hpp"
 #include "parameters.h"
 #include "phy/transmitter.hpp"
 #include "station/key_file.hpp"
@@ -28,7 +30,6 @@ using node::Node;
 
 constexpr const char* kName = "Station Node";
 constexpr phy::ModeIndex kNoMode = 255;
-constexpr std::size_t kSmallestBurstBytes = 400;  // mac asks for as much
 
 struct Ports {
     const pmt::pmt_t radio_in = pmt::mp("radio_in");
@@ -118,7 +119,8 @@ void station_node_impl::build() {
         random_ = std::make_unique<station::SystemRandom>();
         config.router.identity =
             required(station::load_or_create_key(settings_.state_dir + "/station.key", *random_)).identity;
-        ledger_ = required(station::SqliteLedger::open(settings_.state_dir + "/station.ledger"));
+        ledger_ = required(station::SqliteLedger::open(settings_.state_dir + "/station.ledger",
+                                                       {.owner = config.router.identity.id()}));
         books = ledger_->state();
     }
     config.mac.turnaround = ::meshnet::from_seconds(settings_.turnaround_s);
@@ -126,7 +128,7 @@ void station_node_impl::build() {
     config.mac.max_propagation = ::meshnet::from_seconds(settings_.max_propagation_s);
     config.mac.hello_interval = ::meshnet::from_seconds(settings_.hello_interval_s);
     // A burst must hold the smallest useful frame in the most robust mode; a narrow profile needs long ones.
-    config.mac.max_burst = std::max(config.mac.max_burst, model_.airtime(0, kSmallestBurstBytes) * 11 / 10);
+    config.mac.max_burst = std::max(config.mac.max_burst, model_.airtime(0, mac::kSmallestBurstBytes) * 11 / 10);
     if (!settings_.mode.empty()) {
         config.mac.fixed_mode = static_cast<mac::ModeIndex>(mode_named(kName, settings_.mode) - first_mode_);
     }
@@ -143,7 +145,7 @@ bool station_node_impl::start() {
     {
         const std::lock_guard<std::mutex> lock(mutex_);
         if (started_) {
-            build();  // the samples count from 0 again: a new life
+            build();  // the samples count from 0 again: a new boot epoch
         }
         started_ = true;
         publish_clock();  // the first samples can flow
@@ -154,7 +156,9 @@ bool station_node_impl::start() {
 bool station_node_impl::stop() {
     {
         const std::lock_guard<std::mutex> lock(mutex_);
-        persist();
+        while (auto batch = node_->poll_persist(now_)) {  // what it has decided; nothing of it is sent any more
+            persist(std::move(*batch));
+        }
     }
     return gr::block::stop();
 }
@@ -189,9 +193,7 @@ void station_node_impl::on_radio(const pmt::pmt_t& message) {
         node_->on_carrier(now_, busy);
     }
     finish_bursts();
-    if (const auto due = node_->next_timeout(); due && *due <= now_) {
-        node_->on_timeout(now_);
-    }
+    node::wake(*node_, now_);
     pump();
     publish_clock();
 }
@@ -274,15 +276,32 @@ void station_node_impl::finish_bursts() {
     }
 }
 
-/// Hands the ledger what is new and the node what is written. Never waits: the file has a thread of its own.
-void station_node_impl::persist() {
-    while (auto batch = node_->poll_persist(now_)) {
-        if (ledger_) {
-            ledger_->submit(std::move(*batch));
-        } else {
-            node_->on_persisted(now_, batch->number);  // in memory: written is kept
-        }
+// For node::drive().
+void station_node_impl::transmit(mac::TxRequest&& request) {
+    const auto mode = static_cast<phy::ModeIndex>(first_mode_ + request.mode);
+    const std::size_t samples = phy::frame_samples(profile_, mode, request.payload.size());
+    outstanding_.push_back({request.id, request.at + clock_.duration_of(samples + 1)});
+    pmt::pmt_t meta = pmt::make_dict();
+    meta = add(meta, "mode", pmt::mp(std::string(phy::modes()[mode].name)));
+    meta = add(meta, "at", from_instant(request.at));
+    meta = add(meta, "id", pmt::from_uint64(request.id));
+    message_port_pub(ports().radio_out, make_pdu(meta, request.payload));
+}
+
+void station_node_impl::deliver(::meshnet::Bytes&& packet) {
+    message_port_pub(ports().ip_out, make_pdu(pmt::make_dict(), packet));
+}
+
+void station_node_impl::persist(net::LedgerBatch&& batch) {
+    if (ledger_) {
+        ledger_->submit(std::move(batch));
+    } else {
+        node_->on_persisted(now_, batch.number);  // in memory: written is kept
     }
+}
+
+/// Reports what the ledger has written. Never waits: the file has a thread of its own.
+void station_node_impl::read_ledger() {
     if (!ledger_) {
         return;
     }
@@ -295,22 +314,9 @@ void station_node_impl::persist() {
     }
 }
 
-/// Carries out what the node wants done.
 void station_node_impl::pump() {
-    persist();
-    while (auto request = node_->poll_transmit(now_)) {
-        const auto mode = static_cast<phy::ModeIndex>(first_mode_ + request->mode);
-        const std::size_t samples = phy::frame_samples(profile_, mode, request->payload.size());
-        outstanding_.push_back({request->id, request->at + clock_.duration_of(samples + 1)});
-        pmt::pmt_t meta = pmt::make_dict();
-        meta = add(meta, "mode", pmt::mp(std::string(phy::modes()[mode].name)));
-        meta = add(meta, "at", from_instant(request->at));
-        meta = add(meta, "id", pmt::from_uint64(request->id));
-        message_port_pub(ports().radio_out, make_pdu(meta, request->payload));
-    }
-    while (auto packet = node_->poll_packet()) {
-        message_port_pub(ports().ip_out, make_pdu(pmt::make_dict(), *packet));
-    }
+    read_ledger();
+    node::drive(*node_, now_, *this);
 }
 
 /// How far a clocked transmitter may run: no burst requested from now on begins earlier.
@@ -361,19 +367,11 @@ std::vector<std::string> station_node_impl::destinations() const {
 
 std::map<std::string, std::uint64_t> station_node_impl::counters() const {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto& m = node_->mac().counters();
-    const auto& r = node_->router().counters();
-    return {{"frames_sent", m.frames_sent},
-            {"frames_received", m.frames_received},
-            {"frames_unreadable", m.frames_unreadable},
-            {"frames_late", m.frames_late},
-            {"packets_from_host", r.packets_from_host},
-            {"packets_to_host", r.packets_to_host},
-            {"packets_forwarded", r.packets_forwarded},
-            {"packets_dropped", r.dropped_no_route + r.dropped_queue_full + r.dropped_hop_limit + r.dropped_malformed +
-                                    r.dropped_auth + r.dropped_replay + r.dropped_window},
-            {"messages_refused", refused_},
-            {"ledger_failed", ledger_failed_ ? 1 : 0}};
+    std::map<std::string, std::uint64_t> out{{"messages_refused", refused_}, {"ledger_failed", ledger_failed_ ? 1 : 0}};
+    add_counters(node_->mac().counters(), out);
+    add_counters(node_->router().counters(), out);
+    add_counters(node_->router().route_counters(), out, "route_");
+    return out;
 }
 
 }  // namespace gr::meshnet

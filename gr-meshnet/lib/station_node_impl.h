@@ -32,8 +32,13 @@ public:
     std::vector<std::string> destinations() const override;
     std::map<std::string, std::uint64_t> counters() const override;
 
+    // Sinks of node::drive().
+    void transmit(::meshnet::mac::TxRequest&& request);
+    void deliver(::meshnet::Bytes&& packet);
+    void persist(::meshnet::net::LedgerBatch&& batch);
+
 private:
-    /// A burst handed to the transmitter that has not ended yet.
+    /// A burst given to the transmitter that has not ended yet.
     struct Outstanding {
         std::uint64_t id = 0;
         ::meshnet::Instant end{};
@@ -46,7 +51,7 @@ private:
     void on_ip(const pmt::pmt_t& message);
     bool on_frame(const pdu& in);
     void finish_bursts();
-    void persist();
+    void read_ledger();
     void pump();
     void publish_clock();
     void build();

@@ -117,9 +117,9 @@ def floors(data, modes):
 
 def channels(data, fading, folder):
     lines = ["## Channels", "",
-             "SNR at a frame error rate of 1e-1, 1000 bytes. *Genie*: the same receiver with ideal CSI, same frames, channels and noise: it has the response of",
+             "SNR at a frame error rate of 1e-1, 1000 bytes. *Ideal CSI*: the same receiver, frames, channels and noise, with the actual response of",
              "every symbol and the noise power (measured with impulses through the channel, so free of inter-carrier interference, ICI, which no receiver",
-             "could know); in channels without multipath or fading: AWGN. *Loss*: measured minus genie, what estimating the channel costs; the",
+             "could know); in channels without multipath or fading: AWGN. *Loss*: measured minus ideal CSI, what estimating the channel costs; the",
              f"target is {FADING_TARGET_DB} dB. *Information*: what the mean information of the constellation over each frame's carriers and symbols",
              "allows with our own AWGN curve: no lost preambles, no ICI, no delay spread beyond the prefix. SNR is the mean over all channels",
              "drawn (two-ray: of the direct path), so a fading channel needs more of it than AWGN whatever the receiver does. `-`: not reached",
@@ -133,7 +133,7 @@ def channels(data, fading, folder):
             met = "not even with ideal CSI"
         rows.append([f"`{r['channel']}`", f"`{r['mode']}`", db(r["snr_db"], 1), db(r["genie_db"], 1), db(r["loss_db"]), met,
                      db(r["ideal_db"], 1), db(r["awgn_db"], 1)])
-    lines += table(["channel", "mode", "SNR dB", "genie dB", "loss dB", "target", "information dB", "AWGN dB"], rows,
+    lines += table(["channel", "mode", "SNR dB", "ideal CSI dB", "loss dB", "target", "information dB", "AWGN dB"], rows,
                    ["---", "---", "---:", "---:", "---:", "---", "---:", "---:"])
     plots.plot_channels(fading, "qpsk-1/2", folder)
     return lines + ["![Error rates by channel](img/channels.png)", ""] + commands_of(data, "fading")

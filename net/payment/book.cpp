@@ -28,9 +28,9 @@ bool Book::restore(const LedgerRow& row) {
     b.owed_nsat = r.i64();
     b.bytes = r.u64();
     b.sequence = r.u64();
-    b.stated_claimed_nsat = r.i64();
-    b.stated_owed_nsat = r.i64();
-    b.stated_bytes = r.u64();
+    b.signed_claimed_nsat = r.i64();
+    b.signed_owed_nsat = r.i64();
+    b.signed_bytes = r.u64();
     b.theirs.sequence = r.u64();
     b.theirs.owed_nsat = r.i64();
     b.theirs.claimed_nsat = r.i64();
@@ -70,17 +70,17 @@ void Book::enter(const NodeId& peer, const FlowId& flow, std::uint64_t from, std
     entries_.push_back(std::move(row));
 }
 
-const Book::Balance& Book::state(const NodeId& peer) {
+const Book::Balance& Book::next_to_sign(const NodeId& peer) {
     Balance& b = balances_[peer];
     ++b.sequence;
-    b.stated_claimed_nsat = b.claimed_nsat;
-    b.stated_owed_nsat = b.owed_nsat;
-    b.stated_bytes = b.bytes;
+    b.signed_claimed_nsat = b.claimed_nsat;
+    b.signed_owed_nsat = b.owed_nsat;
+    b.signed_bytes = b.bytes;
     changed_.insert(peer);
     return b;
 }
 
-void Book::stated_by_peer(const NodeId& peer, const BalanceMessage& message) {
+void Book::received(const NodeId& peer, const BalanceMessage& message) {
     balances_[peer].theirs = message;
     changed_.insert(peer);
 }
@@ -104,9 +104,9 @@ void Book::take(std::vector<LedgerRow>& rows) {
         w.i64(b.owed_nsat);
         w.u64(b.bytes);
         w.u64(b.sequence);
-        w.i64(b.stated_claimed_nsat);
-        w.i64(b.stated_owed_nsat);
-        w.u64(b.stated_bytes);
+        w.i64(b.signed_claimed_nsat);
+        w.i64(b.signed_owed_nsat);
+        w.u64(b.signed_bytes);
         w.u64(b.theirs.sequence);
         w.i64(b.theirs.owed_nsat);
         w.i64(b.theirs.claimed_nsat);

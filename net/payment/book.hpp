@@ -25,8 +25,8 @@ public:
         std::int64_t owed_nsat = 0;                                  ///< we owe the neighbour
         std::uint64_t bytes = 0;                                     ///< payload delivered in all flows these are for
         std::uint64_t sequence = 0;                                  ///< of our last signed BALANCE
-        std::int64_t stated_claimed_nsat = 0, stated_owed_nsat = 0;  ///< what it said
-        std::uint64_t stated_bytes = 0;
+        std::int64_t signed_claimed_nsat = 0, signed_owed_nsat = 0;  ///< our totals in it
+        std::uint64_t signed_bytes = 0;
         BalanceMessage theirs;  ///< the newest the neighbour signed; sequence 0: none
         [[nodiscard]] std::int64_t net_nsat() const noexcept { return claimed_nsat - owed_nsat; }
     };
@@ -39,9 +39,9 @@ public:
     void enter(const NodeId& peer, const FlowId& flow, std::uint64_t from, std::uint64_t to, std::int64_t nsat,
                std::string_view kind);
     /// We are about to sign our totals: gives them the next sequence.
-    const Balance& state(const NodeId& peer);
+    const Balance& next_to_sign(const NodeId& peer);
     /// The neighbour signed newer totals (signature already verified).
-    void stated_by_peer(const NodeId& peer, const BalanceMessage& message);
+    void received(const NodeId& peer, const BalanceMessage& message);
 
     [[nodiscard]] const Balance* find(const NodeId& peer) const;
     [[nodiscard]] const std::map<NodeId, Balance>& balances() const noexcept { return balances_; }

@@ -8,30 +8,31 @@
 
 namespace meshnet::net {
 
-Word word_before(const std::array<std::uint8_t, 16>& flow, std::uint32_t index, const Word& word) noexcept {
+Payword payword_before(const std::array<std::uint8_t, 16>& flow, std::uint32_t index, const Payword& payword) noexcept {
     const std::array<std::uint8_t, 4> place{static_cast<std::uint8_t>(index >> 24),
                                             static_cast<std::uint8_t>(index >> 16),
                                             static_cast<std::uint8_t>(index >> 8), static_cast<std::uint8_t>(index)};
-    return blake2b<16>({as_bytes("meshnet word v1"), ByteView(flow), ByteView(place), ByteView(word)});
+    return blake2b<16>({as_bytes("meshnet word v1"), ByteView(flow), ByteView(place), ByteView(payword)});
 }
 
-bool word_follows(const std::array<std::uint8_t, 16>& flow, std::uint32_t known_index, const Word& known,
-                  std::uint32_t index, const Word& word) noexcept {
+bool payword_follows(const std::array<std::uint8_t, 16>& flow, std::uint32_t known_index, const Payword& known,
+                     std::uint32_t index, const Payword& payword) noexcept {
     if (index <= known_index) {
         return false;
     }
-    Word w = word;
+    Payword w = payword;
     for (std::uint32_t i = index; i > known_index; --i) {
-        w = word_before(flow, i, w);
+        w = payword_before(flow, i, w);
     }
     return w == known;
 }
 
-HashChain::HashChain(const std::array<std::uint8_t, 16>& flow, std::uint32_t n, const Word& last) : flow_(flow), n_(n) {
+HashChain::HashChain(const std::array<std::uint8_t, 16>& flow, std::uint32_t n, const Payword& last)
+    : flow_(flow), n_(n) {
     assert(n >= 1 && n <= 65'536);
     kept_.resize(n / kStride + 2);
     kept_.back() = last;
-    Word w = last;
+    Payword w = last;
     for (std::uint32_t i = n;; --i) {
         if (i % kStride == 0) {
             kept_[i / kStride] = w;
@@ -39,17 +40,17 @@ HashChain::HashChain(const std::array<std::uint8_t, 16>& flow, std::uint32_t n, 
         if (i == 0) {
             break;
         }
-        w = word_before(flow_, i, w);
+        w = payword_before(flow_, i, w);
     }
 }
 
-Word HashChain::word(std::uint32_t index) const noexcept {
+Payword HashChain::payword(std::uint32_t index) const noexcept {
     assert(index <= n_ && !kept_.empty());
     const std::uint32_t above = (index + kStride - 1) / kStride;
     const bool from_last = above * kStride > n_;
-    Word w = from_last ? kept_.back() : kept_[above];
+    Payword w = from_last ? kept_.back() : kept_[above];
     for (std::uint32_t i = from_last ? n_ : above * kStride; i > index; --i) {
-        w = word_before(flow_, i, w);
+        w = payword_before(flow_, i, w);
     }
     return w;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The port between the router and whatever keeps its books: the daemon's SQLite file, memory in simulations.
+// The interface between the router and what keeps its ledger: the daemon's SQLite file, memory in simulations.
 //
-// The router emits numbered batches; the adapter commits them in order, durably, and says so with
-// Router::on_persisted(). At start the adapter hands back the state all committed batches add up to. Spec:
+// The router emits numbered batches; the adapter commits them in order, durably, and reports it with
+// Router::on_persisted(). At start the adapter passes the state that all committed batches add up to. Spec:
 // docs/spec/payment.md, "Ledger".
 #pragma once
 
@@ -21,7 +21,7 @@ namespace meshnet::net {
 struct LedgerRow {
     enum class Table : std::uint8_t {
         kNonce = 1,    ///< reserved counters and epochs: never reused after a crash
-        kFlow = 2,     ///< newest word and prices of a flow
+        kFlow = 2,     ///< newest payword and prices of a flow
         kBalance = 3,  ///< balance with a neighbour
         kEntry = 4,    ///< one credit or debit, append-only, unique id: (peer, flow, first unit, last unit)
         kCertificate = 5,

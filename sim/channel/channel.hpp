@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // One radio path, sender's host to receiver's host, put together from the models of this folder.
 //
-//     in -> clock and delay -> echoes -> carrier offset -> phase noise -> noise, interferers -> IQ, DC -> ADC -> drops
+//     in -> clock and delay -> multipath -> carrier offset -> phase noise -> noise, interferers -> IQ, DC -> ADC ->
+//     drops
 //     -> out
 //
 // Levels are relative to the signal: an SNR of s dB holds in the occupied band for a signal of the given rms, whatever
@@ -69,7 +70,7 @@ public:
         std::string_view name;
         std::string_view what;
     };
-    [[nodiscard]] static std::span<const Name> names() noexcept;
+    [[nodiscard]] static std::vector<Name> names();
 
     /// Throws std::invalid_argument, naming the field, if `config` is out of range.
     explicit Channel(const Config& config);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A sample between the samples: windowed-sinc interpolation, the kernel of delays, sampling-clock errors and echoes.
+// A sample between the samples: windowed-sinc interpolation, the kernel of delays, sampling-clock errors and multipath.
 //
 // 32 taps, Kaiser window with beta 9, 256 tabulated positions with linear interpolation of the taps between them. For
 // signals that occupy up to 81 % of the band (0.405 of the sample rate each side) images and distortion together are

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Echoes: a sum of delayed paths, each steady or fading, as one time-varying filter.
+// Multipath: a sum of delayed paths, each steady or fading, as one time-varying filter.
 //
 //     x -> [h_n] -> y,   h_n = sum over paths of gain_i(n) * band-limited pulse at delay_i
 //

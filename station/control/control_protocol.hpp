@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The words spoken over the control socket: one JSON object a line, each way.
+// The language of the control socket: one JSON object a line, each way.
 //
 //     {"cmd": "status"}                      -> {"ok": true, "result": {...}}
 //     {"cmd": "price", "msat_per_mib": 500}  -> {"ok": true, "result": {"price_msat_per_mib": 500}}
-//     {"cmd": "nonsense"}                    -> {"ok": false, "error": "no command \"nonsense\"; ..."}
+//     {"cmd": "nonsense"}                    -> {"ok": false, "error": "unknown command 'nonsense'; ..."}
 //
-// `attach` turns the connection into the host of a station without TUN: {"cmd": "packet", "data": "<hex>"} sends an
-// IPv6 packet (no answer), {"packet": "<hex>"} is one received. `watch` repeats the status until the connection closes.
-// Nothing here has seen a key. Schema of the results: docs/operating.md.
+// Every view (views.hpp) is a command of its name. `attach` makes the connection the host of a station without TUN:
+// {"cmd": "packet", "data": "<hex>"} sends an IPv6 packet (no answer), {"packet": "<hex>"} is one received. `watch`
+// repeats the status until the connection closes. Nothing here has seen a key. Schema of the results:
+// docs/operating.md.
 #pragma once
 
 #include <cstdint>
@@ -17,18 +18,20 @@
 
 #include "core/bytes.hpp"
 #include "core/result.hpp"
+#include "station/control/views.hpp"
 
 namespace meshnet::station {
 
 /// Longest request line, without its newline.
 inline constexpr std::size_t kMaxControlLine = 16'384;
 
-/// One understood request; every field is within its range.
+/// One parsed request; every field is within its range.
 struct ControlRequest {
-    enum class Command { kStatus, kNeighbours, kRoutes, kFlows, kLedger, kPrice, kWatch, kAttach, kPacket, kStop };
-    Command command = Command::kStatus;
-    std::optional<std::uint64_t> price_msat_per_mib;  ///< kPrice: the new price; none: only ask
-    std::uint32_t limit = 100;                        ///< kLedger: newest entries wanted, 0..1000
+    enum class Command { kView, kPrice, kWatch, kAttach, kPacket, kStop };
+    Command command = Command::kView;
+    const View* view = nullptr;                       ///< kView
+    std::uint32_t limit = 100;                        ///< kView: newest entries wanted, 0..1000
+    std::optional<std::uint64_t> price_msat_per_mib;  ///< kPrice: the new price; none: only show it
     std::uint32_t interval_ms = 1'000;                ///< kWatch: 100..60000
     Bytes packet;                                     ///< kPacket: 40..2048 bytes
 };
@@ -38,7 +41,7 @@ struct ControlRequest {
 
 /// The answers, each one line with its newline. `result_json` is JSON text.
 [[nodiscard]] std::string control_result(std::string_view result_json);
-[[nodiscard]] std::string control_error(std::string_view message);
+[[nodiscard]] std::string control_error(const Error& error);
 [[nodiscard]] std::string control_packet(ByteView packet);
 
 }  // namespace meshnet::station

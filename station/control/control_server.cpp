@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "station/control/control_server.hpp"
 
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
-#include <optional>
-#include <system_error>
 #include <utility>
+
+#include "host/unix_socket.hpp"
 
 namespace meshnet::station {
 
@@ -23,107 +17,14 @@ namespace {
 constexpr std::size_t kMaxClients = 16;
 constexpr std::size_t kMaxBacklog = 2 << 20;
 
-std::string reason(int error) {
-    return std::error_code(error, std::generic_category()).message();
-}
-
-host::UniqueFd stream_socket() {
-    return host::UniqueFd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-}
-
-constexpr std::size_t kMaxPath = sizeof(sockaddr_un::sun_path) - 1;
-
-// A name of this process in the folder of `path` and no longer than a socket's path may be; nothing if the folder's
-// own name takes the room.
-std::optional<std::string> temporary_name(const std::string& path) {
-    char ending[8];  // '.' and up to six hexadecimal digits
-    std::snprintf(ending, sizeof ending, ".%x", static_cast<unsigned>(::getpid()) & 0xFF'FFFFU);
-    const std::string start = path.substr(0, kMaxPath + 1 - sizeof ending);
-    if (path.find('/', start.size()) != std::string::npos) {
-        return std::nullopt;
-    }
-    return start + ending;
-}
-
-sockaddr_un address_of(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, path.data(), std::min(path.size(), sizeof address.sun_path - 1));
-    return address;
-}
-
-// sockaddr_un as the kernel calls want it.
-const sockaddr* generic(const sockaddr_un& a) {
-    return static_cast<const sockaddr*>(static_cast<const void*>(&a));
-}
-
-// Makes room at `path`: nothing there is fine, a socket that nobody listens at is removed. Anything else stays.
-Status remove_stale(const std::string& path) {
-    struct stat about {};
-    if (::lstat(path.c_str(), &about) != 0) {
-        return Ok{};  // if it is worse than absent, bind() says so
-    }
-    if (!S_ISSOCK(about.st_mode)) {  // connect() refuses a plain file with the same error as a dead socket
-        return Error{"control socket " + path + ": a file that is no socket is there; choose another path"};
-    }
-    const sockaddr_un address = address_of(path);
-    const host::UniqueFd probe = stream_socket();
-    if (::connect(probe.get(), generic(address), sizeof address) == 0 || errno == EAGAIN) {
-        return Error{"control socket " + path + " is in use by another meshnetd"};
-    }
-    if (errno == ECONNREFUSED) {
-        ::unlink(path.c_str());  // left by a daemon that was killed
-    }
-    return Ok{};
-}
-
-// Gives a name to what has another, unless the new one is taken.
-bool move_to_free_name(const std::string& from, const std::string& to) {
-    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
-        return true;
-    }
-    // A file system without the flag: two daemons started in the same microsecond are then not told apart.
-    return (errno == EINVAL || errno == ENOSYS) && ::rename(from.c_str(), to.c_str()) == 0;
-}
-
 }  // namespace
 
 Result<ControlServer> ControlServer::listen(const std::string& path) {
-    if (path.empty() || path.size() > kMaxPath || path.find('\0') != std::string::npos) {
-        return Error{"control socket " + path + ": a path of 1 to " + std::to_string(kMaxPath) +
-                     " characters is needed"};
+    auto listener = host::listen_unix(path, {"control socket", "meshnetd", 0600, 8, true});
+    if (!listener) {
+        return listener.error();
     }
-    // Bound under a temporary name and moved to the path when it listens: whoever sees the path is let in.
-    const auto temporary = temporary_name(path);
-    if (!temporary) {
-        return Error{"control socket " + path + ": its folder's name is too long; choose one of at most 99 characters"};
-    }
-    if (const auto folder = std::filesystem::path(path).parent_path(); !folder.empty()) {
-        ::mkdir(folder.c_str(), 0755);  // if it cannot be made, bind() says why
-    }
-    for (const std::string& name : {path, *temporary}) {
-        if (const auto free = remove_stale(name); !free) {
-            return free.error();
-        }
-    }
-    const auto cannot = [&](int error) {
-        return Error{"control socket " + path + " cannot be made: " + reason(error)};
-    };
-    const sockaddr_un address = address_of(*temporary);
-    host::UniqueFd listener = stream_socket();
-    const mode_t before = ::umask(0177);
-    const bool bound = listener && ::bind(listener.get(), generic(address), sizeof address) == 0;
-    const int error = errno;
-    ::umask(before);
-    if (!bound) {
-        return cannot(error);
-    }
-    if (::listen(listener.get(), 8) != 0 || !move_to_free_name(*temporary, path)) {
-        const int why = errno;
-        ::unlink(temporary->c_str());
-        return why == EEXIST ? Error{"control socket " + path + " is in use by another meshnetd"} : cannot(why);
-    }
-    return ControlServer{std::move(listener), path};
+    return ControlServer{std::move(listener).value(), path};
 }
 
 ControlServer::ControlServer(ControlServer&&) noexcept = default;
@@ -154,8 +55,8 @@ std::vector<ControlServer::Incoming> ControlServer::handle(const std::vector<pol
         if ((events & (POLLIN | POLLHUP | POLLERR)) != 0 && !client.closing) {
             read_from(id, client, out);
         }
-        const bool alive = client.out.empty() || flush(client);
-        if (!alive || (client.closing && client.out.empty()) || (events & POLLERR) != 0) {
+        const bool connected_still = client.out.empty() || flush(client);
+        if (!connected_still || (client.closing && client.out.empty()) || (events & POLLERR) != 0) {
             it = clients_.erase(it);
         } else {
             ++it;
@@ -176,7 +77,7 @@ void ControlServer::accept_all() {
         if (clients_.size() < kMaxClients) {
             clients_[next_id_++].fd = std::move(fd);
         } else {
-            const std::string line = control_error("too many control connections");
+            const std::string line = control_error({ErrorCode::kLimit, "too many control connections"});
             (void)::send(fd.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
         }
     }
@@ -198,7 +99,8 @@ void ControlServer::read_from(ClientId id, Client& client, std::vector<Incoming>
     }
     client.in.erase(0, begin);
     if (client.in.size() > kMaxControlLine) {
-        client.out += control_error("a request is at most " + std::to_string(kMaxControlLine) + " bytes");
+        client.out +=
+            control_error({ErrorCode::kLimit, "a request is at most " + std::to_string(kMaxControlLine) + " bytes"});
         client.in.clear();
         client.closing = true;
     }

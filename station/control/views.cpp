@@ -3,11 +3,15 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <map>
 
 #include <nlohmann/json.hpp>
+
+#include "station/control/ledger_views.hpp"
 
 namespace meshnet::station {
 
@@ -43,23 +47,23 @@ Json link_json(const mac::LinkQuality& q, const RadioLink& link) {
                 {"propagation_us", static_cast<double>(q.propagation.count()) * 1e-3}};
 }
 
-}  // namespace
-
-std::string link_name(std::uint32_t link) {
-    char text[9];
-    std::snprintf(text, sizeof text, "%08x", link);
-    return text;
+/// Every counter under its name; sums of times in seconds, as "<name>_s".
+template <class Counters>
+void add_counters(const Counters& counters, Json& out) {
+    visit_counters(counters, [&out](const char* name, const auto& value) {
+        if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, Duration>) {
+            out[std::string(name) + "_s"] = to_seconds(value);
+        } else {
+            out[name] = value;
+        }
+    });
 }
 
-std::string status_view(node::Node& node, const ViewContext& c) {
-    const auto& radio = c.link.counters();
-    const auto& phy = c.link.receiver().counters();
-    const auto& mac = node.mac().counters();
-    const auto& net = node.router().counters();
+Result<std::string> status_view(const ViewContext& c) {
     Json j;
     j["name"] = c.config.name;
-    j["id"] = net::to_string(node.router().id());
-    j["address"] = net::to_string(node.router().address());
+    j["id"] = net::to_string(c.node.router().id());
+    j["address"] = net::to_string(c.node.router().address());
     j["uptime_s"] = to_seconds(c.uptime);
     j["price_msat_per_mib"] = c.price_msat_per_mib;
     j["tun"] = c.tun_up ? Json(c.config.tun_name) : Json(nullptr);
@@ -68,55 +72,25 @@ std::string status_view(node::Node& node, const ViewContext& c) {
     j["radio"] = Json{{"device", c.config.device},
                       {"profile", c.config.profile},
                       {"sample_rate_hz", c.link.clock().rate().hz()},
-                      {"sample_index", c.link.next_index()},
-                      {"gaps", radio.gaps},
-                      {"samples_lost", radio.samples_lost},
-                      {"bursts_sent", radio.bursts_sent},
-                      {"bursts_late", radio.bursts_late},
-                      {"reopened", radio.reopened}};
+                      {"sample_index", c.link.next_index()}};
+    add_counters(c.link.counters(), j["radio"]);
     j["phy"] = Json{{"noise_floor_dbfs", finite(c.link.receiver().noise_floor_dbfs())},
-                    {"carrier_busy", c.link.receiver().carrier_busy()},
-                    {"samples", phy.samples},
-                    {"samples_not_finite", phy.samples_not_finite},
-                    {"samples_clipped", phy.samples_clipped},
-                    {"preambles", phy.preambles},
-                    {"headers_ok", phy.headers_ok},
-                    {"frames_ok", phy.frames_ok},
-                    {"frames_partial", phy.frames_partial},
-                    {"blocks_ok", phy.blocks_ok},
-                    {"blocks_bad", phy.blocks_bad},
-                    {"detections_dropped", phy.detections_dropped}};
-    j["mac"] = Json{{"frames_sent", mac.frames_sent},
-                    {"frames_received", mac.frames_received},
-                    {"frames_unreadable", mac.frames_unreadable},
-                    {"frames_late", mac.frames_late},
-                    {"sdus_refused", mac.sdus_refused},
-                    {"airtime_used_s", to_seconds(mac.airtime_used)}};
-    j["net"] = Json{{"packets_from_host", net.packets_from_host},
-                    {"packets_to_host", net.packets_to_host},
-                    {"packets_forwarded", net.packets_forwarded},
-                    {"dropped_no_route", net.dropped_no_route},
-                    {"dropped_queue_full", net.dropped_queue_full},
-                    {"dropped_hop_limit", net.dropped_hop_limit},
-                    {"dropped_malformed", net.dropped_malformed},
-                    {"dropped_auth", net.dropped_auth},
-                    {"dropped_replay", net.dropped_replay},
-                    {"dropped_window", net.dropped_window},
-                    {"handshakes", net.handshakes},
-                    {"words_sent", net.words_sent},
-                    {"words_accepted", net.words_accepted},
-                    {"words_refused", net.words_refused}};
+                    {"carrier_busy", c.link.receiver().carrier_busy()}};
+    add_counters(c.link.receiver().counters(), j["phy"]);
+    add_counters(c.node.mac().counters(), j["mac"]);
+    add_counters(c.node.router().counters(), j["net"]);
+    add_counters(c.node.router().route_counters(), j["routing"]);
     return dump(j);
 }
 
-std::string neighbours_view(node::Node& node, const RadioLink& link) {
+Result<std::string> neighbours_view(const ViewContext& c) {
     std::map<std::uint32_t, Json> rows;
-    for (const auto& n : node.mac().neighbors(link.now())) {
+    for (const auto& n : c.node.mac().neighbors(c.link.now())) {
         Json row;
         row["link"] = link_name(n.quality.peer);
         row["up"] = n.up;
         row["heard_ago_s"] = to_seconds(n.heard_ago);
-        row.update(link_json(n.quality, link));
+        row.update(link_json(n.quality, c.link));
         row["queued_bytes"] = n.queued_bytes;
         row["sdus_sent"] = n.sdus_sent;
         row["sdus_acknowledged"] = n.sdus_acknowledged;
@@ -126,7 +100,7 @@ std::string neighbours_view(node::Node& node, const RadioLink& link) {
         row["retransmissions"] = n.retransmissions;
         rows[n.quality.peer] = std::move(row);
     }
-    for (const auto& n : node.router().neighbors()) {
+    for (const auto& n : c.node.router().neighbors()) {
         Json& row = rows[n.link];
         row["link"] = link_name(n.link);
         row["id"] = net::to_string(n.id);
@@ -144,9 +118,9 @@ std::string neighbours_view(node::Node& node, const RadioLink& link) {
     return dump(out);
 }
 
-std::string routes_view(node::Node& node) {
+Result<std::string> routes_view(const ViewContext& c) {
     Json out = Json::array();
-    for (const auto& r : node.router().routes()) {
+    for (const auto& r : c.node.router().routes()) {
         out.push_back(Json{{"destination", net::to_string(r.destination)},
                            {"address", net::to_string(r.address)},
                            {"next_hop", link_name(r.next_hop)},
@@ -161,9 +135,9 @@ std::string routes_view(node::Node& node) {
     return dump(out);
 }
 
-std::string flows_view(node::Node& node) {
+Result<std::string> flows_view(const ViewContext& c) {
     Json out = Json::array();
-    for (const auto& f : node.router().flows()) {
+    for (const auto& f : c.node.router().flows()) {
         out.push_back(Json{{"id", f.id},
                            {"role", f.role},
                            {"source", net::to_string(f.source)},
@@ -176,6 +150,100 @@ std::string flows_view(node::Node& node) {
                            {"state", f.state}});
     }
     return dump(out);
+}
+
+Result<std::string> ledger_of_station(const ViewContext& c) {
+    return ledger_view(c.config.ledger_file, c.limit);
+}
+
+using Format = Column::Format;
+
+constexpr std::array kNeighbourColumns{
+    Column{"link", "link"},
+    Column{"up", "up"},
+    Column{"session", "session_up"},
+    Column{"snr/dB", "snr_db", Format::kFixed1},
+    Column{"peer's/dB", "peer_snr_db", Format::kFixed1},
+    Column{"mode", "mode"},
+    Column{"kbit/s", "rate_bps", Format::kKilo},
+    Column{"loss", "loss", Format::kFixed3},
+    Column{"heard/s", "heard_ago_s", Format::kFixed1},
+    Column{"balance/msat", "balance_msat"},
+    Column{"state", "state"},
+    Column{"address", "address"},
+};
+constexpr std::array kRouteColumns{
+    Column{"destination", "address"},
+    Column{"via", "next_hop"},
+    Column{"hops", "hops"},
+    Column{"airtime us/KiB", "airtime_us_per_kib"},
+    Column{"price msat/MiB", "price_msat_per_mib"},
+    Column{"delay/ms", "delay_ms"},
+    Column{"seqno", "seqno"},
+    Column{"selected", "selected"},
+    Column{"feasible", "feasible"},
+};
+constexpr std::array kFlowColumns{
+    Column{"role", "role"},
+    Column{"source", "source", Format::kShort},
+    Column{"destination", "destination", Format::kShort},
+    Column{"bytes", "bytes_forwarded"},
+    Column{"units paid", "units_paid"},
+    Column{"unit", "unit_bytes"},
+    Column{"in msat/MiB", "price_in_msat_per_mib"},
+    Column{"out msat/MiB", "price_out_msat_per_mib"},
+    Column{"state", "state"},
+};
+constexpr std::array kBalanceColumns{
+    Column{"neighbour", "address"},
+    Column{"balance/msat", "balance_msat"},
+    Column{"", "balance_msat", Format::kOwes},
+    Column{"credits/msat", "earned_msat"},
+    Column{"debits/msat", "spent_msat"},
+    Column{"bytes", "bytes"},
+};
+constexpr std::array kEntryColumns{
+    Column{"entry", "number"},
+    Column{"time (UTC)", "unix_s", Format::kUtc},
+    Column{"kind", "kind"},
+    Column{"neighbour", "peer", Format::kShort},
+    Column{"flow", "flow", Format::kShort},
+    Column{"from byte", "from_byte"},
+    Column{"to byte", "to_byte"},
+    Column{"amount/msat", "amount_msat"},
+};
+
+constexpr std::array kStatusSections{Section{"", {}, ""}};
+constexpr std::array kNeighbourSections{Section{"", kNeighbourColumns, "no neighbours yet"}};
+constexpr std::array kRouteSections{Section{"", kRouteColumns, "no routes yet"}};
+constexpr std::array kFlowSections{Section{"", kFlowColumns, "no flows yet"}};
+constexpr std::array kLedgerSections{Section{"totals", {}, ""},
+                                     Section{"neighbours", kBalanceColumns, "no balances yet"},
+                                     Section{"entries", kEntryColumns, ""}};
+
+constexpr std::array kViews{
+    View{"status", "Who the station is and what it counts", status_view, kStatusSections},
+    View{"neighbours", "Who is heard, how well, and what they owe", neighbours_view, kNeighbourSections},
+    View{"routes", "Destinations, next hops and prices", routes_view, kRouteSections},
+    View{"flows", "Paid conversations this station takes part in", flows_view, kFlowSections},
+    View{"ledger", "What was earned and what is owed", ledger_of_station, kLedgerSections, true, ledger_view},
+};
+
+}  // namespace
+
+std::span<const View> views() noexcept {
+    return kViews;
+}
+
+const View* find_view(std::string_view name) noexcept {
+    const auto at = std::find_if(kViews.begin(), kViews.end(), [&](const View& v) { return v.name == name; });
+    return at == kViews.end() ? nullptr : &*at;
+}
+
+std::string link_name(std::uint32_t link) {
+    char text[9];
+    std::snprintf(text, sizeof text, "%08x", link);
+    return text;
 }
 
 }  // namespace meshnet::station

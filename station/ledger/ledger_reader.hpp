@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Looks into a ledger without changing it, also while a daemon writes it (WAL readers see the last commit).
+// Reads a ledger of this or an older format without changing it, also while a daemon writes it (WAL readers see the
+// last commit).
 #pragma once
 
 #include <array>
@@ -32,11 +33,11 @@ public:
     };
     struct Totals {
         std::int64_t earned_nsat = 0;  ///< sum of kind "relay"
-        std::int64_t paid_nsat = 0;    ///< sum of kind "pay", >= 0: handed on to other relays
+        std::int64_t paid_nsat = 0;    ///< sum of kind "pay", >= 0: paid on to other relays
         std::int64_t own_nsat = 0;     ///< sum of kind "own", >= 0: for flows of our own
         std::uint64_t entries = 0;
     };
-    /// What fsck found; `problems` empty: every checksum and every sum is right.
+    /// Result of fsck(); `problems` empty: every checksum and every sum is right.
     struct Report {
         std::uint64_t entries = 0, rows = 0;
         std::vector<std::string> problems;

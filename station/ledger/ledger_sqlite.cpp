@@ -7,41 +7,75 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <ctime>
+#include <utility>
+
+#include "host/text.hpp"
+#include "station/ledger/ledger_format.hpp"
 
 namespace meshnet::station {
 
+namespace {
+
+/// Records the owner in a ledger that has none; refuses one of another station.
+Status claim(LedgerStore& store, const std::string& path, const net::NodeId& owner) {
+    const auto recorded = store.owner();
+    if (!recorded) {
+        if (auto set = store.set_owner(owner); !set) {
+            return Error{set.error().code, "ledger " + path + " cannot be written: " + set.error().message};
+        }
+        return Ok{};
+    }
+    if (*recorded != owner) {
+        return Error{ErrorCode::kInvalidArgument,
+                     "ledger " + path + " belongs to station " + net::to_string(net::address_of(*recorded)) +
+                         ", not to this one, " + net::to_string(net::address_of(owner)) +
+                         ": set another station.ledger_file, or restore the key file of that station"};
+    }
+    return Ok{};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::string& path, Options options) {
     // The lock is a file of its own: closing any descriptor of the database itself would drop SQLite's locks on it.
+    const std::string cannot_lock = "ledger " + path + " cannot be locked";
     host::UniqueFd lock(::open((path + ".lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600));
     if (!lock) {
-        return Error{"ledger " + path + " cannot be locked: " + std::strerror(errno)};
+        return host::system_error(cannot_lock, errno);
     }
     if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-        return errno == EWOULDBLOCK ? Error{"ledger " + path + " is in use by another meshnetd"}
-                                    : Error{"ledger " + path + " cannot be locked: " + std::strerror(errno)};
+        return errno == EWOULDBLOCK ? Error{ErrorCode::kInUse, "ledger " + path + " is in use by another meshnetd"}
+                                    : host::system_error(cannot_lock, errno);
     }
     if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
         if (::access((path + "-wal").c_str(), F_OK) == 0) {
-            return Error{"ledger " + path + " is missing, but its log " + path +
-                         "-wal is there: put the file back beside it, or move the log away to start anew"};
+            return Error{ErrorCode::kInvalidData, "ledger " + path + " is missing, but its log " + path +
+                                                      "-wal is there: put the file back beside it, or move the log "
+                                                      "away to start anew"};
         }
         if (auto made = LedgerStore::create(path); !made) {
             return made.error();
         }
+    }
+    if (auto upgraded = upgrade_ledger(path); !upgraded) {
+        return upgraded.error();
     }
     auto store = LedgerStore::open(path, false);
     if (!store) {
         return store.error();
     }
     if (const auto problems = (*store)->check(); !problems.empty()) {
-        return Error{"ledger " + path + " is damaged: " + problems.front() +
-                     ". Nothing was changed; put a copy in its place, or move it away to start anew"};
+        return LedgerStore::damaged(path, problems.front());
+    }
+    if (options.owner) {
+        if (auto claimed = claim(**store, path, *options.owner); !claimed) {
+            return claimed.error();
+        }
     }
     host::UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!event) {
-        return Error{std::string("eventfd: ") + std::strerror(errno)};
+        return host::system_error("no eventfd", errno);
     }
     return std::unique_ptr<SqliteLedger>(
         new SqliteLedger(std::move(store).value(), std::move(lock), std::move(event), options));

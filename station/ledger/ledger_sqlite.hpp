@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The router's books on disk: one SQLite file, one writer, a thread of its own.
+// The router's ledger on disk: one SQLite file, one writer, a thread of its own.
 //
 //     Router::poll_persist() -> submit() -> [group commit, fsync] -> fd() readable -> take_persisted() ->
 //     on_persisted()
@@ -7,7 +7,7 @@
 // - WAL, synchronous=FULL: a batch is reported only when it would survive power loss.
 // - After any failed write or fsync nothing more is written and nothing is retried (what the disk then holds cannot be
 //   known: A. Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020); failure() says why.
-// - One daemon per file: FILE.lock is held while it is open. Readers (ledger_reader.hpp) may look at any time.
+// - One daemon per file: FILE.lock is held while it is open. Readers (ledger_reader.hpp) may open it at any time.
 // Spec: docs/spec/payment.md, "Ledger".
 #pragma once
 
@@ -22,6 +22,7 @@
 
 #include "core/result.hpp"
 #include "host/unique_fd.hpp"
+#include "net/node_id.hpp"
 #include "net/payment/ledger.hpp"
 #include "station/ledger/ledger_store.hpp"
 
@@ -30,11 +31,15 @@ namespace meshnet::station {
 class SqliteLedger {
 public:
     struct Options {
-        std::chrono::milliseconds group{50};  ///< batches that come within this share one commit, 0..1000
+        std::chrono::milliseconds group{50};  ///< batches that arrive within this share one commit, 0..1000
+        /// The station whose ledger it is: recorded in a ledger that has no owner, and a ledger of another is refused.
+        /// Nothing: not checked.
+        std::optional<net::NodeId> owner{};
     };
 
-    /// Opens the ledger, making an empty one if there is none, and checks all of it. Errors are one line naming the
-    /// file: in use, damaged, not a ledger, newer format, no permission. A damaged file is left as it is.
+    /// Opens the ledger, making an empty one if there is none, upgrades an older format (ledger_format.hpp) and checks
+    /// all of it. Errors are one line naming the file: in use, damaged, not a ledger, newer format, of another station,
+    /// no permission. A damaged file is left as it is.
     [[nodiscard]] static Result<std::unique_ptr<SqliteLedger>> open(const std::string& path, Options options);
     [[nodiscard]] static Result<std::unique_ptr<SqliteLedger>> open(const std::string& path) {
         return open(path, Options{});
@@ -44,16 +49,16 @@ public:
     SqliteLedger(const SqliteLedger&) = delete;
     SqliteLedger& operator=(const SqliteLedger&) = delete;
 
-    /// What the ledger held when it was opened: for the Router's constructor.
+    /// Content of the ledger when it was opened: for the Router's constructor.
     [[nodiscard]] const net::LedgerState& state() const noexcept { return state_; }
 
     /// Queues a batch; returns at once. Dropped if failure() is set: it is then never reported as persisted.
     void submit(net::LedgerBatch batch);
-    /// Readable when take_persisted() or failure() has news.
+    /// Readable when take_persisted() or failure() has changed.
     [[nodiscard]] int fd() const noexcept { return event_.get(); }
     /// The highest batch number on disk, if it grew since the last call; otherwise 0.
     [[nodiscard]] std::uint64_t take_persisted();
-    /// Why nothing can be written any more, if so.
+    /// The reason of a failed write; nothing is written after it.
     [[nodiscard]] std::optional<std::string> failure() const;
     /// Writes what is queued and ends the thread. Harmless if repeated.
     void close();

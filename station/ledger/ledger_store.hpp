@@ -1,54 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The SQLite file under the ledger: opening it with clear errors, its schema, its check. Used by ledger_sqlite (writes)
-// and ledger_reader (reads).
-//
-//     state    tbl, key -> value, peer, amount_nsat, bytes, kind, checksum      newest row of each key
-//     entries  id, key -> value, peer, amount_nsat, bytes, kind, at, checksum   append-only
-//
-// Every row carries a checksum over its fields, because SQLite does not notice a bit that flips inside a value.
+// The SQLite file under the ledger: opening it with clear errors, its check, its rows. Used by ledger_sqlite (writes)
+// and ledger_reader (reads). Columns: ledger_columns.hpp; formats: ledger_format.hpp.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/result.hpp"
+#include "net/node_id.hpp"
 #include "net/payment/ledger.hpp"
-
-struct sqlite3;
-struct sqlite3_stmt;
+#include "station/ledger/ledger_statement.hpp"
 
 namespace meshnet::station {
-
-/// One prepared statement; finalised on destruction.
-class LedgerStatement {
-public:
-    LedgerStatement() = default;
-    LedgerStatement(sqlite3* db, const char* sql);
-    ~LedgerStatement();
-    LedgerStatement(LedgerStatement&& other) noexcept;
-    LedgerStatement& operator=(LedgerStatement&& other) noexcept;
-    LedgerStatement(const LedgerStatement&) = delete;
-    LedgerStatement& operator=(const LedgerStatement&) = delete;
-
-    [[nodiscard]] bool ready() const noexcept { return statement_ != nullptr; }
-    void bind(int at, std::int64_t v);
-    void bind(int at, ByteView v);
-    void bind(int at, std::string_view v);
-    /// True if there is a row.
-    [[nodiscard]] bool step();
-    [[nodiscard]] int last() const noexcept { return last_; }  ///< SQLite's code of the last step
-    void reset();
-    [[nodiscard]] std::int64_t integer(int column) const;
-    [[nodiscard]] Bytes blob(int column) const;
-    [[nodiscard]] std::string text(int column) const;
-
-private:
-    sqlite3_stmt* statement_ = nullptr;
-    int last_ = 0;
-};
 
 /// An open ledger file.
 class LedgerStore {
@@ -57,23 +23,38 @@ public:
     LedgerStore(const LedgerStore&) = delete;
     LedgerStore& operator=(const LedgerStore&) = delete;
 
-    /// Opens an existing ledger. Errors are one line that names the file. Nothing is changed in a damaged one.
+    /// Opens an existing ledger of this or an older format. Errors are one line that names the file: not a ledger,
+    /// damaged, of a newer format, no permission. Nothing is changed in a damaged one.
     [[nodiscard]] static Result<std::unique_ptr<LedgerStore>> open(const std::string& path, bool read_only);
     /// Makes an empty ledger (0600) at `path`, which must not exist; complete or not at all.
     [[nodiscard]] static Status create(const std::string& path);
+    /// The error of a damaged ledger.
+    [[nodiscard]] static Error damaged(const std::string& path, const std::string& what);
 
+    [[nodiscard]] int format() const noexcept { return format_; }
     /// Structure, checksums, and that the entries of each neighbour add up to its balance. Empty if all is well.
     [[nodiscard]] std::vector<std::string> check();
     [[nodiscard]] net::LedgerState state();
-    /// Writes the rows of one batch inside a transaction the caller opened.
+    /// The station the ledger is of; nothing if that is not recorded yet (always in format 1).
+    [[nodiscard]] std::optional<net::NodeId> owner();
+    [[nodiscard]] Status set_owner(const net::NodeId& id);
+    /// Writes the rows of one batch inside a transaction of the caller.
     [[nodiscard]] Status write(const net::LedgerBatch& batch, std::int64_t unix_seconds);
-    [[nodiscard]] Status execute(const char* sql);
-    [[nodiscard]] sqlite3* handle() const noexcept { return db_; }
+    /// Moves every commit from the log into the file. Error: a reader is in the way (kInUse).
+    [[nodiscard]] Status checkpoint();
+    [[nodiscard]] Status execute(const std::string& sql);
+    [[nodiscard]] LedgerStatement prepare(const std::string& sql) { return LedgerStatement(db_, sql); }
     [[nodiscard]] std::string error() const;
 
 private:
     explicit LedgerStore(sqlite3* db) : db_(db) {}
+    [[nodiscard]] Status read_format(const std::string& path);
+    [[nodiscard]] Status prepare_writes(const std::string& path);
+    void check_rows(std::vector<std::string>& problems);
+    void check_meta(std::vector<std::string>& problems);
+
     sqlite3* db_;
+    int format_ = 0;
     LedgerStatement put_, erase_, append_;
 };
 

@@ -6,10 +6,14 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <system_error>
 
 #include <nlohmann/json.hpp>
+
+#include "core/names.hpp"
+#include "host/text.hpp"
 
 namespace meshnet::station {
 
@@ -55,11 +59,14 @@ void append(Bytes& out, T re, T im) {
 
 }  // namespace
 
-std::optional<IqFormat> iq_format_from_name(std::string_view name) {
-    for (const auto format : {IqFormat::kCf32, IqFormat::kCs8, IqFormat::kCs16}) {
-        if (iq_format_name(format) == name) return format;
+Result<IqFormat> parse_iq_format(std::string_view name) {
+    constexpr std::array<std::string_view, 3> kNames{"cf32", "cs8", "cs16"};
+    for (std::size_t i = 0; i < kNames.size(); ++i) {
+        if (kNames[i] == name) {
+            return static_cast<IqFormat>(i);
+        }
     }
-    return std::nullopt;
+    return unknown_name("sample format", name, kNames);
 }
 
 std::string_view iq_format_name(IqFormat format) {
@@ -173,9 +180,55 @@ Status write_sigmf_meta(const std::string& data_path, const SigmfMeta& meta) {
     file << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
     file.close();
     if (!file) {
-        return Error{path + ": " + std::error_code(errno, std::generic_category()).message()};
+        return host::system_error(path, errno);
     }
     return Ok{};
+}
+
+Result<SigmfDescription> read_sigmf_meta(const std::string& data_path) {
+    constexpr std::uintmax_t kMaxBytes = 64 << 20;
+    const std::string path = sigmf_meta_path(data_path);
+    SigmfDescription d;
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(path, error)) {
+        return d;
+    }
+    const std::string remedy = "; repair or remove it, or give both --rate and --format";
+    if (std::filesystem::file_size(path, error) > kMaxBytes || error) {
+        return Error{ErrorCode::kLimit, path + " is too large for SigMF metadata" + remedy};
+    }
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+        return host::system_error(path + " cannot be opened", errno);
+    }
+    const auto json = nlohmann::json::parse(file, nullptr, false);
+    if (!json.is_object() || !json.contains("global") || !json["global"].is_object()) {
+        return Error{ErrorCode::kInvalidData, path + " is not SigMF metadata" + remedy};
+    }
+    const auto& global = json["global"];
+    if (const auto rate = global.find("core:sample_rate"); rate != global.end()) {
+        if (!rate->is_number()) {
+            return Error{ErrorCode::kInvalidData, path + ": core:sample_rate is not a number" + remedy};
+        }
+        d.rate_hz = rate->get<double>();
+    }
+    if (const auto channels = global.find("core:num_channels"); channels != global.end() && *channels != 1) {
+        return Error{ErrorCode::kUnsupported,
+                     path + ": the file holds several channels; write one of them to a file of its own"};
+    }
+    if (const auto type = global.find("core:datatype"); type != global.end()) {
+        const auto name = type->is_string() ? type->get<std::string>() : std::string("?");
+        d.format = name == "cf32_le"   ? std::optional(IqFormat::kCf32)
+                   : name == "ci16_le" ? std::optional(IqFormat::kCs16)
+                   : name == "ci8"     ? std::optional(IqFormat::kCs8)
+                                       : std::nullopt;
+        if (!d.format) {
+            return Error{ErrorCode::kUnsupported,
+                         path + ": samples of type " + name +
+                             " cannot be read; cf32_le, ci16_le and ci8 can. Convert the file, or name its --format"};
+        }
+    }
+    return d;
 }
 
 }  // namespace meshnet::station

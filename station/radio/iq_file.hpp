@@ -21,8 +21,8 @@ namespace meshnet::station {
 /// I then Q, little endian: 32-bit float, full scale 1.0; or signed integers, full scale 127 and 32767.
 enum class IqFormat { kCf32, kCs8, kCs16 };
 
-/// "cf32", "cs8", "cs16".
-[[nodiscard]] std::optional<IqFormat> iq_format_from_name(std::string_view name);
+/// "cf32", "cs8", "cs16". Error: names what there is.
+[[nodiscard]] Result<IqFormat> parse_iq_format(std::string_view name);
 [[nodiscard]] std::string_view iq_format_name(IqFormat format);
 /// By the file's ending (.cs8, .cs16; anything else is cf32).
 [[nodiscard]] IqFormat iq_format_of_path(std::string_view path);
@@ -66,5 +66,14 @@ struct SigmfMeta {
 /// `x.sigmf-data` -> `x.sigmf-meta`; any other path gets `.sigmf-meta` appended.
 [[nodiscard]] std::string sigmf_meta_path(const std::string& data_path);
 [[nodiscard]] Status write_sigmf_meta(const std::string& data_path, const SigmfMeta& meta);
+
+/// What the SigMF metadata beside a file says of its samples; nothing where it is silent.
+struct SigmfDescription {
+    std::optional<IqFormat> format;
+    std::optional<double> rate_hz;
+};
+/// Reads the metadata beside `data_path`, if there is some. Source: SigMF 1.2, "Global Object". Errors: kInvalidData,
+/// kUnsupported (several channels, other sample types), kLimit (64 MiB), or the system's.
+[[nodiscard]] Result<SigmfDescription> read_sigmf_meta(const std::string& data_path);
 
 }  // namespace meshnet::station

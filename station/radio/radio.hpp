@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the daemon needs of a radio: samples with their index in, bursts at an index out, and the truth about what was
-// late.
+// What the daemon needs of a radio: samples with their index in, bursts at an index out, and a report of every burst.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/result.hpp"
@@ -48,15 +48,24 @@ public:
     [[nodiscard]] virtual Status transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> burst) = 0;
 };
 
-/// A device text taken apart: `air:PATH#STATION` or `file:PATH`.
-struct DeviceSpec {
-    enum class Kind { kAir, kFile } kind = Kind::kAir;
-    std::string path;
-    std::string station;  ///< kAir
+/// A kind of radio: one row. Its file makes it; radio.cpp lists them.
+struct RadioDriver {
+    std::string_view scheme;  ///< "air": devices are written SCHEME:REST
+    std::string_view form;    ///< "air:SOCKET#STATION"
+    std::string_view help;    ///< one line for the configuration's example
+    /// Judges REST without opening anything. Error: one clause that says what is wrong.
+    Status (*check)(const std::string& rest);
+    /// `rest` has passed check().
+    Result<std::unique_ptr<Radio>> (*open)(const std::string& rest, const phy::Profile& profile);
 };
 
-/// Error: one clause that says what is wrong and which devices there are.
-[[nodiscard]] Result<DeviceSpec> parse_device(const std::string& text);
+/// All drivers of this build.
+[[nodiscard]] std::span<const RadioDriver> radio_drivers();
+/// A line for each driver: how a device is written and what it is.
+[[nodiscard]] std::string radio_help();
+
+/// Error: one clause that says what is wrong with `device` and which devices there are.
+[[nodiscard]] Status check_device(const std::string& device);
 
 /// Opens the device. Error: one line, also if its sample rate is not the profile's.
 [[nodiscard]] Result<std::unique_ptr<Radio>> open_radio(const std::string& device, const phy::Profile& profile);

@@ -41,8 +41,20 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<Radio>> open_air_radio(const std::string& path, const std::string& station) {
-    auto client = sim::AirClient::connect(path, station);
+Status check_air_radio(const std::string& rest) {
+    const std::size_t hash = rest.rfind('#');
+    if (hash == std::string::npos || hash + 1 == rest.size()) {
+        return Error{ErrorCode::kInvalidArgument, "does not name a station"};
+    }
+    if (hash == 0) {
+        return Error{ErrorCode::kInvalidArgument, "names no socket"};
+    }
+    return Ok{};
+}
+
+Result<std::unique_ptr<Radio>> open_air_radio(const std::string& rest, const phy::Profile&) {
+    const std::size_t hash = rest.rfind('#');
+    auto client = sim::AirClient::connect(rest.substr(0, hash), rest.substr(hash + 1));
     if (!client) {
         return client.error();
     }

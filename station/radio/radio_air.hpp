@@ -9,7 +9,12 @@
 
 namespace meshnet::station {
 
-/// Connects to the air listening at `path` as `station`.
-[[nodiscard]] Result<std::unique_ptr<Radio>> open_air_radio(const std::string& path, const std::string& station);
+/// REST is SOCKET#STATION: the path of the air's socket and the name of a station of its configuration.
+[[nodiscard]] Status check_air_radio(const std::string& rest);
+[[nodiscard]] Result<std::unique_ptr<Radio>> open_air_radio(const std::string& rest, const phy::Profile& profile);
+
+inline constexpr RadioDriver kAirDriver{"air", "air:SOCKET#STATION",
+                                        "the simulated air (meshnet-air), as the station of that name", check_air_radio,
+                                        open_air_radio};
 
 }  // namespace meshnet::station

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "station/radio/radio_file.hpp"
+#include "host/text.hpp"
 
 #include <fcntl.h>
 #include <sys/timerfd.h>
@@ -20,10 +21,6 @@ namespace {
 
 constexpr long kTickNs = 2'000'000;  // samples are handed out every 2 ms
 constexpr std::uint64_t kMostTicksAtOnce = 50;
-
-std::string reason(int error) {
-    return std::error_code(error, std::generic_category()).message();
-}
 
 class FileRadio final : public Radio {
 public:
@@ -49,7 +46,7 @@ public:
                 sizeof buffer, static_cast<std::size_t>(due - next_index_) * decoder_.bytes_per_sample());
             const ssize_t n = ::read(file_.get(), buffer, want);
             if (n < 0 && errno != EINTR) {
-                return Error{"the recording cannot be read: " + reason(errno)};
+                return host::system_error("the recording cannot be read", errno);
             }
             end_ = n == 0;
             if (n > 0) {
@@ -103,7 +100,7 @@ public:
             written_ += got->samples.size();
             if (std::fwrite(got->samples.data(), sizeof(phy::Sample), got->samples.size(), data_) !=
                 got->samples.size()) {
-                warn_("recording " + path_ + " ended: " + reason(errno));
+                warn_("recording " + path_ + " ended: " + host::reason(errno));
                 finish();
             }
         }
@@ -118,7 +115,8 @@ private:
         const bool closed = std::fclose(std::exchange(data_, nullptr)) == 0;
         auto written = write_sigmf_meta(path_, meta_);
         if (!closed || !written) {
-            warn_("recording " + path_ + " is not complete: " + (closed ? written.error().message : reason(errno)));
+            warn_("recording " + path_ +
+                  " is not complete: " + (closed ? written.error().message : host::reason(errno)));
         }
     }
 
@@ -132,27 +130,34 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<Radio>> open_file_radio(const std::string& path, node::SampleRate rate) {
+Status check_file_radio(const std::string& rest) {
+    if (rest.empty()) {
+        return Error{ErrorCode::kInvalidArgument, "names no file"};
+    }
+    return Ok{};
+}
+
+Result<std::unique_ptr<Radio>> open_file_radio(const std::string& path, const phy::Profile& profile) {
     host::UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!file) {
-        return Error{"recording " + path + " cannot be opened: " + reason(errno)};
+        return host::system_error("recording " + path + " cannot be opened", errno);
     }
     host::UniqueFd timer{::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)};
     itimerspec spec{};
     spec.it_interval.tv_nsec = kTickNs;
     spec.it_value.tv_nsec = kTickNs;
     if (!timer || ::timerfd_settime(timer.get(), 0, &spec, nullptr) != 0) {
-        return Error{"no timer for the recording: " + reason(errno)};
+        return host::system_error("no timer for the recording", errno);
     }
-    return std::unique_ptr<Radio>(
-        std::make_unique<FileRadio>(std::move(file), std::move(timer), iq_format_of_path(path), rate));
+    return std::unique_ptr<Radio>(std::make_unique<FileRadio>(
+        std::move(file), std::move(timer), iq_format_of_path(path), node::SampleRate::from_hz(profile.sample_rate_hz)));
 }
 
 Result<std::unique_ptr<Radio>> record_radio(std::unique_ptr<Radio> radio, const std::string& path,
                                             void (*warn)(const std::string& line)) {
     std::FILE* data = std::fopen(path.c_str(), "wbe");
     if (data == nullptr) {
-        return Error{"recording " + path + " cannot be made: " + reason(errno)};
+        return host::system_error("recording " + path + " cannot be made", errno);
     }
     return std::unique_ptr<Radio>(std::make_unique<RecordingRadio>(std::move(radio), data, path, warn));
 }

@@ -11,9 +11,9 @@ namespace meshnet::station {
 
 namespace {
 
-// A shorter gap is filled with zeros, so that a frame around it loses blocks and not its place.
+// A shorter gap is filled with zeros, so that a frame around it loses only blocks.
 constexpr Duration kFillGap = 20ms;
-// In one call, so that nothing else waits for ever behind a radio that always has more.
+// In one call, so that a radio that always has more samples does not block the rest.
 constexpr int kMostStretches = 64;
 
 phy::Receiver::Config receiver_config(const RadioLink::Config& c) {
@@ -35,7 +35,7 @@ RadioLink::RadioLink(const Config& config, std::unique_ptr<Radio> radio)
       transmitter_(*config.profile) {}
 
 Status RadioLink::receive(RadioEvents& events) {
-    // A radio that was not read for a while hands out one stretch without a gap after the other.
+    // Each call returns samples without a gap; a radio that was not read for a while has several such stretches.
     for (int stretches = 0; stretches < kMostStretches && !ended_; ++stretches) {
         auto got = radio_->receive();
         if (!got) {
@@ -74,7 +74,7 @@ void RadioLink::take(const Radio::Reception& got, RadioEvents& events) {
 
 void RadioLink::find_gap(std::uint64_t first_index, RadioEvents& events) {
     if (!started_) {
-        // The radio may have counted for long before us: our time begins here.
+        // The radio's counter began before this link: time begins here.
         started_ = true;
         clock_ = node::SampleClock(radio_->sample_rate(), now_, first_index);
         next_index_ = first_index;
@@ -85,7 +85,7 @@ void RadioLink::find_gap(std::uint64_t first_index, RadioEvents& events) {
     }
     ++counters_.gaps;
     if (first_index < next_index_) {
-        // The counter began anew without a word: so does our mapping, from the time we have reached.
+        // The counter was reset: the mapping begins anew at the current time.
         clock_ = node::SampleClock(radio_->sample_rate(), now_, first_index);
         next_index_ = first_index;
         give_up_bursts();
@@ -109,7 +109,7 @@ void RadioLink::process(std::span<const phy::Sample> samples, RadioEvents& event
     now_ = std::max(now_, clock_.to_instant(next_index_));
     while (auto frame = receiver_.poll_frame()) {
         if (frame->mode < first_mode_) {
-            continue;  // a mode this channel does not use, announced with a preamble that it does
+            continue;  // not a mode of this channel, although its preamble is one
         }
         const std::uint64_t age = receiver_index_ - std::min(frame->sample_index, receiver_index_);
         const std::uint64_t start = next_index_ - std::min(age, next_index_);
@@ -137,11 +137,11 @@ void RadioLink::process(std::span<const phy::Sample> samples, RadioEvents& event
 }
 
 void RadioLink::deliver_reports(RadioEvents& events) {
-    // A burst is over when its last sample has left: the report may come before that.
+    // A burst ends when its last sample has left the antenna; the report may be earlier.
     for (std::size_t i = 0; i < outstanding_.size();) {
         Outstanding& entry = outstanding_[i];
         if (!entry.reported && next_index_ > entry.give_up_index) {
-            entry.reported = true;  // its report is not going to come
+            entry.reported = true;  // there will be no report
             entry.end_index = 0;
             ++counters_.bursts_late;
         }

@@ -3,7 +3,7 @@
 //
 //     radio samples -> Receiver -> RxFrame, carrier, time          TxRequest -> Transmitter -> burst at a sample index
 //
-// The time line is the radio's sample counter, so everything the MAC decides is exact to the sample. It stands still
+// The time line is the radio's sample counter, so everything the MAC decides is exact to the sample. It stops
 // when the radio does, and goes on after replace().
 #pragma once
 
@@ -21,7 +21,7 @@
 
 namespace meshnet::station {
 
-/// Who is told. `now` never goes back.
+/// The receiver of events. `now` never decreases.
 class RadioEvents {
 public:
     RadioEvents() = default;
@@ -69,14 +69,14 @@ public:
     [[nodiscard]] std::uint64_t next_index() const noexcept { return next_index_; }
     /// The modem's mode of a MAC mode, by name; "?" if there is none.
     [[nodiscard]] std::string_view mode_name(mac::ModeIndex mode) const noexcept;
-    /// A recording was played to its end.
+    /// A recording was replayed to its end.
     [[nodiscard]] bool ended() const noexcept { return ended_; }
 
-    /// Takes what the radio has. Error: the radio is gone.
+    /// Processes what the radio received. Error: the radio is lost.
     [[nodiscard]] Status receive(RadioEvents& events);
-    /// Renders a burst and hands it to the radio. Error: the radio is gone (the burst is then reported late).
+    /// Modulates a burst and queues it at the radio. Error: the radio is lost (the burst is then reported late).
     [[nodiscard]] Status transmit(const mac::TxRequest& request);
-    /// Goes on with another radio after `pause` without one. Bursts still out are reported late.
+    /// Continues with another radio after `pause` without one. Outstanding bursts are reported late.
     void replace(std::unique_ptr<Radio> radio, Duration pause, RadioEvents& events);
 
 private:

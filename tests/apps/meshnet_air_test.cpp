@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The program meshnet-air, run as a process: it carries samples, survives the sudden death of a client and ends
-// cleanly.
+// The program meshnet-air as a process: it passes samples, survives the kill of a client and ends cleanly.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -22,7 +21,7 @@
 namespace meshnet::sim {
 namespace {
 
-constexpr int kTurns = 18'000;  // of 10 ms: ends a hang; no measure of the machine
+constexpr int kTurns = 18'000;  // of 10 ms: ends a hang; not a measure of speed
 
 /// Starts a program with its output in a file; the pid.
 pid_t start(const std::vector<std::string>& arguments, const std::string& output) {
@@ -70,7 +69,8 @@ std::size_t receive(AirClient& client, std::size_t count) {
     std::size_t got = 0;
     while (got < count) {
         pollfd wait{client.fd(), POLLIN, 0};
-        auto block = ::poll(&wait, 1, kTurns * 10) == 1 ? client.receive() : Error{"nothing came"};
+        auto block =
+            ::poll(&wait, 1, kTurns * 10) == 1 ? client.receive() : Error{ErrorCode::kInvalidArgument, "nothing came"};
         if (!block.ok()) {
             ADD_FAILURE() << block.error().message;
             return 0;
@@ -81,7 +81,7 @@ std::size_t receive(AirClient& client, std::size_t count) {
 }
 
 TEST(MeshnetAir, ServesStationsSurvivesTheDeathOfOneAndStopsCleanly) {
-    const station::TemporaryFolder folder;
+    const test::TemporaryFolder folder;
     const std::string socket = folder.path("air.sock");
     const std::string stats = folder.path("stats.json");
     const std::string output = folder.path("output");
@@ -120,13 +120,14 @@ TEST(MeshnetAir, ServesStationsSurvivesTheDeathOfOneAndStopsCleanly) {
 }
 
 TEST(MeshnetAir, AWrongConfigurationEndsItWithALine) {
-    const station::TemporaryFolder folder;
+    const test::TemporaryFolder folder;
     const std::string config = folder.path("air.toml");
     std::ofstream(config) << "[[station]]\nname = \"a\"\nlength = 3\n";
     const std::string output = folder.path("output");
     const int status = wait_for(start({MESHNET_AIR_PROGRAM, "--config", config, "--socket", folder.path("s")}, output));
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 2);
-    EXPECT_NE(contents(output).find("air.toml:3: unknown key 'length'"), std::string::npos) << contents(output);
+    EXPECT_NE(contents(output).find("air.toml:3: [station] unknown key 'length'"), std::string::npos)
+        << contents(output);
 }
 
 }  // namespace

@@ -108,7 +108,7 @@ protected:
         std::memcpy(bytes.data(), values.data(), values.size() * 4);
         write_file(folder_.path(name), bytes);
     }
-    TemporaryFolder folder_;
+    test::TemporaryFolder folder_;
 };
 
 TEST_F(Programs, TheExampleConfigurationIsFine) {
@@ -128,7 +128,8 @@ TEST_F(Programs, WrongQuestionsToTheDaemon) {
     EXPECT_EQ(ran.code, 2);
     EXPECT_EQ(
         ran.err,
-        "meshnetd: bad.toml:2: unknown key \"prize_msat_per_mib\" in [net]; did you mean \"price_msat_per_mib\"?\n");
+        "meshnetd: bad.toml:2: [net] unknown key 'prize_msat_per_mib'; did you mean 'price_msat_per_mib'? known are "
+        "price_msat_per_mib max_price_msat_per_mib unit_bytes initial_window_kib max_window_kib neighbours pay\n");
 }
 
 TEST_F(Programs, InitMakesOneKey) {
@@ -172,6 +173,17 @@ TEST_F(Programs, ARecordingIsPlayedToItsEndAndEverythingIsClosed) {
     EXPECT_TRUE(std::filesystem::exists(folder_.path("copy.cf32.sigmf-meta")));
 }
 
+TEST_F(Programs, ALedgerOfAnotherStationIsRefused) {
+    write_silence(0.1);
+    write_config("a");
+    write_config("b");
+    ASSERT_EQ(run("$D --config a.toml").code, 0);
+    ASSERT_EQ(run("sed -i 's/b.ledger/a.ledger/' b.toml").code, 0);
+    const auto other = run("$D --config b.toml");
+    EXPECT_EQ(other.code, 1);
+    EXPECT_NE(other.err.find("meshnetd: ledger a.ledger belongs to station fd"), std::string::npos) << other.err;
+}
+
 TEST_F(Programs, ARunningDaemonAnswersAndStopsAndSharesNothing) {
     write_silence(300);
     write_config("a");
@@ -196,7 +208,8 @@ TEST_F(Programs, ARunningDaemonAnswersAndStopsAndSharesNothing) {
 
     const auto same_socket = run("$D --config a.toml");
     EXPECT_EQ(same_socket.code, 1);
-    EXPECT_EQ(same_socket.err, "meshnetd: control socket a.sock is in use by another meshnetd\n");
+    EXPECT_EQ(same_socket.err,
+              "meshnetd: control socket a.sock is in use by another meshnetd; stop it or choose another path\n");
     write_file(folder_.path("c.toml"), read_file(folder_.path("b.toml")));
     ASSERT_EQ(run("sed -i 's/b.ledger/a.ledger/' c.toml").code, 0);
     const auto same_ledger = run("$D --config c.toml");
@@ -268,11 +281,14 @@ TEST_F(Programs, ModemInIntegerFormats) {
 TEST_F(Programs, WrongQuestionsToTheModem) {
     const auto mode = run("echo x | $C modulate --mode qpsk-9/10 --output x");
     EXPECT_EQ(mode.code, 2);
-    EXPECT_EQ(mode.err.rfind("meshnet-cli: no mode \"qpsk-9/10\"; the modes are qpsk-1/5x16, ", 0), 0U) << mode.err;
+    EXPECT_EQ(
+        mode.err.rfind("meshnet-cli: unknown mode 'qpsk-9/10'; did you mean 'qpsk-1/5'? known are qpsk-1/5x16 ", 0), 0U)
+        << mode.err;
     EXPECT_EQ(lines_of(mode.err), 1U);
     const auto profile = run("$C demodulate --profile 3M x");
     EXPECT_EQ(profile.code, 2);
-    EXPECT_EQ(profile.err, "meshnet-cli: no profile \"3M\"; the profiles are 125k, 250k, 500k, 1M, 2M, 5M, 10M, 20M\n");
+    EXPECT_EQ(profile.err,
+              "meshnet-cli: unknown profile '3M'; did you mean '1M'? known are 125k 250k 500k 1M 2M 5M 10M 20M\n");
     EXPECT_EQ(run("$C demodulate --format cu8 x").code, 2);
     EXPECT_EQ(run("$C demodulate --rate 1000 x").err,
               "meshnet-cli: a sample rate of 1000 Hz cannot hold profile 1M, which occupies 812500 Hz\n");
@@ -375,7 +391,7 @@ TEST_F(Programs, ATruncatedFileGivesItsWholeFramesAndAWarning) {
     EXPECT_EQ(summary["bytes_ignored"], 5);
     EXPECT_EQ(ran.err,
               "meshnet-cli: warning: the file ends inside a sample; its last 5 bytes are ignored\n"
-              "meshnet-cli: warning: 1 frame(s) began and are not whole before the file ends\n");
+              "meshnet-cli: warning: 1 frame(s) began and do not end before the file does\n");
 }
 
 TEST_F(Programs, AFrameAtTheVeryFirstSampleIsFound) {

@@ -39,7 +39,7 @@ TEST(TransferPacket, RefusesNamesThatLeaveTheFolder) {
 }
 
 TEST(UdpPacket, ChecksumOfAKnownPacket) {
-    // Worked out by hand after RFC 768 and RFC 8200, 8.1: fd00::1 -> fd00::2, ports 1 -> 2, payload "A".
+    // Calculated by hand after RFC 768 and RFC 8200, 8.1: fd00::1 -> fd00::2, ports 1 -> 2, payload "A".
     UdpDatagram d;
     d.source = {0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
     d.destination = {0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2};
@@ -166,7 +166,7 @@ TEST(Transfer, SmallestFiles) {
     }
 }
 
-TEST(Transfer, ArrivesIntactWhateverTheWireDoes) {
+TEST(Transfer, ArrivesIntactOverAnyWire) {
     for (std::uint64_t seed = 1; seed <= 12; ++seed) {
         Wire wire;
         wire.loss = 0.03 * static_cast<double>(seed % 6);
@@ -178,22 +178,22 @@ TEST(Transfer, ArrivesIntactWhateverTheWireDoes) {
     }
 }
 
-TEST(Transfer, OutlivesAnOutage) {
-    // A sender whose receiver is silent for long keeps asking, at most every 8 s, and finishes when it is back.
+TEST(Transfer, SurvivesAnOutage) {
+    // A sender whose receiver is silent repeats its OPEN, at most every 8 s.
     TransferSender sender(1, "f", random_bytes(5'000, 3));
     Instant now{};
-    int asked = 0;
+    int opens = 0;
     while (now < Instant{100s}) {
-        while (sender.poll_transmit(now)) ++asked;
+        while (sender.poll_transmit(now)) ++opens;
         ASSERT_TRUE(sender.next_timeout().has_value());
         ASSERT_GT(*sender.next_timeout(), now) << "a timer in the past would be a busy loop";
         now = *sender.next_timeout();
     }
-    EXPECT_GE(asked, 12);
-    EXPECT_LE(asked, 18);
+    EXPECT_GE(opens, 12);
+    EXPECT_LE(opens, 18);
 }
 
-TEST(Transfer, ALyingReceiverStopsNothingAndBreaksNothing) {
+TEST(Transfer, ForgedAcknowledgementsDoNoHarm) {
     TransferSender sender(1, "f", random_bytes(50'000, 3));
     Rng rng(9);
     Instant now{};
@@ -208,12 +208,12 @@ TEST(Transfer, ALyingReceiverStopsNothingAndBreaksNothing) {
         rng.fill(ack.bitmap);
         sender.on_message(now, {1, ack});
     }
-    EXPECT_EQ(sender.state(), TransferSender::State::kRunning) << "only the digest's word ends it";
+    EXPECT_EQ(sender.state(), TransferSender::State::kRunning) << "only the result of the digest ends it";
     sender.on_message(now, {1, TransferAck{TransferAck::kComplete | TransferAck::kDamaged, 0, 0, {}}});
     EXPECT_EQ(sender.state(), TransferSender::State::kDamaged);
 }
 
-TEST(Transfer, DamageInsideIsFound) {
+TEST(Transfer, ACorruptChunkIsFound) {
     const Bytes file = random_bytes(3'000, 6);
     TransferOpen open{file.size(), sha256(file), "f"};
     TransferReceiver receiver(5, open);

@@ -10,7 +10,7 @@ namespace {
 
 Result<int> half(int v) {
     if (v % 2 != 0) {
-        return Error{"odd"};
+        return Error{ErrorCode::kInvalidArgument, "odd"};
     }
     return v / 2;
 }

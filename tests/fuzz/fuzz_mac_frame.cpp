@@ -19,9 +19,9 @@ void require(bool good) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    std::size_t damaged = 0;
-    const auto burst = parse_burst(ByteView(data, size), &damaged);
-    require(damaged <= 64);
+    std::size_t failed = 0;
+    const auto burst = parse_burst(ByteView(data, size), &failed);
+    require(failed <= 64);
     if (!burst) {
         return 0;
     }

@@ -9,22 +9,12 @@
 
 #include "mac/frame_format.hpp"
 #include "mac/mac.hpp"
+#include "tests/support/table_phy.hpp"
 
 using namespace meshnet;
 using namespace meshnet::mac;
 
 namespace {
-
-class FuzzPhy final : public PhyModel {
-public:
-    [[nodiscard]] std::size_t mode_count() const override { return 3; }
-    [[nodiscard]] Duration airtime(ModeIndex mode, std::size_t bytes) const override {
-        return 2ms + Duration{static_cast<std::int64_t>(bytes) * (12'000 >> mode)};
-    }
-    [[nodiscard]] std::size_t max_bytes() const override { return 8'000; }
-    [[nodiscard]] float required_snr_db(ModeIndex mode) const override { return 4.0F * static_cast<float>(mode); }
-    [[nodiscard]] double payload_rate_bps(ModeIndex mode) const override { return 0.666e6 * (1 << mode); }
-};
 
 void require(bool good) {
     if (!good) {
@@ -39,7 +29,7 @@ Burst read_burst(ByteReader& in, Bytes& data) {
     h.epoch = in.u8() % 3U;
     h.burst = in.u8();
     h.chain_left = in.u8() & 15U;
-    h.wants_floor = (in.u8() & 1U) != 0;
+    h.wants_txop = (in.u8() & 1U) != 0;
     h.gap = in.u8() * Duration{250us};
     const std::uint8_t grantee = in.u8();
     h.grantee = grantee < 128 ? 200 : grantee % 80U;
@@ -96,7 +86,7 @@ Burst read_burst(ByteReader& in, Bytes& data) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
-    const FuzzPhy phy;
+    const test::TablePhy phy({{0.667e6, 0.0F, 2ms}, {1.333e6, 4.0F, 2ms}, {2.667e6, 8.0F, 2ms}}, 8'000);
     Rng random(1);
     Mac::Config config;
     config.self = 200;

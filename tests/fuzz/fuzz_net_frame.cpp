@@ -39,8 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const std::size_t to = (what & 8) != 0 ? scene.b : scene.r;
         // Known labels make the harness reach what is behind them: 0xL? in the label's place stands for a real one.
         if ((what & 16) != 0 && bytes.size() >= 5) {
-            auto& inside = RouterTestAccess::inside(w.router(to));
-            const auto& table = (what & 32) != 0 ? inside.by_in : inside.by_out;
+            const FlowTable& flows = RouterTestAccess::flows(w.router(to));
+            const auto& table = (what & 32) != 0 ? flows.labels_in() : flows.labels_out();
             if (!table.empty()) {
                 const auto& [key, id] = *std::next(table.begin(), bytes[1] % static_cast<int>(table.size()));
                 for (std::size_t i = 0; i < 4; ++i)
@@ -48,8 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             }
         }
         if ((what & 2) != 0) {
-            RouterTestAccess::inside(w.router(to))
-                .on_plain(w.now(), (what & 8) != 0 ? w.node(scene.r).link : from, bytes);
+            RouterTestAccess::feed(w.router(to), w.now(), (what & 8) != 0 ? w.node(scene.r).link : from, bytes);
             w.pump(to);
         } else {
             w.inject(to, from, bytes);

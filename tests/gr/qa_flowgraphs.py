@@ -72,17 +72,17 @@ class Flowgraphs(unittest.TestCase):
 
     def test_loopback_receives_every_frame(self):
         self.assertIn("frames sent: 50, received: 50 of 50", self.run_compiled("loopback"))
-        said = self.run_compiled("loopback", "--frames", "12", "--mode", "64qam-3/4", "--snr-db", "24", "--model", "awgn")
-        self.assertIn("frames sent: 12, received: 12 of 12", said)
+        output = self.run_compiled("loopback", "--frames", "12", "--mode", "64qam-3/4", "--snr-db", "24", "--model", "awgn")
+        self.assertIn("frames sent: 12, received: 12 of 12", output)
 
     def test_loopback_loses_frames_below_the_threshold(self):
-        said = self.run_compiled("loopback", "--frames", "12", "--mode", "64qam-3/4", "--snr-db", "8")
-        self.assertIn("frames sent: 12, received: 0 of 12", said)
+        output = self.run_compiled("loopback", "--frames", "12", "--mode", "64qam-3/4", "--snr-db", "8")
+        self.assertIn("frames sent: 12, received: 0 of 12", output)
 
     def test_two_stations_find_each_other(self):
-        said = self.run_compiled("two_stations")
-        found = re.findall(r"(\w) is (\S+), 3\.0 s, has a session with (\S+) at (\S+) dB", said)
-        self.assertEqual(len(found), 2, said)
+        output = self.run_compiled("two_stations")
+        found = re.findall(r"(\w) is (\S+), 3\.0 s, has a session with (\S+) at (\S+) dB", output)
+        self.assertEqual(len(found), 2, output)
         (_, a, heard_by_a, _), (_, b, heard_by_b, _) = found
         self.assertEqual((heard_by_a, heard_by_b), (b, a))
         for _, _, _, snr_db in found:

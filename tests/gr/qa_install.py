@@ -29,11 +29,11 @@ class Install(unittest.TestCase):
             self.assertTrue(where.stdout.startswith(str(prefix)), where.stdout)
             graph = prefix / "share" / "gnuradio" / "examples" / "meshnet" / "loopback.grc"
             subprocess.run([sys.executable, shutil.which("grcc"), "-o", directory, str(graph)], check=True, capture_output=True, env=environment)
-            said = subprocess.run(
+            output = subprocess.run(
                 [sys.executable, str(pathlib.Path(directory) / "loopback.py"), "--frames", "5"],
                 check=True, capture_output=True, text=True, env=environment, timeout=LONGEST,
             )
-            self.assertIn("received: 5 of 5", said.stdout)
+            self.assertIn("received: 5 of 5", output.stdout)
             self.assertTrue((prefix / "include" / "gnuradio" / "meshnet" / "ofdm_receiver.h").exists())
 
 

@@ -21,7 +21,7 @@ def payloads(count, length, seed=1):
 
 
 def render(messages, **options):
-    """Samples, tags and counters of a transmitter that is given `messages` and then told that there are no more."""
+    """Samples, tags and counters of a transmitter after `messages` and the end of the stream."""
     tb = gr.top_block()
     tx = meshnet.ofdm_transmitter(PROFILE, **options)
     sink = blocks.vector_sink_c()
@@ -51,12 +51,12 @@ def tags_named(tags, key):
 
 
 class Loopback(gr_unittest.TestCase):
-    def loop(self, frames, mode, model="awgn", snr_db=20.0, chunk=0, pass_damaged=False, expected=None, **channel):
-        """What comes out of `pdus`, and the receiver and its constellations, once all frames were heard, whole or not."""
+    def loop(self, frames, mode, model="awgn", snr_db=20.0, chunk=0, pass_block_errors=False, expected=None, **channel):
+        """What comes out of `pdus`, and the receiver and its constellations, once all frames were received, error-free or not."""
         tb = gr.top_block()
         tx = meshnet.ofdm_transmitter(PROFILE, mode, "none", gap=2000)
         path = meshnet.channel(PROFILE, model, snr_db, **channel)
-        rx = meshnet.ofdm_receiver(PROFILE, pass_damaged, constellation=True)
+        rx = meshnet.ofdm_receiver(PROFILE, pass_block_errors, constellation=True)
         pdus = Ears.count(len(frames) if expected is None else expected)
         points = Ears.count(len(frames))
         if chunk:
@@ -112,12 +112,12 @@ class Loopback(gr_unittest.TestCase):
             reference = reference or facts
             self.assertEqual(facts, reference)
 
-    def test_damaged_frames_pass_only_on_request(self):
+    def test_frames_with_block_errors_pass_only_on_request(self):
         frames = payloads(5, 200)
         got, rx, _ = self.loop(frames, "64qam-3/4", snr_db=8.0, seed=3, expected=0)
         self.assertEqual(got, [])
         self.assertEqual(rx.counters()["frames_ok"], 0)
-        got, rx, _ = self.loop(frames, "64qam-3/4", snr_db=8.0, seed=3, pass_damaged=True)
+        got, rx, _ = self.loop(frames, "64qam-3/4", snr_db=8.0, seed=3, pass_block_errors=True)
         self.assertEqual(len(got), 5)
         self.assertTrue(all(not m["crc_ok"] and m["blocks_ok"] < m["blocks"] for m, _ in got))
 
@@ -282,12 +282,12 @@ class Parameters(gr_unittest.TestCase):
         self.assertIn(word, str(caught.exception))
 
     def test_what_is_wrong_and_what_would_be_right(self):
-        self.refused('no profile "3M"; there are 125k', meshnet.ofdm_transmitter, "3M")
+        self.refused("unknown profile '3M'; did you mean '1M'? known are 125k", meshnet.ofdm_transmitter, "3M")
         self.refused("64qam-3/4", meshnet.ofdm_transmitter, PROFILE, "bpsk")
         self.refused("none, zeros or clocked", meshnet.ofdm_transmitter, PROFILE, idle="silence")
         self.refused("gap", meshnet.ofdm_transmitter, PROFILE, gap=2000000000)
-        self.refused("short, medium or long", meshnet.ofdm_receiver, PROFILE, longest_preamble="none")
-        self.refused('no profile ""', meshnet.ofdm_receiver, "")
+        self.refused("known are short medium long", meshnet.ofdm_receiver, PROFILE, longest_preamble="none")
+        self.refused("unknown profile ''", meshnet.ofdm_receiver, "")
         self.refused("max_iterations", meshnet.ofdm_receiver, PROFILE, max_iterations=0)
         self.refused("max_iterations", meshnet.ofdm_receiver, PROFILE, max_iterations=101)
         self.refused("fog", meshnet.channel, PROFILE, "fog")

@@ -70,13 +70,13 @@ class TwoStations(gr_unittest.TestCase):
         pair.tb.msg_connect(pair.nodes[1], "ip_out", host_b, "in")
         pair.tb.msg_connect(pair.nodes[0], "ip_out", host_a, "in")
 
-        asked = [False, False]
+        injected = [False, False]
 
         def route_known(message):
             """When a station knows the way to the other, its host sends its packet."""
             for i in range(2):
-                if not asked[i] and addresses[1 - i] in pair.nodes[i].destinations():
-                    asked[i] = True
+                if not injected[i] and addresses[1 - i] in pair.nodes[i].destinations():
+                    injected[i] = True
                     post(pair.nodes[i], "ip_in", make_pdu(sent[i]))
             return False
 
@@ -224,7 +224,7 @@ class OneStation(gr_unittest.TestCase):
 
     def test_what_is_wrong_and_what_would_be_right(self):
         for word, options in (
-            ("no profile", {"profile": "9M"}),
+            ("unknown profile", {"profile": "9M"}),
             ("lead_s", {"lead_s": 0.0}),
             ("lead_s", {"lead_s": float("nan")}),
             ("lead_s + turnaround_s", {"lead_s": 0.04, "turnaround_s": 0.04}),
@@ -233,7 +233,7 @@ class OneStation(gr_unittest.TestCase):
             ("longest_preamble", {"longest_preamble": "endless"}),
             ("longest_preamble", {"mode": "qpsk-1/5x8"}),
             ("max_burst", {"profile": "125k", "longest_preamble": "long"}),
-            ("no mode", {"mode": "bpsk"}),
+            ("unknown mode", {"mode": "bpsk"}),
         ):
             with self.assertRaises(ValueError) as caught:
                 meshnet.station_node(**options)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// When a station may begin uninvited.
+// When a station may begin without a grant.
 #include <gtest/gtest.h>
 
 #include "mac/contention.hpp"
@@ -60,7 +60,7 @@ TEST(MacContention, AReadHeaderReplacesTheUnknownAnswerByItsReservation) {
     f.c.request(at(1'104ms), 0);
     EXPECT_GE(*f.c.ready_at(), at(1'306ms));
     EXPECT_LE(*f.c.ready_at(), at(1'336ms));
-    // The invited station answers and needs less: its word replaces the reservation.
+    // The grantee answers and needs less: its header replaces the reservation.
     f.c.on_header(at(1'150ms), 8, 0, at(1'150ms));
     EXPECT_LE(*f.c.ready_at(), at(1'186ms));
 }

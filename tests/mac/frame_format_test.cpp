@@ -101,7 +101,7 @@ TEST(MacFormat, RoundTrip) {
     EXPECT_EQ(b->header.epoch, 0xBEEF);
     EXPECT_EQ(b->header.burst, 7);
     EXPECT_EQ(b->header.chain_left, 15);
-    EXPECT_TRUE(b->header.wants_floor);
+    EXPECT_TRUE(b->header.wants_txop);
     EXPECT_EQ(b->header.gap, 7ms);
     EXPECT_EQ(b->header.grantee, 0x0A0B0C0DU);
     EXPECT_EQ(b->header.grant, 16ms);
@@ -125,12 +125,23 @@ TEST(MacFormat, RoundTrip) {
     EXPECT_FLOAT_EQ(h->hello->heard[0].snr_db, -3.5F);
 }
 
-TEST(MacFormat, SizesAreWhatTheyAreSaidToBe) {
+TEST(MacFormat, SizesAreWhatTheSizeFunctionsReturn) {
     const Burst b = data_burst();
     const std::size_t fragments = 2 * kFragmentOverhead + kText.size() + kMore.size();
     EXPECT_EQ(encode_burst(b, false).size(), header_bytes(2) + ack_bytes(2) + fragments);
     EXPECT_EQ(encode_burst(b, true).size(), 2 * header_bytes(2) + ack_bytes(2) + fragments);
     EXPECT_EQ(encode_burst(hello_burst(), false).size(), header_bytes(0) + hello_bytes(1));
+}
+
+// The derivation of the smallest burst: one target and a hello that lists as many neighbours as it can.
+TEST(MacFormat, TheSmallestBurstHoldsAHeaderAndAFullHello) {
+    EXPECT_EQ(header_bytes(1), 36U);
+    EXPECT_EQ(hello_bytes(kMaxHeard), 331U);
+    EXPECT_LE(header_bytes(1) + hello_bytes(kMaxHeard), kSmallestBurstBytes);
+    Burst b = hello_burst();
+    b.header.targets.assign(1, {7, 0, 0});
+    b.hello->heard.assign(kMaxHeard, b.hello->heard.at(0));
+    EXPECT_LE(encode_burst(b, false).size(), kSmallestBurstBytes);
 }
 
 // A lost code block takes the sub-frames it touches and no other.
@@ -151,7 +162,7 @@ TEST(MacFormat, SubFramesOutsideTheDamageSurvive) {
             damaged[i] = static_cast<std::uint8_t>(rng.next_u64());
         }
         const auto parsed = parse_burst(damaged);
-        ASSERT_TRUE(parsed) << "one of the two headers is whole, block " << block;
+        ASSERT_TRUE(parsed) << "one of the two headers is intact, block " << block;
         EXPECT_GE(parsed->fragments.size(), 17U);
         for (const auto& f : parsed->fragments) {
             EXPECT_EQ(f.data.size(), filling.size());
@@ -183,9 +194,9 @@ TEST(MacFormat, HostileBytesCostLittle) {
         w.u16(0x3FFF);
         w.u8(crc8(ByteView(hostile).subspan(at, 3)));
     }
-    std::size_t damaged = 0;
-    EXPECT_FALSE(parse_burst(hostile, &damaged));
-    EXPECT_EQ(damaged, 64U);
+    std::size_t failed = 0;
+    EXPECT_FALSE(parse_burst(hostile, &failed));
+    EXPECT_EQ(failed, 64U);
     for (std::size_t n = 0; n < 64; ++n) {
         EXPECT_FALSE(parse_burst(Bytes(n, kDelimiterMagic)));
     }

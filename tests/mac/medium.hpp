@@ -20,32 +20,11 @@
 #include <vector>
 
 #include "mac/mac.hpp"
+#include "tests/support/table_phy.hpp"
 
 namespace meshnet::mac::test {
 
-/// Ten modes like those of our modem in 1 MHz.
-class TablePhy final : public PhyModel {
-public:
-    struct Row {
-        double rate_bps;
-        float required_db;
-        Duration overhead;
-    };
-    [[nodiscard]] std::size_t mode_count() const override { return rows_.size(); }
-    [[nodiscard]] Duration airtime(ModeIndex mode, std::size_t bytes) const override {
-        const Row& r = rows_.at(mode);
-        return r.overhead + from_seconds(static_cast<double>(bytes) * 8.0 / r.rate_bps);
-    }
-    [[nodiscard]] std::size_t max_bytes() const override { return 24'576; }
-    [[nodiscard]] float required_snr_db(ModeIndex mode) const override { return rows_.at(mode).required_db; }
-    [[nodiscard]] double payload_rate_bps(ModeIndex mode) const override { return rows_.at(mode).rate_bps; }
-    [[nodiscard]] Duration overhead(ModeIndex mode) const { return rows_.at(mode).overhead; }
-
-private:
-    std::vector<Row> rows_{{0.21e6, -2.0F, 6ms}, {0.35e6, 0.5F, 2ms}, {0.525e6, 2.5F, 2ms}, {0.70e6, 4.5F, 2ms},
-                           {0.77e6, 5.5F, 2ms},  {1.05e6, 8.0F, 2ms}, {1.40e6, 10.5F, 2ms}, {1.575e6, 12.0F, 2ms},
-                           {2.10e6, 15.5F, 2ms}, {2.38e6, 17.5F, 2ms}};
-};
+using meshnet::test::TablePhy;
 
 class Medium {
 public:
@@ -61,7 +40,7 @@ public:
         std::int64_t clock_offset_ns = 0;
         std::int64_t clock_ppb = 0;
         Duration decode_time = 4ms;  ///< end of frame at the antenna to on_frame
-        Duration needs_lead{};       ///< bursts handed over later than this before their time are late
+        Duration needs_lead{};       ///< bursts delivered to the radio later than this before their time are late
         double late_share = 0.0;     ///< bursts the radio is late for
         bool alive = true;
         std::uint64_t incarnation = 0;
@@ -151,7 +130,7 @@ public:
     }
 
     double block_loss = 0.0;  ///< added loss of each code block
-    double frame_loss = 0.0;  ///< added loss of whole frames
+    double frame_loss = 0.0;  ///< added loss of frames, header included
     double capture_db = 10.0;
     std::uint64_t frames = 0, frames_lost = 0;  ///< at receivers in reach
     std::function<void(Instant, std::size_t, const TxRequest&, Duration)> on_sent;

@@ -191,7 +191,7 @@ TEST(MacNetwork, LateBurstsAreSurvived) {
     EXPECT_EQ(back.out_of_order + back.corrupt + back.failed, 0U);
 }
 
-// The host is slower than its configuration says: frames come up late, the radio needs more lead.
+// The host is slower than its configuration: frames are delivered late, the radio needs more lead.
 TEST(MacNetwork, ASlowHostIsLearnt) {
     auto m = make_pair(52, 14.0F);
     for (std::size_t i = 0; i < 2; ++i) {

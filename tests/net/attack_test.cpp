@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Attacks, played: each must cost the attacked nothing, or at most what docs/spec/payment.md says.
+// Attacks, played: each must cost the attacked nothing, or at most what docs/spec/payment.md allows.
 #include <gtest/gtest.h>
 
+#include "net/ip_header.hpp"
 #include "tests/net/net_world.hpp"
 #include "tests/net/router_access.hpp"
 
@@ -16,18 +17,18 @@ struct Attack : ::testing::Test {
         w.join(r, b);
         w.run(3s);
     }
-    RouterTestAccess::Inside& inside(std::size_t i) { return RouterTestAccess::inside(w.router(i)); }
+    const Identity::Secrets& secrets(std::size_t i) { return RouterTestAccess::secrets(w.router(i)); }
     void traffic(int packets = 100) {
         for (int i = 0; i < packets; ++i) w.after(i * 10ms, [this] { w.send(a, b, Bytes(1'000, 1)); });
         w.run(10ms * packets + 200ms);
     }
     /// A message from node `from` to node `to` as if its session had carried it.
     void plain(std::size_t from, std::size_t to, const Bytes& message) {
-        inside(to).on_plain(w.now(), w.node(from).link, message);
+        RouterTestAccess::feed(w.router(to), w.now(), w.node(from).link, message);
         w.pump(to);
     }
-    Flow& flow_at(std::size_t i, FlowRole role) {
-        for (auto& [id, f] : inside(i).flows) {
+    const Flow& flow_at(std::size_t i, FlowRole role) {
+        for (const auto& [id, f] : RouterTestAccess::flows(w.router(i))) {
             if (f.role == role) return f;
         }
         ADD_FAILURE() << "no such flow";
@@ -90,7 +91,7 @@ TEST_F(Attack, ARelayCannotReadChangeOrRepeatAPacket) {
     EXPECT_EQ(flow_at(b, FlowRole::kDestination).delivered_bytes, 1'001U + 101U);
 }
 
-TEST_F(Attack, ForgedAndReplayedWordsEarnNothing) {
+TEST_F(Attack, ForgedAndReplayedPaywordsEarnNothing) {
     traffic();
     w.run(4s);
     const std::int64_t before = earned();
@@ -98,12 +99,12 @@ TEST_F(Attack, ForgedAndReplayedWordsEarnNothing) {
     const Flow& f = flow_at(r, FlowRole::kRelay);
     Rng rng(3);
     for (int i = 0; i < 200; ++i) {
-        WordReceipt m;
+        PaywordReceipt m;
         m.label = f.label_out;
-        m.index = f.word_index + static_cast<std::uint32_t>(rng.below(4));
+        m.index = f.payword_index + static_cast<std::uint32_t>(rng.below(4));
         m.sequence = static_cast<std::uint32_t>(rng.next_u64());
-        rng.fill(m.word);
-        if (i % 3 == 0) m.word = f.word;  // an old one under a new number
+        rng.fill(m.payword);
+        if (i % 3 == 0) m.payword = f.payword;  // an old one under a new number
         plain(b, r, m.encode());
         Statement s;
         s.label = f.label_out;
@@ -113,34 +114,34 @@ TEST_F(Attack, ForgedAndReplayedWordsEarnNothing) {
     }
     w.run(3s);
     EXPECT_EQ(earned(), before);
-    EXPECT_GT(w.router(r).counters().words_refused, 50U);
+    EXPECT_GT(w.router(r).counters().paywords_refused, 50U);
     EXPECT_EQ(w.find_disagreement(), "");
 }
 
 // Destination and last relay together claim what was never sent: the payer's audit holds.
-TEST_F(Attack, ADestinationCannotProveMoreThanWasSent) {
+TEST_F(Attack, EvidenceBeyondWhatWasSentIsRefused) {
     traffic();
     w.run(4s);
     const std::int64_t before = w.disk_balance(a, r);
     const Flow& source = flow_at(a, FlowRole::kSource);
     const Flow& destination = flow_at(b, FlowRole::kDestination);
     const Flow& relay = flow_at(r, FlowRole::kRelay);
-    const std::uint64_t lie = source.passed_bytes + 1;
+    const std::uint64_t too_much = source.forwarded_bytes + 1;
     Statement s;
     s.label = source.label_out;
-    s.bytes = lie;
-    s.signature = inside(b).self.device.sign(kStatementContext, Statement::signed_part(source.id, lie, 0));
+    s.bytes = too_much;
+    s.signature = secrets(b).device.sign(kStatementContext, Statement::signed_part(source.id, too_much, 0));
     plain(r, a, s.encode());
-    WordReceipt m;
+    PaywordReceipt m;
     m.label = source.label_out;
-    m.index = static_cast<std::uint32_t>(source.passed_bytes / source.unit_bytes) + 1;
-    m.word = destination.chain.word(m.index);
+    m.index = static_cast<std::uint32_t>(source.forwarded_bytes / source.unit_bytes) + 1;
+    m.payword = destination.chain.payword(m.index);
     plain(r, a, m.encode());
     m.label = relay.label_out;
     plain(b, r, m.encode());  // nor does an honest relay pay onward for it
     w.run(2s);
     EXPECT_EQ(w.disk_balance(a, r), before);
-    EXPECT_GT(w.router(a).counters().words_refused + w.router(a).counters().statements_refused, 1U);
+    EXPECT_GT(w.router(a).counters().paywords_refused + w.router(a).counters().statements_refused, 1U);
 }
 
 // The same when the destination pays: b, who will never pay, and a, who would be paid, agree on a number.
@@ -155,9 +156,8 @@ TEST_F(Attack, ARelayPaysNobodyForWhatItDidNotCarry) {
     v.run(1s);
     for (int i = 0; i < 60; ++i) v.after(i * 10ms, [&] { v.send(near, payer, Bytes(1'000, 1)); });
     v.run(4s);
-    auto& middle = RouterTestAccess::inside(v.router(relay));
     const Flow* f = nullptr;
-    for (const auto& [id, flow] : middle.flows) {
+    for (const auto& [id, flow] : RouterTestAccess::flows(v.router(relay))) {
         if (flow.payer_is_destination) f = &flow;
     }
     ASSERT_TRUE(f != nullptr && f->pay_price > 0);
@@ -165,10 +165,10 @@ TEST_F(Attack, ARelayPaysNobodyForWhatItDidNotCarry) {
     ASSERT_LT(owed, 0);
     Statement s;
     s.label = f->label_out;
-    s.bytes = f->passed_bytes + 1'000'000;
-    s.signature = RouterTestAccess::inside(v.router(payer))
-                      .self.device.sign(kStatementContext, Statement::signed_part(f->id, s.bytes, 0));
-    middle.on_plain(v.now(), v.node(payer).link, s.encode());
+    s.bytes = f->forwarded_bytes + 1'000'000;
+    s.signature = RouterTestAccess::secrets(v.router(payer))
+                      .device.sign(kStatementContext, Statement::signed_part(f->id, s.bytes, 0));
+    RouterTestAccess::feed(v.router(relay), v.now(), v.node(payer).link, s.encode());
     v.pump(relay);
     v.run(2s);
     EXPECT_EQ(v.disk_balance(relay, payee), owed);
@@ -180,7 +180,7 @@ TEST_F(Attack, AForgedBalanceIsRefusedAndAnOldOneIgnored) {
     traffic();
     w.run(12s);
     const NodeId& id = w.node(r).id;
-    const auto* balance = inside(a).book_.find(id);
+    const auto* balance = RouterTestAccess::book(w.router(a)).find(id);
     ASSERT_TRUE(balance != nullptr && balance->theirs.sequence > 0);
     const BalanceMessage good = balance->theirs;
     BalanceMessage m = good;
@@ -188,14 +188,14 @@ TEST_F(Attack, AForgedBalanceIsRefusedAndAnOldOneIgnored) {
     m.claimed_nsat *= 1'000;
     plain(r, a, m.encode());
     EXPECT_EQ(w.router(a).counters().balances_refused, 1U);
-    m.signature = inside(b).self.device.sign(  // by somebody else
+    m.signature = secrets(b).device.sign(  // by somebody else
         kBalanceContext, BalanceMessage::signed_part(id, w.node(a).id, m.sequence, m.owed_nsat, m.claimed_nsat));
     plain(r, a, m.encode());
     EXPECT_EQ(w.router(a).counters().balances_refused, 2U);
     plain(r, a, good.encode());
-    EXPECT_EQ(inside(a).book_.find(id)->theirs.sequence, good.sequence);
-    // A true signature over a false claim is kept as evidence and changes no book.
-    m.signature = inside(r).self.device.sign(
+    EXPECT_EQ(RouterTestAccess::book(w.router(a)).find(id)->theirs.sequence, good.sequence);
+    // A valid signature over a false claim is kept as evidence and changes no book.
+    m.signature = secrets(r).device.sign(
         kBalanceContext, BalanceMessage::signed_part(id, w.node(a).id, m.sequence, m.owed_nsat, m.claimed_nsat));
     const std::int64_t owed = w.disk_balance(a, r);
     plain(r, a, m.encode());
@@ -203,11 +203,9 @@ TEST_F(Attack, AForgedBalanceIsRefusedAndAnOldOneIgnored) {
     EXPECT_EQ(w.disk_balance(a, r), owed);
 }
 
-TEST_F(Attack, NobodyPaysForWhatItDidNotAskFor) {
+TEST_F(Attack, NobodyPaysWithoutHavingOffered) {
     // b opens a flow to a that a shall pay; a never opened one to b.
-    auto& n = inside(b);
-    const auto offer_key = w.node(a).id;
-    n.offers[offer_key] = {1'000'000, w.now() + 60s};
+    RouterTestAccess::offer(w.router(b), w.now(), w.node(a).id, 1'000'000);
     for (int i = 0; i < 20; ++i) w.after(i * 100ms, [this] { w.send(b, a, Bytes(1'000, 1)); });
     w.run(6s);
     EXPECT_GE(w.disk_balance(a, r), 0) << "a was made to pay";
@@ -216,23 +214,24 @@ TEST_F(Attack, NobodyPaysForWhatItDidNotAskFor) {
     EXPECT_EQ(w.find_disagreement(), "");
 }
 
-TEST_F(Attack, AFalseOriginIsNotBelieved) {
+TEST_F(Attack, AFalseOriginIsRefused) {
     // r claims a route to a destination with a forged and with somebody else's signature.
     const NodeId victim = w.node(b).id;
-    auto& me = inside(a);
-    const auto before = me.routes.lookup(victim);
+    const RouteTable& routes = RouterTestAccess::routes(w.router(a));
+    const auto before = routes.lookup(victim);
     ASSERT_TRUE(before);
     RouteUpdate u;
     u.destination = victim;
-    u.seqno = static_cast<std::uint16_t>(me.routes.routes().at(0).seqno + 100);
-    u.airtime_us_per_kib = 1;
+    u.seqno = static_cast<std::uint16_t>(routes.routes().at(0).seqno + 100);
+    u.metric = RouteMetric::origin();
+    u.metric.airtime_us_per_kib = 1;
     u.serial = 1;
-    u.signature = inside(r).self.device.sign(kRouteContext, RouteUpdate::signed_part(victim, u.seqno, 1));
+    u.signature = secrets(r).device.sign(kRouteContext, RouteUpdate::signed_part(victim, u.seqno, 1));
     plain(r, a, u.encode());
-    u.certificate = inside(r).self.certificate;
+    u.certificate = secrets(r).certificate;
     plain(r, a, u.encode());
-    EXPECT_EQ(me.routes.lookup(victim)->airtime_us_per_kib, before->airtime_us_per_kib);
-    EXPECT_GE(me.routes.counters().refused, 2U);
+    EXPECT_EQ(routes.lookup(victim)->metric, before->metric);
+    EXPECT_GE(w.router(a).route_counters().refused, 2U);
 }
 
 TEST_F(Attack, OpensAreLimitedAndTablesAreCapped) {
@@ -243,12 +242,12 @@ TEST_F(Attack, OpensAreLimitedAndTablesAreCapped) {
         open.unit_bytes = 16'384;
         open.max_units = 1;
         open.max_price = 1'000'000;
-        open.source = inside(a).self.certificate;
+        open.source = secrets(a).certificate;
         rng.fill(open.nonce);
-        open.signature = inside(a).self.device.sign(kOpenContext, open.signed_part());
+        open.signature = secrets(a).device.sign(kOpenContext, open.signed_part());
         plain(a, r, open.encode());
     }
-    EXPECT_LE(inside(r).openings.size(), 64U);
+    EXPECT_LE(RouterTestAccess::openings(w.router(r)), 64U);
     EXPECT_GT(w.router(r).counters().flows_refused, 4'000U);
     for (int i = 0; i < 20'000; ++i) {  // and junk of every kind
         Bytes junk(1 + rng.below(200));

@@ -269,24 +269,24 @@ TEST(TokenBucket, BurstThenRate) {
     EXPECT_FALSE(b.take(instant_from_ns(0)));  // time never runs back, and if it did nothing would be gained
 }
 
-TEST(HashChain, WordsFollowEachOtherAndNothingElse) {
+TEST(HashChain, PaywordsFollowEachOtherAndNothingElse) {
     const std::array<std::uint8_t, 16> flow{1}, other{2};
-    Word last{};
+    Payword last{};
     last.fill(0x55);
     for (const std::uint32_t n : {1U, 63U, 64U, 65U, 1'000U}) {
         const HashChain chain(flow, n, last);
-        EXPECT_EQ(chain.word(n), last);
+        EXPECT_EQ(chain.payword(n), last);
         for (std::uint32_t k = 0; k < n; ++k) {
-            ASSERT_EQ(word_before(flow, k + 1, chain.word(k + 1)), chain.word(k)) << n << " " << k;
+            ASSERT_EQ(payword_before(flow, k + 1, chain.payword(k + 1)), chain.payword(k)) << n << " " << k;
         }
-        const Word w0 = chain.word(0);
-        EXPECT_TRUE(word_follows(flow, 0, w0, n, last));
-        EXPECT_FALSE(word_follows(other, 0, w0, n, last));
-        EXPECT_FALSE(word_follows(flow, 0, w0, n + 1, last));
-        EXPECT_FALSE(word_follows(flow, n, last, n, last));
-        Word forged = last;
+        const Payword w0 = chain.payword(0);
+        EXPECT_TRUE(payword_follows(flow, 0, w0, n, last));
+        EXPECT_FALSE(payword_follows(other, 0, w0, n, last));
+        EXPECT_FALSE(payword_follows(flow, 0, w0, n + 1, last));
+        EXPECT_FALSE(payword_follows(flow, n, last, n, last));
+        Payword forged = last;
         forged[3] ^= 1;
-        EXPECT_FALSE(word_follows(flow, 0, w0, n, forged));
+        EXPECT_FALSE(payword_follows(flow, 0, w0, n, forged));
     }
 }
 

@@ -49,7 +49,7 @@ TEST(Format, EveryMessageGoesThereAndBackAndNoOtherLength) {
     round_trip(accept);
     round_trip(FlowReject{open.id(), RejectReason::kPrice});
     round_trip(FlowError{5});
-    round_trip(WordReceipt{1, 2, 3, {}});
+    round_trip(PaywordReceipt{1, 2, 3, {}});
     round_trip(Statement{1, 2, 3, {}});
     round_trip(ReceiptAck{1, 2});
     round_trip(Probe{1, 2});
@@ -152,16 +152,16 @@ TEST(Format, BytesOnTheAir) {
     MessageBundle four(8'000);
     for (std::uint32_t i = 0; i < 4; ++i) ASSERT_TRUE(four.add({1, i, 31, sealed}));
     const double burst = static_cast<double>(four.bytes().size() + LinkSession::kOverheadBytes - 4 * 1'400) / 4;
-    const std::size_t word = WordReceipt{}.encode().size();
-    const double payment = static_cast<double>(word + ReceiptAck{}.encode().size()) * 1'400 / 65'536;
+    const std::size_t payword = PaywordReceipt{}.encode().size();
+    const double payment = static_cast<double>(payword + ReceiptAck{}.encode().size()) * 1'400 / 65'536;
     std::printf("header bytes: one packet alone %zu, four of a flow in a frame %.2f each\n", alone, burst);
-    std::printf("receipt %zu, statement %zu, acknowledgement %zu, balance %zu bytes\n", word,
+    std::printf("receipt %zu, statement %zu, acknowledgement %zu, balance %zu bytes\n", payword,
                 Statement{}.encode().size(), ReceiptAck{}.encode().size(), BalanceMessage{}.encode().size());
     std::printf("payment per delivered 1400-byte packet, unit 64 KiB: %.2f bytes (16 KiB: %.2f)\n", payment,
                 4 * payment);
     EXPECT_EQ(alone, 46U);
     EXPECT_LE(burst, 30.3);
-    EXPECT_EQ(word, 29U);
+    EXPECT_EQ(payword, 29U);
     EXPECT_LE(payment, 1.5);
 }
 
@@ -219,7 +219,7 @@ TEST(IpHeader, PingAndShellAreInteractiveBulkIsNot) {
     };
     EXPECT_EQ(of(0, 58, 64), FlowClass::kInteractive);
     EXPECT_EQ(of(0, 58, 1'200), FlowClass::kBulk);
-    EXPECT_EQ(of(18, 6, 100), FlowClass::kInteractive);   // AF21, what OpenSSH asks for
+    EXPECT_EQ(of(18, 6, 100), FlowClass::kInteractive);   // AF21, what OpenSSH requests
     EXPECT_EQ(of(46, 17, 100), FlowClass::kInteractive);  // EF
     EXPECT_EQ(of(8, 6, 100), FlowClass::kBulk);           // CS1
     EXPECT_EQ(of(0, 6, 1'000), FlowClass::kBulk);
@@ -317,7 +317,7 @@ TEST(Book, TotalsEntriesAndRowsAgree) {
     Book again;
     ASSERT_TRUE(again.restore(rows[2]));
     EXPECT_EQ(again.find(peer)->net_nsat(), 400);
-    EXPECT_EQ(again.state(peer).sequence, 1U);
+    EXPECT_EQ(again.next_to_sign(peer).sequence, 1U);
     rows[2].value.pop_back();
     EXPECT_FALSE(again.restore(rows[2]));
 }

@@ -9,7 +9,7 @@
 namespace meshnet::net {
 namespace {
 
-/// Two ends and a wire that loses what it is told to.
+/// Two ends and a wire that loses what the test chooses.
 struct Wire {
     explicit Wire(std::uint64_t seed = 1) : rng(seed) {
         ids.push_back(Identity::generate(rng));
@@ -41,10 +41,10 @@ struct Wire {
     LinkPeer::Event give(std::size_t to, const Bytes& frame) {
         const auto outcome = peer[to]->on_frame(now, frame);
         if (outcome.event == LinkPeer::Event::kUp || outcome.event == LinkPeer::Event::kUpAndData) ++ups[to];
-        if (outcome.event == LinkPeer::Event::kUp || outcome.event == LinkPeer::Event::kConfirm) say(to);
+        if (outcome.event == LinkPeer::Event::kUp || outcome.event == LinkPeer::Event::kConfirm) send_data(to);
         return outcome.event;
     }
-    bool say(std::size_t from) {
+    bool send_data(std::size_t from) {
         const auto frame = peer[from]->seal(as_bytes("hello"));
         sent.push_back({from, *frame});
         if (rng.uniform() < loss) return false;
@@ -68,7 +68,7 @@ struct Wire {
     [[nodiscard]] bool both_ways() {
         const double keep = loss;
         loss = 0;
-        const bool ok = peer[0]->up() && peer[1]->up() && say(0) && say(1);
+        const bool ok = peer[0]->up() && peer[1]->up() && send_data(0) && send_data(1);
         loss = keep;
         return ok;
     }
@@ -125,7 +125,7 @@ TEST(Link, AReborNeighbourIsBackAtOnceAndTheOldSessionStaysUntilThen) {
     w.carry();
     for (const std::size_t victim : {std::size_t{0}, std::size_t{1}}) {
         w.reborn(victim);
-        EXPECT_FALSE(w.say(1 - victim));  // it cannot read us yet
+        EXPECT_FALSE(w.send_data(1 - victim));  // it cannot read us yet
         EXPECT_TRUE(w.peer[1 - victim]->up());
         w.peer[victim]->start(w.now);
         w.carry();
@@ -137,7 +137,7 @@ TEST(Link, AHandshakeThatIsNotFinishedDoesNotDisturb) {
     Wire w;
     w.peer[0]->start(w.now);
     w.carry();
-    // Somebody sends first messages in the neighbour's name and never a third.
+    // An attacker sends first messages in the neighbour's name and never a third.
     Wire other(2);
     for (int i = 0; i < 100; ++i) {
         other.reborn(0);

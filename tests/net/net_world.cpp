@@ -38,7 +38,7 @@ void World::start(std::size_t index) {
     config.identity = std::move(Identity::from_text(n.key)).value();
     n.router = std::make_unique<Router>(std::move(config), *node_rngs_[index], state);
     n.timer.reset();
-    ++n.life;
+    ++n.boot_epoch;
 }
 
 void World::join(std::size_t a, std::size_t b, LinkOptions options) {
@@ -93,19 +93,19 @@ void World::set_loss(std::size_t a, std::size_t b, double loss) {
 
 void World::kill(std::size_t node) {
     nodes_[node].router.reset();
-    ++nodes_[node].life;
+    ++nodes_[node].boot_epoch;
     mix(0xDEAD);
 }
 
 void World::restart(std::size_t node) {
     start(node);
-    const std::uint64_t life = nodes_[node].life;
+    const std::uint64_t boot_epoch = nodes_[node].boot_epoch;
     for (std::size_t i = 0; i < links_.size(); ++i) {
         if (!links_[i].up || (links_[i].a != node && links_[i].b != node)) {
             continue;
         }
-        after(300ms, [this, i, node, life] {
-            if (nodes_[node].life == life) {
+        after(300ms, [this, i, node, boot_epoch] {
+            if (nodes_[node].boot_epoch == boot_epoch) {
                 const Link& l = links_[i];
                 nodes_[node].router->on_link_up(now_, nodes_[l.a == node ? l.b : l.a].link, quality(l));
                 pump(node);
@@ -163,9 +163,9 @@ void World::pump(std::size_t index) {
     }
     while (auto batch = n.router->poll_persist(now_)) {
         ++n.batches;
-        after(options_.commit_delay, [this, index, life = n.life, batch = std::move(*batch)] {
+        after(options_.commit_delay, [this, index, boot_epoch = n.boot_epoch, batch = std::move(*batch)] {
             Node& node = nodes_[index];
-            if (node.life != life) {
+            if (node.boot_epoch != boot_epoch) {
                 return;  // killed before the disk had it
             }
             for (const LedgerRow& row : batch.rows) {
@@ -224,9 +224,9 @@ void World::pump(std::size_t index) {
     }
     if (const auto next = n.router->next_timeout(); next && (!n.timer || *next < *n.timer)) {
         n.timer = *next;
-        at(*next, [this, index, life = n.life, when = *next] {
+        at(*next, [this, index, boot_epoch = n.boot_epoch, when = *next] {
             Node& node = nodes_[index];
-            if (node.life != life || node.timer != when) {
+            if (node.boot_epoch != boot_epoch || node.timer != when) {
                 return;
             }
             node.timer.reset();
@@ -318,8 +318,8 @@ std::string World::find_disagreement() const {
         const std::int64_t a = disk_balance(l.a, l.b);
         const std::int64_t b = disk_balance(l.b, l.a);
         if (a + b != 0) {
-            return "node " + std::to_string(l.a) + " says " + std::to_string(a) + " nsat, node " + std::to_string(l.b) +
-                   " says " + std::to_string(b);
+            return "node " + std::to_string(l.a) + " has " + std::to_string(a) + " nsat, node " + std::to_string(l.b) +
+                   " has " + std::to_string(b);
         }
         if (disk_entries(l.a, l.b) != a || disk_entries(l.b, l.a) != b) {
             return "entries of nodes " + std::to_string(l.a) + ", " + std::to_string(l.b) + " do not add up";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Routers joined by plain links in virtual time: delay, rate, loss, crashes; a ledger in memory that forgets what it
+// Routers joined by plain links in virtual time: delay, rate, loss, crashes; a ledger in memory that loses what it
 // had not committed when its node is killed. One seed, one history.
 #pragma once
 
@@ -19,7 +19,7 @@ namespace meshnet::net::test {
 struct WorldOptions {
     std::uint64_t seed = 1;
     Duration commit_delay = 60ms;   ///< from a batch to its being on disk
-    std::size_t max_frame = 4'000;  ///< what the link layer asks for at once
+    std::size_t max_frame = 4'000;  ///< what the link layer polls at once
 };
 
 struct LinkOptions {
@@ -39,7 +39,7 @@ public:
         NodeId id{};
         Address address{};
         std::map<std::pair<int, Bytes>, LedgerRow> disk;  // committed rows, entries too
-        std::uint64_t life = 0;                           // counts restarts: what belongs to an earlier life is void
+        std::uint64_t boot_epoch = 0;                     // counts restarts: events of an earlier one are void
         std::vector<Bytes> received;
         std::function<void(Instant, const Bytes&)> on_packet;
         std::optional<Instant> timer;
@@ -55,12 +55,12 @@ public:
     void link_down(std::size_t a, std::size_t b);
     void set_loss(std::size_t a, std::size_t b, double loss);
 
-    /// kill -9: memory gone, batches under way lost. The neighbours are not told.
+    /// kill -9: state gone, batches in flight lost. The neighbours are not notified.
     void kill(std::size_t node);
     /// Starts it again from its disk; its link layer finds the neighbours a little later.
     void restart(std::size_t node);
 
-    /// An IPv6 packet from `a`'s host to `b`: payload as given, next header UDP unless said otherwise.
+    /// An IPv6 packet from `a`'s host to `b`: payload as given, next header UDP by default.
     void send(std::size_t a, std::size_t b, const Bytes& payload, std::uint8_t next_header = 17);
     [[nodiscard]] Bytes packet(std::size_t a, std::size_t b, const Bytes& payload, std::uint8_t next_header = 17) const;
 

@@ -17,8 +17,8 @@ struct Coast : ::testing::Test {
         w.join(coast, beacon, options);
         w.join(beacon, ship, options);
     }
-    /// The coast asks once, the ship sends `count` packets and the coast answers every second with a small one: a
-    /// download.
+    /// The coast sends one request, the ship sends `count` packets and the coast answers every second with a small one:
+    /// a download.
     void download(int count, Duration spacing, std::size_t size = 1'200) {
         w.node(ship).on_packet = [this, count, spacing, size](Instant, const Bytes& packet) {
             if (packet.size() < 60 && !started) {
@@ -33,13 +33,13 @@ struct Coast : ::testing::Test {
                 w.send(coast, ship, Bytes(12, 3));
             }
         };
-        ask();
+        request();
     }
-    void ask() {
+    void request() {
         w.send(coast, ship, Bytes(10, 2));
         w.after(1s, [this] {
             if (!started) {
-                ask();
+                request();
             }
         });
     }
@@ -85,8 +85,8 @@ TEST_F(Coast, LossesCostNothingAndTheBooksStillAgree) {
 TEST(Payment, EachOfTwoRelaysEarnsItsPrice) {
     World w;
     const auto cheap = [](Router::Config& c) { c.price_msat_per_mib = 700; };
-    const auto dear = [](Router::Config& c) { c.price_msat_per_mib = 2'300; };
-    const auto a = w.add(), r1 = w.add(cheap), r2 = w.add(dear), b = w.add();
+    const auto expensive = [](Router::Config& c) { c.price_msat_per_mib = 2'300; };
+    const auto a = w.add(), r1 = w.add(cheap), r2 = w.add(expensive), b = w.add();
     w.join(a, r1);
     w.join(r1, r2);
     w.join(r2, b);
@@ -117,17 +117,17 @@ TEST(Payment, NeighboursPayNothing) {
     for (int i = 0; i < 50; ++i) w.send(a, b, Bytes(1'000, 1));
     w.run(5s);
     EXPECT_EQ(w.node(b).received.size(), 50U);
-    EXPECT_EQ(w.router(b).counters().words_sent, 0U);
+    EXPECT_EQ(w.router(b).counters().paywords_sent, 0U);
     EXPECT_EQ(w.disk_balance(a, b), 0);
 }
 
-TEST(Payment, WhoDoesNotPayIsNotCarriedByThoseWhoAsk) {
+TEST(Payment, WhoDoesNotPayIsNotCarriedByRelaysThatCharge) {
     World w;
     const auto poor = [](Router::Config& c) { c.pay = false; };
     const auto free = [](Router::Config& c) { c.price_msat_per_mib = 0; };
-    const auto a = w.add(poor), asks = w.add(), b = w.add(), c = w.add(poor), gives = w.add(free), d = w.add();
-    w.join(a, asks);
-    w.join(asks, b);
+    const auto a = w.add(poor), charges = w.add(), b = w.add(), c = w.add(poor), gives = w.add(free), d = w.add();
+    w.join(a, charges);
+    w.join(charges, b);
     w.join(c, gives);
     w.join(gives, d);
     w.run(3s);
@@ -135,11 +135,11 @@ TEST(Payment, WhoDoesNotPayIsNotCarriedByThoseWhoAsk) {
     w.send(c, d, Bytes(100, 1));
     w.run(3s);
     EXPECT_TRUE(w.node(b).received.empty());
-    EXPECT_GT(w.router(asks).counters().flows_refused, 0U);
+    EXPECT_GT(w.router(charges).counters().flows_refused, 0U);
     EXPECT_EQ(w.node(d).received.size(), 1U);
 }
 
-TEST(Payment, AQuoteHoldsForTheLifeOfAFlow) {
+TEST(Payment, AQuoteHoldsAsLongAsTheFlow) {
     World w;
     const auto a = w.add(), r = w.add(), b = w.add();
     w.join(a, r);
@@ -245,7 +245,7 @@ TEST_F(Coast, TheEndsMayBeKilledToo) {
         w.run(300ms);
         w.restart(victim);
         w.run(2s);
-        // Somebody has to say something for the flows to be opened again.
+        // Flows are opened again once an end has a packet.
         w.send(coast, ship, Bytes(10, 2));
         w.send(ship, coast, Bytes(10, 2));
         w.run(1s);
@@ -297,6 +297,24 @@ TEST_P(KillEverywhere, BooksAgreeAfterEveryKill) {
     RecordProperty("events", static_cast<int>(events));
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, KillEverywhere, ::testing::Values(1, 2, 3, 4));
+
+// Persist before reveal, seen from outside: with a disk that never answers no paid flow opens and nothing is owed.
+TEST(Payment, ADiskThatNeverAnswersCarriesNothingPaid) {
+    WorldOptions options;
+    options.commit_delay = 3'600s;
+    World w(options);
+    const auto a = w.add(), r = w.add(), b = w.add();
+    w.join(a, r);
+    w.join(r, b);
+    w.run(3s);
+    for (int i = 0; i < 50; ++i) w.after(i * 20ms, [&] { w.send(a, r, Bytes(300, 1)); });
+    for (int i = 0; i < 50; ++i) w.after(i * 20ms, [&] { w.send(a, b, Bytes(300, 1)); });
+    w.run(10s);
+    EXPECT_EQ(w.node(r).received.size(), 50U) << "a neighbour costs nothing";
+    EXPECT_TRUE(w.node(b).received.empty());
+    EXPECT_EQ(w.router(a).counters().paywords_accepted + w.router(a).counters().statements_accepted, 0U);
+    EXPECT_EQ(w.router(r).counters().paywords_sent, 0U);
+}
 
 TEST(Payment, OneSeedOneHistory) {
     const auto history = [](std::uint64_t seed) {

@@ -1,15 +1,25 @@
 // SPDX-License-Identifier: MIT
-// The door for tests: the inside of a router, so that a test can play an attacker who holds a session key.
+// What tests may do to a router beside its public face: play a neighbour that holds a session key, and read its parts.
 #pragma once
 
-#include "net/router_impl.hpp"
+#include "net/router_parts.hpp"
 
 namespace meshnet::net {
 
 struct RouterTestAccess {
-    using Inside = Router::Impl;
-    using Opening = Router::Impl::Opening;
-    static Router::Impl& inside(Router& router) { return *router.impl_; }
+    /// Messages as if the session of `from` had carried them.
+    static void feed(Router& router, Instant now, NeighborId from, ByteView plain) {
+        router.on_plain(now, from, plain);
+    }
+    static const Identity::Secrets& secrets(const Router& router) { return router.parts_->self; }
+    static const FlowTable& flows(const Router& router) { return router.parts_->flows; }
+    static const RouteTable& routes(const Router& router) { return router.parts_->routes; }
+    static const Book& book(const Router& router) { return router.parts_->settlement.book(); }
+    static std::size_t openings(const Router& router) { return router.parts_->opener.openings(); }
+    /// As if `node` had offered to pay for what this router sends back.
+    static void offer(Router& router, Instant now, const NodeId& node, std::uint32_t max_price) {
+        router.parts_->offers.put(now, node, max_price);
+    }
 };
 
 }  // namespace meshnet::net

@@ -91,7 +91,7 @@ TEST(Routing, PacketsFindTheOtherWayWhenTheRelayDies) {
     EXPECT_GT(w.node(b).received.size(), 430U);
 }
 
-TEST(Routing, ADearRelayIsAvoidedAndAPriceChangeMakesNoLoop) {
+TEST(Routing, AnExpensiveRelayIsAvoidedAndAPriceChangeMakesNoLoop) {
     World w;
     const auto a = w.add(), r1 = w.add(), r2 = w.add(), b = w.add();
     for (const auto& [x, y] : {std::pair{a, r1}, {r1, b}, {a, r2}, {r2, b}, {r1, r2}}) w.join(x, y);

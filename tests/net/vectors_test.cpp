@@ -52,11 +52,11 @@ TEST(Vectors, OfThePaymentPage) {
     const std::string text = page("payment.md");
     FlowId flow{};
     flow.fill(0xaa);
-    Word last{};
+    Payword last{};
     last.fill(0x55);
     const HashChain chain(flow, 4, last);
     for (std::uint32_t k = 0; k < 4; ++k) {
-        EXPECT_NE(text.find("w_" + std::to_string(k) + to_hex(chain.word(k))), std::string::npos) << k;
+        EXPECT_NE(text.find("w_" + std::to_string(k) + to_hex(chain.payword(k))), std::string::npos) << k;
     }
     EXPECT_NE(text.find("cost(1000,16384)=" + std::to_string(price_nsat(1'000, 16'384)) + "nsat"), std::string::npos);
     EXPECT_NE(text.find("cost(777,12345)=" + std::to_string(price_nsat(777, 12'345)) + "nsat"), std::string::npos);

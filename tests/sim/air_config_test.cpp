@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The configuration file of the air: the example says what it shows, and mistakes are told with their place.
+// The configuration file of the air: the example says what it shows, and mistakes are reported with their place.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -62,7 +62,7 @@ receding_mps = 15
 loss_db = 16
 extra_loss_db = 17
 sea_reflection = 0.5
-echo = [ { delay_s = 1e-6, gain_db = -3, phase_turns = 0.25 } ]
+tap = [ { delay_s = 1e-6, gain_db = -3, phase_turns = 0.25 } ]
 )",
                                        "x.toml");
     ASSERT_TRUE(file.ok()) << file.error().message;
@@ -94,42 +94,42 @@ echo = [ { delay_s = 1e-6, gain_db = -3, phase_turns = 0.25 } ]
     EXPECT_DOUBLE_EQ(*l.loss_db, 16.0);
     EXPECT_DOUBLE_EQ(l.extra_loss_db, 17.0);
     EXPECT_DOUBLE_EQ(l.sea_reflection, 0.5);
-    ASSERT_EQ(l.echoes.size(), 1U);
-    EXPECT_DOUBLE_EQ(l.echoes[0].phase_turns, 0.25);
+    ASSERT_EQ(l.taps.size(), 1U);
+    EXPECT_DOUBLE_EQ(l.taps[0].phase_turns, 0.25);
 }
 
-TEST(AirConfig, MistakesAreToldWithFileLineAndRemedy) {
+TEST(AirConfig, MistakesAreReportedWithFileLineAndRemedy) {
     const auto message = [](const std::string& text) {
         const auto file = parse_air_config(text, "air.toml");
         return file.ok() ? std::string("accepted") : file.error().message;
     };
     const std::string two = "[[station]]\nname = \"a\"\n[[station]]\nname = \"b\"\n";
-    const auto says = [&](const std::string& text, const std::string& expected) {
+    const auto expect = [&](const std::string& text, const std::string& expected) {
         EXPECT_NE(message(text).find(expected), std::string::npos) << text << "\n  said: " << message(text);
     };
-    says("[[station]]\nname = \"a\"\nhight_m = 3",
-         "air.toml:3: unknown key 'hight_m' in [[station]]; did you mean 'height_m'?");
-    says("frequency = 3\n" + two, "air.toml:1: unknown key 'frequency'");
-    says("seed = 1.5\n" + two, "air.toml:1: 'seed' must be a whole number");
-    says("carrier_hz = \"868 MHz\"\n" + two, "'carrier_hz' must be a number");
-    says("carrier_hz = nan\n" + two, "'carrier_hz' must be a number");
-    says("carrier_hz = 1.0\n" + two, "carrier_hz must be within");
-    says(two + "clock_ppm = 900", "station 'b': clock_ppm must be within -200..200");
-    says(two + "full_duplex = 1", "air.toml:5: 'full_duplex' must be true or false");
-    says(two + "switch_time_us = -1", "switch_time_us");
-    says("seed = 3", "at least one [[station]]");
-    says("station = 3", "array of tables");
-    says("[[station]]\nx_m = 3", "needs a 'name'");
-    says(two + "[[link]]\nbetween = [\"a\", \"c\"]", "no station is called 'c'; there are: a, b");
-    says(two + "[[link]]\nbetween = [\"a\"]", "must be two names");
-    says(two + "[[link]]\nfrom = \"a\"", "either 'between'");
-    says(two + "[[link]]\nbetween = [\"a\", \"b\"]\n[[link]]\nfrom = \"a\"\nto = \"b\"", "two links from 'a' to 'b'");
-    says(two + "[[link]]\nbetween = [\"a\", \"a\"]", "two different stations");
-    says("[[station]]\nname = \"a\"\nname = \"b\"", "air.toml:3:");
-    says("[[station]\n", "air.toml:1:");
-    says("[[|tation]]", "air.toml");  // an assert of toml++ 3.3
-    says("carrier_hz = 433\xEF\xBA\xBF\n", "air.toml:1: only ASCII");
-    says(
+    expect("[[station]]\nname = \"a\"\nhight_m = 3",
+           "air.toml:3: [station] unknown key 'hight_m'; did you mean 'height_m'?");
+    expect("frequency = 3\n" + two, "air.toml:1: unknown key 'frequency'");
+    expect("seed = 1.5\n" + two, "air.toml:1: seed must be a whole number");
+    expect("carrier_hz = \"868 MHz\"\n" + two, "carrier_hz must be a number");
+    expect("carrier_hz = nan\n" + two, "carrier_hz must be a number");
+    expect("carrier_hz = 1.0\n" + two, "carrier_hz must be within");
+    expect(two + "clock_ppm = 900", "station 'b': clock_ppm must be within -200..200");
+    expect(two + "full_duplex = 1", "air.toml:5: station.full_duplex must be true or false");
+    expect(two + "switch_time_us = -1", "switch_time_us");
+    expect("seed = 3", "at least one [[station]]");
+    expect("station = 3", "array of tables");
+    expect("[[station]]\nx_m = 3", "needs a 'name'");
+    expect(two + "[[link]]\nbetween = [\"a\", \"c\"]", "link.between has an unknown station 'c'; ");
+    expect(two + "[[link]]\nbetween = [\"a\"]", "must be two names");
+    expect(two + "[[link]]\nfrom = \"a\"", "either 'between'");
+    expect(two + "[[link]]\nbetween = [\"a\", \"b\"]\n[[link]]\nfrom = \"a\"\nto = \"b\"", "two links from 'a' to 'b'");
+    expect(two + "[[link]]\nbetween = [\"a\", \"a\"]", "two different stations");
+    expect("[[station]]\nname = \"a\"\nname = \"b\"", "air.toml:3:");
+    expect("[[station]\n", "air.toml:1:");
+    expect("[[|tation]]", "air.toml");  // an assert of toml++ 3.3
+    expect("carrier_hz = 433\xEF\xBA\xBF\n", "air.toml:1: only ASCII");
+    expect(
         "# gr\xC3\xBC\xC3\x9F"
         "e\n" +
             two,

@@ -18,6 +18,7 @@
 #include "sim/air_socket.hpp"
 #include "sim/pacer.hpp"
 #include "tests/sim/test_signals.hpp"
+#include "tests/support/stale_socket.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace meshnet::sim {
@@ -95,7 +96,7 @@ private:
         }
     }
 
-    station::TemporaryFolder folder_;
+    meshnet::test::TemporaryFolder folder_;
     std::string path_ = folder_.path("air.sock");
     std::thread thread_;
     std::atomic<bool> stop_ = false;
@@ -262,10 +263,9 @@ TEST(AirSocket, MalformedBytesAreRefusedAndTheAirGoesOn) {
     wrong_version[10] = 9;
     for (const Bytes& bytes :
          {Bytes(100, 0xFF), Bytes{'G', 'E', 'T', ' ', '/'}, half_burst, early_burst, wrong_version, Bytes{}}) {
-        const host::UniqueFd raw(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        const auto address = host::unix_address(pump.path());
-        ASSERT_EQ(::connect(raw.get(), host::as_sockaddr(*address), sizeof *address), 0);
-        ASSERT_EQ(::send(raw.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+        const auto raw = host::connect_unix(pump.path(), "air socket");
+        ASSERT_TRUE(raw.ok());
+        ASSERT_EQ(::send(raw->get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
     }
     // Each is told before the next crowd comes, which makes the server send away who has said nothing yet.
     EXPECT_TRUE(pump.says("not a message of the air protocol")) << pump.events();
@@ -273,9 +273,9 @@ TEST(AirSocket, MalformedBytesAreRefusedAndTheAirGoesOn) {
     EXPECT_TRUE(pump.says("version 9")) << pump.events();
     std::vector<host::UniqueFd> silent;  // more strangers than the server holds
     for (int i = 0; i < 40; ++i) {
-        silent.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        const auto address = host::unix_address(pump.path());
-        (void)::connect(silent.back().get(), host::as_sockaddr(*address), sizeof *address);
+        if (auto connected = host::connect_unix(pump.path(), "air socket")) {
+            silent.push_back(std::move(connected).value());
+        }
     }
     pump.grant(20);
     EXPECT_GE(receive(*good, 19'900).size(), 19'900U);
@@ -301,8 +301,8 @@ TEST(AirSocket, TheServersEndIsAnErrorForTheClient) {
     EXPECT_NE(got.error().message.find("closed the connection"), std::string::npos);
 }
 
-TEST(AirSocket, PathsInUseAreRefusedAndDeadSocketsReplaced) {
-    const station::TemporaryFolder folder;
+TEST(AirSocket, PathsInUseAreRefusedAndStaleSocketsReplaced) {
+    const meshnet::test::TemporaryFolder folder;
     const std::string path = folder.path("air.sock");
     {
         auto first = AirServer::listen({path, 200ms}, two_stations());
@@ -312,11 +312,7 @@ TEST(AirSocket, PathsInUseAreRefusedAndDeadSocketsReplaced) {
         EXPECT_NE(second.error().message.find("another air server"), std::string::npos);
     }
     EXPECT_FALSE(std::filesystem::exists(path));
-    {
-        const host::UniqueFd dead(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        const auto address = host::unix_address(path);
-        ASSERT_EQ(::bind(dead.get(), host::as_sockaddr(*address), sizeof *address), 0);
-    }
+    { meshnet::test::make_stale_socket(path); }
     EXPECT_TRUE(std::filesystem::exists(path));
     EXPECT_TRUE(AirServer::listen({path, 200ms}, two_stations()).ok());
     std::ofstream(path) << "precious";
@@ -328,67 +324,6 @@ TEST(AirSocket, PathsInUseAreRefusedAndDeadSocketsReplaced) {
     EXPECT_FALSE(AirServer::listen({path, 0ms}, two_stations()).ok());
     EXPECT_FALSE(AirServer::listen({path, 200ms}, Air::Config{}).ok());
     EXPECT_FALSE(AirServer::listen({"/nowhere/at/all", 200ms}, two_stations()).ok());
-}
-
-TEST(AirSocket, WhoeverSeesTheFileIsLetIn) {
-    // A watcher that does nothing but connect: nobody there, or let in, and never a socket that refuses.
-    const station::TemporaryFolder folder;
-    const std::string path = folder.path("air.sock");
-    constexpr int kRounds = 1'000;
-    std::atomic<int> let_in = 0;
-    std::atomic<int> refused = 0;
-    std::atomic<int> watching = 0;
-    std::atomic<int> gone = 0;
-    std::atomic<bool> over = false;
-    std::thread watcher([&] {
-        const auto address = host::unix_address(path);
-        for (int i = 0; i < kRounds && !over; ++i) {
-            while (gone < i && !over) {
-                std::this_thread::yield();
-            }
-            const host::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-            while (::connect(fd.get(), host::as_sockaddr(*address), sizeof *address) != 0) {
-                refused += errno == ENOENT ? 0 : 1;
-                watching = i + 1;
-                if (over) {
-                    return;
-                }
-            }
-            ++let_in;
-        }
-    });
-    for (int i = 0; i < kRounds && !over; ++i) {
-        while (watching < i + 1) {
-            std::this_thread::yield();
-        }
-        {
-            const auto server = AirServer::listen({path, 200ms}, two_stations());
-            EXPECT_TRUE(server.ok()) << server.error().message;
-            over = !server.ok();
-            while (let_in < i + 1 && !over) {  // gone only when the watcher has been here
-                std::this_thread::yield();
-            }
-        }
-        ++gone;
-    }
-    over = true;
-    watcher.join();
-    EXPECT_EQ(refused, 0);
-    EXPECT_TRUE(std::filesystem::is_empty(folder.path("")));
-}
-
-TEST(AirSocket, PathsUpToTheSystemsLimit) {
-    const station::TemporaryFolder folder;
-    const std::size_t taken = folder.path("").size();
-    ASSERT_LT(taken, 90U);
-    const std::string longest = folder.path(std::string(107 - taken, 's'));
-    EXPECT_TRUE(AirServer::listen({longest, 200ms}, two_stations()).ok());
-    for (const std::string& path : {longest + "s", folder.path(std::string(104 - taken, 'f') + "/s")}) {
-        const auto server = AirServer::listen({path, 200ms}, two_stations());
-        ASSERT_FALSE(server.ok());
-        EXPECT_NE(server.error().message.find("longer than"), std::string::npos) << server.error().message;
-    }
-    EXPECT_TRUE(std::filesystem::is_empty(folder.path("")));
 }
 
 TEST(Pacer, FollowsTheWallClockAndGivesUpWhatIsTooLate) {

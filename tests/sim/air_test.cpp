@@ -139,14 +139,14 @@ TEST(Air, OutputDoesNotDependOnHowTimeIsCut) {
         link.from = 0;
         link.to = 2;
         link.sea_reflection = 0.8;
-        link.echoes = {{3.3e-6, -6.0, 0.2}};
+        link.taps = {{3.3e-6, -6.0, 0.2}};
         config.links = {link};
         Air air(config);
         const Multitone signal(10, 0.4, 0.25, 5);
         std::vector<Sample> out;
         std::vector<std::uint64_t> reports;
         for (int round = 0; round < 4; ++round) {
-            // Two bursts that collide at b, and one of b itself that makes it deaf for the tail of them.
+            // Two bursts that collide at b, and one of b itself that makes it half-duplex blind for the tail of them.
             air.transmit(0, 1, air.local_index(0) + 3'000, signal.samples(15'000));
             air.transmit(2, 2, air.local_index(2) + 9'000, signal.samples(12'000));
             air.transmit(1, 3, air.local_index(1) + 20'000, signal.samples(4'000));
@@ -287,7 +287,7 @@ TEST(Air, ImpossibleConfigurationsAreRefused) {
     refused([](auto& c) { c.links[0].to = 2; });
     refused([](auto& c) { c.links[0].to = 0; });
     refused([](auto& c) { c.links[0].loss_db = -5.0; });
-    refused([](auto& c) { c.links[0].echoes = {{1.0, 0.0, 0.0}}; });
+    refused([](auto& c) { c.links[0].taps = {{1.0, 0.0, 0.0}}; });
     refused([](auto& c) { c.links.push_back(c.links[0]); });
 }
 

@@ -11,12 +11,13 @@ namespace {
 using Command = ControlRequest::Command;
 
 TEST(ControlRequest, EveryCommandIsUnderstood) {
-    for (const auto& [name, command] : {std::pair{"status", Command::kStatus},
-                                        {"neighbours", Command::kNeighbours},
-                                        {"routes", Command::kRoutes},
-                                        {"flows", Command::kFlows},
-                                        {"ledger", Command::kLedger},
-                                        {"price", Command::kPrice},
+    for (const View& view : views()) {
+        const auto request = parse_control_request("{\"cmd\":\"" + std::string(view.name) + "\"}");
+        ASSERT_TRUE(request.ok()) << view.name << request.error().message;
+        EXPECT_EQ(request->command, Command::kView);
+        EXPECT_EQ(request->view, &view);
+    }
+    for (const auto& [name, command] : {std::pair{"price", Command::kPrice},
                                         {"watch", Command::kWatch},
                                         {"attach", Command::kAttach},
                                         {"stop", Command::kStop}}) {
@@ -43,7 +44,10 @@ TEST(ControlRequest, RefusalsSayWhatWouldBeRight) {
     EXPECT_EQ(why(""), "a request is one JSON object a line, for example {\"cmd\": \"status\"}");
     EXPECT_EQ(why("[1,2]"), "a request is one JSON object a line, for example {\"cmd\": \"status\"}");
     EXPECT_EQ(why("{\"cmd\":1}"), "a request needs \"cmd\", for example {\"cmd\": \"status\"}");
-    EXPECT_EQ(why(R"({"cmd":"statsu"})"), "no command \"statsu\"; did you mean \"status\"?");
+    EXPECT_EQ(
+        why(R"({"cmd":"statsu"})"),
+        "unknown command 'statsu'; did you mean 'status'? known are status neighbours routes flows ledger price watch "
+        "attach packet stop");
     EXPECT_EQ(why(R"({"cmd":"status","x":1})"), "\"status\" has no field \"x\"; it has none");
     EXPECT_EQ(why(R"({"cmd":"price","msat":1})"), "\"price\" has no field \"msat\"; it has \"msat_per_mib\"");
     EXPECT_EQ(why(R"({"cmd":"price","msat_per_mib":-1})"),
@@ -60,7 +64,7 @@ TEST(ControlRequest, RefusalsSayWhatWouldBeRight) {
 }
 
 TEST(ControlAnswer, IsOneLineOfJsonWhateverIsInIt) {
-    const std::string line = control_error("a \"quote\", a \n newline and \xff no UTF-8");
+    const std::string line = control_error({ErrorCode::kSystem, "a \"quote\", a \n newline and \xff no UTF-8"});
     EXPECT_EQ(line.find('\n'), line.size() - 1);
     const auto json = nlohmann::json::parse(line);
     EXPECT_FALSE(json["ok"].get<bool>());

@@ -47,7 +47,7 @@ TEST_P(IqFormats, RoundTripInChunksOfAnySize) {
     }
 }
 
-TEST_P(IqFormats, TruncationIsSeen) {
+TEST_P(IqFormats, TruncationIsDetected) {
     const auto samples = some_samples(10);
     Bytes bytes;
     encode_iq(GetParam(), samples.data(), samples.size(), bytes);
@@ -77,14 +77,15 @@ INSTANTIATE_TEST_SUITE_P(All, IqFormats, ::testing::Values(IqFormat::kCf32, IqFo
                          [](const auto& p) { return std::string(iq_format_name(p.param)); });
 
 TEST(IqFormat, Names) {
-    EXPECT_EQ(iq_format_from_name("cs16"), IqFormat::kCs16);
-    EXPECT_FALSE(iq_format_from_name("cu8").has_value());
+    EXPECT_EQ(*parse_iq_format("cs16"), IqFormat::kCs16);
+    EXPECT_EQ(parse_iq_format("cu8").error().message,
+              "unknown sample format 'cu8'; did you mean 'cs8'? known are cf32 cs8 cs16");
     EXPECT_EQ(iq_format_of_path("a/b.cs8"), IqFormat::kCs8);
     EXPECT_EQ(iq_format_of_path("-"), IqFormat::kCf32);
 }
 
 TEST(Sigmf, MetadataStandsBesideTheFile) {
-    const TemporaryFolder folder;
+    const test::TemporaryFolder folder;
     EXPECT_EQ(sigmf_meta_path("x/y.sigmf-data"), "x/y.sigmf-meta");
     const std::string data = folder.path("y.cs16");
     SigmfMeta meta;

@@ -20,7 +20,7 @@ protected:
         std::ifstream file(path_);
         return {std::istreambuf_iterator<char>(file), {}};
     }
-    TemporaryFolder folder_;
+    test::TemporaryFolder folder_;
     std::string path_;
     SystemRandom random_;
 };
@@ -39,7 +39,7 @@ TEST_F(KeyFile, IsMadeOnceForItsOwnerOnly) {
     EXPECT_EQ(second->identity.id(), first->identity.id());
 }
 
-TEST_F(KeyFile, ADraftLeftByAKillIsNotAKey) {
+TEST_F(KeyFile, ADraftOfAKilledProcessIsNotAKey) {
     std::ofstream(path_ + ".new") << "half a";
     const auto key = load_or_create_key(path_, random_);
     ASSERT_TRUE(key.ok()) << key.error().message;
@@ -54,7 +54,7 @@ TEST_F(KeyFile, ReadableByOthersIsRefused) {
     EXPECT_EQ(key.error().message, "key file " + path_ + " can be read by others; run: chmod 600 " + path_);
 }
 
-TEST_F(KeyFile, AnySingleDamageIsRefusedInOneLineWithoutTheKey) {
+TEST_F(KeyFile, AnyCorruptionIsRefusedInOneLineWithoutTheKey) {
     ASSERT_TRUE(load_or_create_key(path_, random_).ok());
     const std::string good = content();
     Rng rng(5);
@@ -72,7 +72,7 @@ TEST_F(KeyFile, AnySingleDamageIsRefusedInOneLineWithoutTheKey) {
     EXPECT_NE(content(), "") << "a damaged key is never replaced";
 }
 
-TEST_F(KeyFile, NoPlaceAndNoFile) {
+TEST_F(KeyFile, NoFolderAndNoFile) {
     const auto nowhere = load_or_create_key(folder_.path("no/such/key"), random_);
     ASSERT_FALSE(nowhere.ok());
     EXPECT_EQ(nowhere.error().message,

@@ -5,13 +5,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
 #include "core/random.hpp"
 #include "station/ledger/ledger_reader.hpp"
 #include "station/ledger/ledger_sqlite.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace meshnet::station {
 namespace {
@@ -19,20 +20,9 @@ namespace {
 using net::LedgerBatch;
 using net::LedgerRow;
 
-class Folder {
+class Folder : public test::TemporaryFolder {
 public:
-    Folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "meshnet-ledger-XXXXXX").string();
-        if (::mkdtemp(name.data()) == nullptr) std::abort();
-        path_ = name;
-    }
-    ~Folder() { std::filesystem::remove_all(path_); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    [[nodiscard]] std::string file() const { return (path_ / "ledger").string(); }
-
-private:
-    std::filesystem::path path_;
+    [[nodiscard]] std::string file() const { return path("ledger"); }
 };
 
 std::array<std::uint8_t, 32> peer_of(std::uint8_t n) {
@@ -72,7 +62,7 @@ LedgerBatch batch_of(std::uint64_t number, std::uint8_t peer, std::int64_t amoun
 }
 
 std::unique_ptr<SqliteLedger> must_open(const std::string& file) {
-    auto ledger = SqliteLedger::open(file, {std::chrono::milliseconds(5)});
+    auto ledger = SqliteLedger::open(file, {.group = std::chrono::milliseconds(5)});
     EXPECT_TRUE(ledger.ok()) << (ledger ? "" : ledger.error().message);
     return ledger ? std::move(ledger).value() : nullptr;
 }
@@ -82,7 +72,7 @@ std::uint64_t wait_persisted(SqliteLedger& ledger) {
     return ::poll(&p, 1, 180'000) == 1 ? ledger.take_persisted() : 0;
 }
 
-TEST(SqliteLedger, KeepsWhatItReportedAndGivesItBack) {
+TEST(SqliteLedger, RestoresWhatItReportedAsPersisted) {
     const Folder folder;
     {
         auto ledger = must_open(folder.file());
@@ -121,7 +111,7 @@ TEST(SqliteLedger, AnEmptyValueDeletesARow) {
     EXPECT_TRUE(must_open(folder.file())->state().rows.empty());
 }
 
-TEST(SqliteLedger, TheSecondDaemonIsToldWhoHasIt) {
+TEST(SqliteLedger, ASecondDaemonIsRefused) {
     const Folder folder;
     const auto first = must_open(folder.file());
     const auto second = SqliteLedger::open(folder.file());
@@ -129,7 +119,7 @@ TEST(SqliteLedger, TheSecondDaemonIsToldWhoHasIt) {
     EXPECT_EQ(second.error().message, "ledger " + folder.file() + " is in use by another meshnetd");
 }
 
-TEST(SqliteLedger, TheSameCreditTwiceStopsTheBooks) {
+TEST(SqliteLedger, TheSameCreditTwiceStopsTheLedger) {
     const Folder folder;
     auto ledger = must_open(folder.file());
     ledger->submit(batch_of(1, 7, 500, 500));
@@ -170,7 +160,7 @@ TEST(LedgerReader, ReadsWhileTheDaemonWrites) {
     EXPECT_FALSE(LedgerReader::open(folder.file() + "x").ok());
 }
 
-TEST(SqliteLedger, ABadFileIsNamedAndLeftAlone) {
+TEST(SqliteLedger, ACorruptFileIsNamedAndNotChanged) {
     const Folder folder;
     for (const std::string& content :
          {std::string(), std::string("hello, this is no ledger at all, not even a database, but long "
@@ -184,8 +174,8 @@ TEST(SqliteLedger, ABadFileIsNamedAndLeftAlone) {
     }
 }
 
-// A flipped bit is either refused, or it lies where nothing is kept and every amount is still right.
-TEST(SqliteLedger, NoFlippedBitChangesTheBooksUnnoticed) {
+// A flipped bit is either refused, or it is in an unused place and every amount is still right.
+TEST(SqliteLedger, NoFlippedBitChangesTheLedgerUnnoticed) {
     const Folder folder;
     {
         auto ledger = must_open(folder.file());
@@ -220,7 +210,7 @@ TEST(SqliteLedger, NoFlippedBitChangesTheBooksUnnoticed) {
     EXPECT_GT(refused, 20);
 }
 
-// kill -9 at any moment: what was reported is there, and the books add up.
+// kill -9 at any moment: what was reported is there, and entries and balances agree.
 TEST(SqliteLedger, SurvivesKill) {
     const Folder folder;
     std::int64_t total = 0;
@@ -230,7 +220,7 @@ TEST(SqliteLedger, SurvivesKill) {
         ASSERT_EQ(::pipe(pipe_fds), 0);
         const pid_t child = ::fork();
         if (child == 0) {
-            auto opened = SqliteLedger::open(folder.file(), {std::chrono::milliseconds(1)});
+            auto opened = SqliteLedger::open(folder.file(), {.group = std::chrono::milliseconds(1)});
             if (!opened) ::_exit(3);
             std::int64_t balance = total;
             for (std::uint64_t n = number;; ++n) {
@@ -245,8 +235,8 @@ TEST(SqliteLedger, SurvivesKill) {
         ::close(pipe_fds[1]);
         std::uint64_t reported = number - 1;
         std::uint64_t p = 0;
-        // Every third child dies whatever it was at, the others after a first report: on a slow machine too there is
-        // something to lose.
+        // Every third child is killed at any moment, the others after a first report, so that on a slow machine too
+        // something was reported.
         if (round % 3 != 0 && ::read(pipe_fds[0], &p, sizeof p) == sizeof p) {
             reported = p;
         }
@@ -254,7 +244,7 @@ TEST(SqliteLedger, SurvivesKill) {
         ::kill(child, SIGKILL);
         int status = 0;
         ASSERT_EQ(::waitpid(child, &status, 0), child);
-        ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself";
+        ASSERT_TRUE(WIFSIGNALED(status)) << "the child exited";
         while (::read(pipe_fds[0], &p, sizeof p) == sizeof p) {
             reported = p;
         }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The radio link over a radio made of memory: what is sent comes back as an echo, with noise, gaps and restarts as
-// told.
+// The radio link over a radio in memory: bursts are received again, with noise, gaps and restarts from a script.
 #include "station/radio/radio_link.hpp"
 
 #include <gtest/gtest.h>
@@ -14,7 +13,7 @@
 namespace meshnet::station {
 namespace {
 
-/// What the test tells the radio to do next, and what the link told the radio.
+/// Receptions the test has prepared, and bursts of the link.
 struct Script {
     std::deque<Radio::Reception> receptions;
     struct Burst {
@@ -22,7 +21,7 @@ struct Script {
         std::vector<phy::Sample> samples;
     };
     std::vector<Burst> bursts;
-    bool gone = false;
+    bool lost = false;
 };
 
 class ScriptedRadio final : public Radio {
@@ -31,8 +30,8 @@ public:
     node::SampleRate sample_rate() const override { return {1'000'000, 1}; }
     int fd() const override { return -1; }
     Result<Reception> receive() override {
-        if (script_.gone) {
-            return Error{"unplugged"};
+        if (script_.lost) {
+            return Error{ErrorCode::kInvalidArgument, "unplugged"};
         }
         if (script_.receptions.empty()) {
             return Reception{};
@@ -42,8 +41,8 @@ public:
         return next;
     }
     Status transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> burst) override {
-        if (script_.gone) {
-            return Error{"unplugged"};
+        if (script_.lost) {
+            return Error{ErrorCode::kInvalidArgument, "unplugged"};
         }
         script_.bursts.push_back({id, at, {burst.begin(), burst.end()}});
         return Ok{};
@@ -68,7 +67,7 @@ struct Events final : RadioEvents {
     }
     void on_time(Instant now) override { advance(now); }
     void advance(Instant now) {
-        EXPECT_GE(now, latest) << "time went back";
+        EXPECT_GE(now, latest) << "time decreased";
         latest = now;
     }
     struct Outcome {
@@ -93,7 +92,7 @@ protected:
         }
         return out;
     }
-    void hear(std::uint64_t first_index, std::vector<phy::Sample> samples, std::vector<TxReport> reports = {}) {
+    void receive(std::uint64_t first_index, std::vector<phy::Sample> samples, std::vector<TxReport> reports = {}) {
         script_.receptions.push_back({first_index, std::move(samples), std::move(reports), false});
         ASSERT_TRUE(link_.receive(events_).ok());
     }
@@ -105,8 +104,8 @@ protected:
 };
 
 TEST_F(RadioLinkTest, AFrameComesBackAtTheSampleItWasSentFor) {
-    constexpr std::uint64_t kFirst = 777'000;  // the radio has counted before us
-    hear(kFirst, noise(50'000));
+    constexpr std::uint64_t kFirst = 777'000;  // the radio's counter began before the link
+    receive(kFirst, noise(50'000));
     EXPECT_EQ(link_.now(), Instant{50ms});
 
     mac::TxRequest request;
@@ -118,15 +117,15 @@ TEST_F(RadioLinkTest, AFrameComesBackAtTheSampleItWasSentFor) {
     ASSERT_EQ(script_.bursts.size(), 1U);
     EXPECT_EQ(script_.bursts[0].at, kFirst + 60'000);
 
-    // The echo: the burst where it was sent, in noise, handed over in uneven pieces.
+    // The burst at its own time, in noise, received in uneven pieces.
     auto samples = noise(100'000);
     for (std::size_t i = 0; i < script_.bursts[0].samples.size(); ++i) {
         samples[10'000 + i] += script_.bursts[0].samples[i];
     }
     for (std::size_t at = 0, n = 1; at < samples.size(); at += n, n = n * 3 % 7'001) {
         const std::size_t take = std::min(n, samples.size() - at);
-        hear(kFirst + 50'000 + at, {samples.begin() + static_cast<std::ptrdiff_t>(at),
-                                    samples.begin() + static_cast<std::ptrdiff_t>(at + take)});
+        receive(kFirst + 50'000 + at, {samples.begin() + static_cast<std::ptrdiff_t>(at),
+                                       samples.begin() + static_cast<std::ptrdiff_t>(at + take)});
     }
     ASSERT_EQ(events_.frames.size(), 1U);
     const auto& frame = events_.frames[0];
@@ -142,24 +141,24 @@ TEST_F(RadioLinkTest, AFrameComesBackAtTheSampleItWasSentFor) {
 }
 
 TEST_F(RadioLinkTest, ABurstIsReportedWhenItsLastSampleHasLeft) {
-    hear(0, noise(1'000));
+    receive(0, noise(1'000));
     mac::TxRequest request;
     request.id = 4;
     request.payload = {1};
     request.mode = *phy::find_mode("qpsk-1/2");
     request.at = Instant{2ms};
     ASSERT_TRUE(link_.transmit(request).ok());
-    hear(1'000, noise(1'000), {{4, true, 6'000}});
+    receive(1'000, noise(1'000), {{4, true, 6'000}});
     EXPECT_TRUE(events_.outcomes.empty()) << "still on the air";
-    hear(2'000, noise(4'500));
+    receive(2'000, noise(4'500));
     ASSERT_EQ(events_.outcomes.size(), 1U);
     EXPECT_EQ(events_.outcomes[0].outcome, mac::TxOutcome::kSent);
     EXPECT_EQ(events_.outcomes[0].now, Instant{6ms});
     EXPECT_EQ(link_.counters().bursts_sent, 1U);
 }
 
-TEST_F(RadioLinkTest, LateLostAndForgottenBurstsAreAllLate) {
-    hear(0, noise(1'000));
+TEST_F(RadioLinkTest, LateLostAndUnreportedBurstsAreAllLate) {
+    receive(0, noise(1'000));
     mac::TxRequest request;
     request.payload = {1};
     request.mode = *phy::find_mode("qpsk-1/2");
@@ -168,18 +167,18 @@ TEST_F(RadioLinkTest, LateLostAndForgottenBurstsAreAllLate) {
         request.id = id;
         ASSERT_TRUE(link_.transmit(request).ok());
     }
-    hear(1'000, noise(1'000), {{1, false, 0}});
+    receive(1'000, noise(1'000), {{1, false, 0}});
     ASSERT_EQ(events_.outcomes.size(), 1U);
     EXPECT_EQ(events_.outcomes[0].id, 1U);
     EXPECT_EQ(events_.outcomes[0].outcome, mac::TxOutcome::kLate);
-    hear(2'000, std::vector<phy::Sample>(1'300'000));  // more than a second on, 2 has no report
+    receive(2'000, std::vector<phy::Sample>(1'300'000));  // more than a second later, 2 has no report
     ASSERT_EQ(events_.outcomes.size(), 2U);
     EXPECT_EQ(events_.outcomes[1].id, 2U);
-    script_.gone = true;
+    script_.lost = true;
     request.id = 3;
     EXPECT_FALSE(link_.transmit(request).ok());
     EXPECT_FALSE(link_.receive(events_).ok());
-    script_.gone = false;
+    script_.lost = false;
     link_.replace(std::make_unique<ScriptedRadio>(script_), 3s, events_);
     ASSERT_EQ(events_.outcomes.size(), 3U);
     EXPECT_EQ(events_.outcomes[2].id, 3U);
@@ -188,20 +187,20 @@ TEST_F(RadioLinkTest, LateLostAndForgottenBurstsAreAllLate) {
 }
 
 TEST_F(RadioLinkTest, GapsMoveTimeForwardAndAreCounted) {
-    hear(0, noise(10'000));
-    hear(15'000, noise(1'000));  // 5 ms: filled
+    receive(0, noise(10'000));
+    receive(15'000, noise(1'000));  // 5 ms: filled
     EXPECT_EQ(link_.now(), Instant{16ms});
-    hear(1'016'000, noise(1'000));  // 1 s: jumped over
+    receive(1'016'000, noise(1'000));  // 1 s: jumped over
     EXPECT_EQ(link_.now(), Instant{1'017ms});
     EXPECT_EQ(link_.counters().gaps, 2U);
     EXPECT_EQ(link_.counters().samples_lost, 1'005'000U);
-    hear(500, noise(1'000));  // the counter began anew: time goes on
+    receive(500, noise(1'000));  // the counter was reset: time continues
     EXPECT_EQ(link_.now(), Instant{1'018ms});
     EXPECT_EQ(link_.counters().gaps, 3U);
 }
 
 TEST_F(RadioLinkTest, FramesAfterAGapAreStillAtTheirSample) {
-    hear(0, noise(20'000));
+    receive(0, noise(20'000));
     mac::TxRequest request;
     request.payload.assign(200, 0x33);
     request.mode = *phy::find_mode("qpsk-1/2");
@@ -211,17 +210,17 @@ TEST_F(RadioLinkTest, FramesAfterAGapAreStillAtTheirSample) {
     for (std::size_t i = 0; i < script_.bursts[0].samples.size(); ++i) {
         samples[30'000 + i] += script_.bursts[0].samples[i];
     }
-    hear(2'000'000, samples);
+    receive(2'000'000, samples);
     ASSERT_EQ(events_.frames.size(), 1U);
     EXPECT_NEAR(static_cast<double>((events_.frames[0].start - request.at).count()), 0.0, 500.0);
 }
 
-TEST_F(RadioLinkTest, TimeGoesOnAfterAnotherRadioTookOver) {
-    hear(5'000'000, noise(10'000));
+TEST_F(RadioLinkTest, TimeContinuesWithAnotherRadio) {
+    receive(5'000'000, noise(10'000));
     EXPECT_EQ(link_.now(), Instant{10ms});
     link_.replace(std::make_unique<ScriptedRadio>(script_), 2s, events_);
     EXPECT_EQ(link_.now(), Instant{2'010ms});
-    hear(3, noise(1'000));
+    receive(3, noise(1'000));
     EXPECT_EQ(link_.now(), Instant{2'011ms});
     EXPECT_EQ(link_.counters().gaps, 0U);
     EXPECT_EQ(link_.counters().reopened, 1U);

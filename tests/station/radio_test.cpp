@@ -17,15 +17,12 @@ namespace meshnet::station {
 namespace {
 
 TEST(Device, Texts) {
-    const auto air = parse_device("air:/run/x#y.sock#coast");
-    ASSERT_TRUE(air.ok());
-    EXPECT_EQ(air->kind, DeviceSpec::Kind::kAir);
-    EXPECT_EQ(air->path, "/run/x#y.sock");
-    EXPECT_EQ(air->station, "coast");
-    EXPECT_EQ(parse_device("file:a.cf32")->path, "a.cf32");
+    for (const char* good : {"air:/run/x#y.sock#coast", "file:a.cf32"}) {
+        EXPECT_TRUE(check_device(good).ok()) << good;
+    }
     for (const char* bad :
          {"", "air", "air:", "air:x", "air:x#", "air:#y", "file:", "uhd:", "soapy:driver=hackrf", "nonsense:x"}) {
-        const auto spec = parse_device(bad);
+        const auto spec = check_device(bad);
         ASSERT_FALSE(spec.ok()) << bad;
         EXPECT_NE(spec.error().message.find("air:SOCKET#STATION"), std::string::npos) << bad;
     }
@@ -68,7 +65,7 @@ std::vector<phy::Sample> play(Radio& radio) {
 }
 
 TEST(FileRadio, ReplaysEverySampleOnceAndThenEnds) {
-    const TemporaryFolder folder;
+    const test::TemporaryFolder folder;
     write_ramp(folder.path("r.cf32"), 25'000, 5);
     auto radio = open_radio("file:" + folder.path("r.cf32"), *phy::find_profile("1M"));
     ASSERT_TRUE(radio.ok()) << radio.error().message;
@@ -81,7 +78,7 @@ TEST(FileRadio, ReplaysEverySampleOnceAndThenEnds) {
 }
 
 TEST(FileRadio, SaysThatItSentNothing) {
-    const TemporaryFolder folder;
+    const test::TemporaryFolder folder;
     write_ramp(folder.path("r.cf32"), 10, 0);
     auto radio = open_radio("file:" + folder.path("r.cf32"), *phy::find_profile("1M"));
     ASSERT_TRUE(radio.ok());
@@ -100,7 +97,7 @@ TEST(FileRadio, NoSuchFile) {
 }
 
 TEST(RecordingRadio, KeepsWhatWasReceived) {
-    const TemporaryFolder folder;
+    const test::TemporaryFolder folder;
     write_ramp(folder.path("r.cf32"), 12'345, 0);
     {
         auto radio = open_radio("file:" + folder.path("r.cf32"), *phy::find_profile("1M"));

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace meshnet::station {
+namespace meshnet::test {
 
 class TemporaryFolder {
 public:
@@ -29,4 +29,4 @@ private:
     std::string path_;
 };
 
-}  // namespace meshnet::station
+}  // namespace meshnet::test

@@ -39,7 +39,7 @@ inline std::vector<std::vector<std::size_t>> checks(const LdpcCode& code, std::s
     return out;
 }
 
-/// Mother word position -> full word position.
+/// Mother codeword position -> full word position.
 inline std::size_t full_position(const LdpcCode& code, std::size_t mother) {
     const std::size_t sent = code.sent_info_bits();
     if (mother < sent) return code.info_bits() - sent + mother;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A simulated radio path, from one radio's host to the other's.
 //
-//     samples -> [channel: clock and delay, echoes, carrier offset, phase noise, noise, ADC] -> samples
+//     samples -> [channel: clock and delay, multipath, carrier offset, phase noise, noise, ADC] -> samples
 //
 // The models are those of sim/channel: docs/notes/channel-models.md.
 #pragma once

@@ -23,18 +23,18 @@ namespace gr::meshnet {
 /// `segments` (u32vector: offset, length, 1 or 0 for each code block), `clock` (time up to which samples had come).
 /// Time counts from sample 0 or, once the stream carries the tag `rx_time`, is the radio's.
 ///
-/// `events` carries all frames, also damaged ones, and once a millisecond of samples a PDU without bytes that says how
-/// far time is and whether the channel is busy, in the order in which things happened: what a Station Node is driven
-/// by.
+/// `events` carries all frames, also those with block errors, and once a millisecond of samples a PDU without bytes
+/// that says how far time is and whether the channel is busy, in the order in which things happened: what a Station
+/// Node is driven by.
 class MESHNET_API ofdm_receiver : virtual public gr::sync_block {
 public:
     using sptr = std::shared_ptr<ofdm_receiver>;
 
-    /// `profile`: "125k" to "20M". `pass_damaged`: frames with bad blocks go to `pdus` too. `constellation`: publish
-    /// the equalised points of each frame. `max_iterations`: LDPC iterations per block, 1..100.
+    /// `profile`: "125k" to "20M". `pass_block_errors`: frames with bad blocks go to `pdus` too. `constellation`:
+    /// publish the equalised points of each frame. `max_iterations`: LDPC iterations per block, 1..100.
     /// `longest_preamble`: "short", "medium" or "long"; frames with a longer one are not searched for, which saves
     /// time. Throws std::invalid_argument that names the parameter and what would be right.
-    static sptr make(const std::string& profile, bool pass_damaged = false, bool constellation = false,
+    static sptr make(const std::string& profile, bool pass_block_errors = false, bool constellation = false,
                      unsigned max_iterations = 25, const std::string& longest_preamble = "long");
 
     /// Samples per second of the profile.

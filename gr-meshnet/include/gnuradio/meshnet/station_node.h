@@ -31,7 +31,7 @@ struct MESHNET_API station_settings {
     double turnaround_s = 0.005;  ///< from samples at the antenna to a decision, 0.001..0.05; with lead_s up to 0.063
     double max_propagation_s = 0.001;         ///< to the farthest neighbour to expect (300 km: 1 ms), 0..0.02
     double hello_interval_s = 1.0;            ///< beacons, 0.05..4
-    std::uint64_t price_msat_per_mib = 1000;  ///< asked for carrying a MiB one hop
+    std::uint64_t price_msat_per_mib = 1000;  ///< price for carrying a MiB one hop
     /// "short", "medium" or "long": modes with a longer one are not used. The same on all stations of a channel.
     std::string longest_preamble = "medium";
     std::string mode;  ///< empty: adapted to the link; else the only mode used
@@ -47,7 +47,7 @@ struct MESHNET_API station_neighbor {
 };
 
 /// Wires `node::Node`, which keeps all protocol state, to message ports. No stream: its time is that of the
-/// receiver's events, so it stands still when no samples come and runs as fast as they do.
+/// receiver's events, so it stops when no samples come and runs as fast as they do.
 ///
 /// With an OFDM Transmitter of idle "clocked" two nodes over two Channels stay in step by themselves: each transmitter
 /// may run ahead of its own node by `lead_s`, no further, so no burst is late, whatever the speed of the machine.

@@ -7,7 +7,7 @@ namespace py = pybind11;
 void bind_channel(py::module& m) {
     using block = gr::meshnet::channel;
     py::class_<block, gr::block, gr::basic_block, std::shared_ptr<block>>(m, "channel", R"doc(
-A simulated radio path: noise, carrier and clock offset, delay, echoes, fading, phase noise, ADC, drops.
+A simulated radio path: noise, carrier and clock offset, delay, multipath, fading, phase noise, ADC, drops.
 
 The setters may be called while it runs; a change begins a new channel at the next chunk of samples.)doc")
         .def(py::init(&block::make), py::arg("profile"), py::arg("model") = "awgn", py::arg("snr_db") = 20.0,

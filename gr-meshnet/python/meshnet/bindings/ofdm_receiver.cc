@@ -13,11 +13,11 @@ Finds and decodes frames of every mode; each becomes a PDU (dict . u8vector) on 
 The dict: sample_index, sample_fraction, time, length_samples, mode, snr_db, cfo_hz, sfo_ppm, power_dbfs, crc_ok, blocks,
 blocks_ok, segments. `events` carries all frames and the passing of time for a Station Node; `constellation` the
 equalised points of each frame.)doc")
-        .def(py::init(&block::make), py::arg("profile"), py::arg("pass_damaged") = false,
+        .def(py::init(&block::make), py::arg("profile"), py::arg("pass_block_errors") = false,
              py::arg("constellation") = false, py::arg("max_iterations") = 25, py::arg("longest_preamble") = "long",
              R"doc(
 profile: "125k" to "20M".
-pass_damaged: frames with bad blocks go to `pdus` too.
+pass_block_errors: frames with bad blocks go to `pdus` too.
 constellation: publish the equalised points of each frame.
 max_iterations: LDPC iterations per block, 1 to 100.
 longest_preamble: "short", "medium" or "long"; frames with a longer one are not searched for, which saves time.

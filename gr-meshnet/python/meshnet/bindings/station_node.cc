@@ -44,7 +44,7 @@ lead_s: a burst is requested at least so long before it is to leave, 0.002 to 0.
 turnaround_s: from samples at the antenna to a decision, 0.001 to 0.05; with lead_s up to 0.063.
 max_propagation_s: to the farthest neighbour to expect (300 km: 0.001), up to 0.02.
 hello_interval_s: beacons, 0.05 to 4.
-price_msat_per_mib: asked for carrying a MiB one hop.
+price_msat_per_mib: the price for carrying a MiB one hop.
 longest_preamble: "short", "medium" or "long": modes with a longer one are not used; the same on all stations.
 mode: empty: adapted to the link; else the only mode used.
 

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// Putting one burst together: the plan, its content, whom it grants the answer, its header, and what must be remembered
+// of it.
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "mac/mac_impl.hpp"
+
+namespace meshnet::mac {
+namespace {
+
+constexpr unsigned kRobustEvery = 8;  // hellos: one in so many goes alone in the most robust mode
+
+}  // namespace
+
+std::optional<TxRequest> Mac::Impl::build(Instant now, const std::optional<TxopGrant>& by) {
+    const Instant at = now + host.lead();
+    Draft draft = plan(now, by);
+    add_content(now, by, draft);
+    choose_answer(now, by, draft);
+    const bool empty = draft.burst.acks.empty() && !draft.burst.hello && draft.burst.fragments.empty();
+    if (empty && draft.grantee == nullptr && draft.grantor == nullptr) {
+        // Nothing fits now, whatever waits: try again a slot later.
+        duty_at = now + contention.config().slot;
+        contention.cancel();
+        return std::nullopt;
+    }
+    Pending p;
+    p.chain_left = by ? static_cast<std::uint8_t>(by->chain_left - (by->chain_left > 0 ? 1 : 0)) : kChainLength;
+    p.by_contention = !by;
+    p.retake = by && by->retake;
+    write_header(now, draft, p);
+    TxRequest request = encode(at, draft);
+    p.id = request.id;
+    p.at = at;
+    p.airtime = phy.airtime(draft.mode, request.payload.size());
+    p.end = at + p.airtime;
+    account(now, draft, p);
+    pending = std::move(p);
+    return request;
+}
+
+// To whom, how fast, how long.
+Mac::Impl::Draft Mac::Impl::plan(Instant now, const std::optional<TxopGrant>& by) {
+    Draft draft;
+    draft.grantor = by && by->from != 0 ? table.find(by->from) : nullptr;
+    draft.foreign = by && by->from != 0 && contention.reserved_until() > now && contention.reserved_by() != by->from;
+    draft.robust_alone = !by && now >= robust_hello_at;
+    draft.primary = draft.robust_alone || draft.foreign ? nullptr : choose_primary();
+    draft.limit = std::min(config.max_burst, duty.available(now));
+    if (by) {
+        draft.limit = std::min(draft.limit, by->limit);
+    }
+    if (draft.robust_alone) {
+        draft.mode = config.fixed_mode.value_or(0);
+        draft.limit = std::min(draft.limit, std::max(kWithBroadcast, phy.airtime(draft.mode, kSmallestBurstBytes)));
+    } else {
+        if (draft.grantor != nullptr && draft.primary != nullptr &&
+            worth_splitting(draft, *by, *draft.grantor, *draft.primary)) {
+            draft.primary = nullptr;
+            draft.continues = true;
+        }
+        choose_mode(draft);
+    }
+    draft.budget = bytes_within(draft.mode, draft.limit);
+    // An acknowledgement goes whatever the grant was counted at.
+    draft.budget = std::max(draft.budget, std::min(bytes_within(draft.mode, config.max_burst), kAnswerBytes));
+
+    BurstHeader& header = draft.burst.header;
+    header.sender = config.self;
+    header.epoch = epoch;
+    header.burst = static_cast<std::uint8_t>(burst_number + 1);
+    header.gap = host.gap();
+    const std::size_t reserve = 2 * header_bytes(kMaxTargets);
+    draft.budget -= std::min(draft.budget, draft.budget > 4 * reserve ? reserve : header_bytes(2));
+    return draft;
+}
+
+// Acknowledgements, a hello if one is due, data.
+void Mac::Impl::add_content(Instant now, const std::optional<TxopGrant>& by, Draft& draft) {
+    add_acks(draft);
+    if (now >= hello_at || draft.robust_alone) {
+        add_hello(now, draft);
+    }
+    Neighbor* primary = draft.primary;
+    draft.request_only = primary != nullptr && (primary->ack_requests > 0 || primary->silences > 0 ||
+                                                (by && by->retake) || (!by && needs_request(now, draft, *primary)));
+    if (draft.request_only) {
+        draft.budget = std::min(draft.budget, kSmallestBurstBytes);
+    }
+    if (!draft.foreign) {
+        add_data(now, draft, primary != nullptr && primary->ack_requests == 0 ? primary : nullptr);
+    }
+}
+
+// Who may answer, or whether we send once more first.
+void Mac::Impl::choose_answer(Instant now, const std::optional<TxopGrant>& by, Draft& draft) {
+    if (draft.foreign || draft.robust_alone || draft.continues) {
+        return;
+    }
+    draft.grantee = draft.request_only ? draft.primary : choose_grantee(now, draft, by);
+    const bool may_continue = !draft.request_only && draft.grantee != nullptr && draft.grantee == draft.primary &&
+                              (!by || by->chain_left > 0);
+    const Duration more = may_continue ? more_frames(draft, *draft.primary) : Duration::zero();
+    if (more > Duration::zero()) {
+        draft.continues = true;
+        draft.grantee = nullptr;
+        draft.limit = more;
+    }
+}
+
+// The fields that depend on the content and on the grant.
+void Mac::Impl::write_header(Instant now, Draft& draft, Pending& p) {
+    BurstHeader& header = draft.burst.header;
+    header.chain_left = p.chain_left;
+    std::size_t backlog = 0;
+    for (const auto& [id, n] : table) {
+        backlog += n.up ? n.sender.backlog_bytes() : 0;
+    }
+    header.backlog_bytes = backlog;
+    p.more = backlog > 0;
+    Neighbor* grantee = draft.grantee;
+    header.wants_txop = backlog > 0 || (hub && others_wait(now, grantee != nullptr ? grantee->id : 0));
+    if (grantee != nullptr) {
+        header.grantee = grantee->id;
+        header.grant = answer_airtime(now, *grantee, p.chain_left > 0);
+        header.nav = grantee->gap + header.grant + 2 * config.max_propagation + kMargin;
+        grantee->served_at = now;
+        p.answer_start = 2 * config.max_propagation + grantee->gap + host.turnaround() +
+                         phy.airtime(config.fixed_mode.value_or(mode_at(grantee->snr_db - 4.0F)), 1) + kMargin;
+    }
+    if (draft.continues) {
+        header.grantee = config.self;
+        header.grant = draft.limit;
+        header.nav = host.gap() + header.grant + kMargin;
+        p.continues = draft.limit;
+    }
+    p.burst = header.burst;
+    p.grantee = header.grantee;
+    p.nav = header.nav;
+}
+
+TxRequest Mac::Impl::encode(Instant at, Draft& draft) {
+    if (draft.burst.hello) {
+        draft.burst.hello->sent = at.time_since_epoch();
+    }
+    std::size_t content = 0;
+    for (const FragmentView& f : draft.burst.fragments) {
+        content += f.data.size();
+    }
+    TxRequest request;
+    request.id = next_id++;
+    request.payload = encode_burst(draft.burst, content > kRepeatHeaderBeyond);
+    request.mode = draft.mode;
+    request.at = at;
+    assert(request.payload.size() <= phy.max_bytes());
+    return request;
+}
+
+// What the burst uses up, and what is undone if the radio turns out to be late (on_transmitted).
+void Mac::Impl::account(Instant now, const Draft& draft, Pending& p) {
+    p.long_data = draft.data && p.airtime > kLongBurst;
+    p.robust_hello = draft.robust_alone;
+    for (const BlockAck& a : draft.burst.acks) {
+        p.acked.push_back(a.peer);
+        table.find(a.peer)->ack_due = false;
+    }
+    if (draft.burst.hello) {
+        account_hello(now, draft, p);
+    }
+    ++burst_number;
+    duty.spend(now, p.airtime);
+    contention.on_own_burst(now, p.end);
+}
+
+void Mac::Impl::account_hello(Instant now, const Draft& draft, Pending& p) {
+    p.hello = hello_number;
+    sent_hellos.add(hello_number, p.at);
+    ++hello_number;
+    // Jittered by a tenth, so that two stations do not meet for ever.
+    const auto tenth = static_cast<std::uint64_t>((config.hello_interval / 10).count());
+    hello_at = now + config.hello_interval - Duration{static_cast<std::int64_t>(random.below(tenth))};
+    if (draft.robust_alone || draft.mode == 0) {
+        const bool any_up = std::any_of(table.begin(), table.end(), [](const auto& item) { return item.second.up; });
+        robust_hello_at = any_up ? now + kRobustEvery * config.hello_interval - config.hello_interval / 2 : hello_at;
+    }
+}
+
+}  // namespace meshnet::mac

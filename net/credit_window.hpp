@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// The credit of one paying neighbour: how many bytes may be forwarded for it that no receipt has resolved yet.
+//
+// It grows with what the neighbour settles and shrinks with what it does not. Spec: docs/spec/payment.md, "Window".
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "core/time.hpp"
+
+namespace meshnet::net {
+
+class CreditWindow {
+public:
+    static constexpr std::uint64_t kLeast = 16'384;  ///< it never shrinks below, bytes
+    static constexpr std::uint64_t kFloor = 65'536;  ///< what any neighbour may come to that settles, bytes
+    static constexpr Duration kPatience = 10s;       ///< of a full window before it is halved
+
+    /// Bytes; `max` >= `initial`.
+    CreditWindow(std::uint64_t initial, std::uint64_t max) noexcept : initial_(initial), max_(max), window_(initial) {}
+
+    /// A flow that the neighbour pays for now has `unresolved` bytes; `before` is what it had when last counted.
+    void recount(Instant now, std::uint64_t before, std::uint64_t unresolved) noexcept {
+        unresolved_ += unresolved;
+        unresolved_ -= before;
+        if (open()) {
+            full_since_.reset();
+        } else if (!full_since_) {
+            full_since_ = now;
+        }
+    }
+    /// A flow of which `counted` bytes were unresolved is forgotten.
+    void release(std::uint64_t counted) noexcept { unresolved_ -= std::min(unresolved_, counted); }
+
+    /// A receipt resolved `bytes`; `in_flight` were unresolved before. Once a whole window was settled the window
+    /// doubles, up to twice what is in flight (2 x rate x round trip) and to the maximum.
+    void settle(std::uint64_t bytes, std::uint64_t in_flight) noexcept {
+        most_in_flight_ = std::max(most_in_flight_, in_flight);
+        settled_ += bytes;
+        full_since_.reset();
+        if (settled_ >= window_) {
+            settled_ = 0;
+            const std::uint64_t most = std::clamp(2 * most_in_flight_, std::min(kFloor, max_), max_);
+            window_ = std::min(2 * window_, std::max({most, window_, initial_}));
+        }
+    }
+    /// `bytes` were forwarded and will never be proven: the loss is ours, and a large one halves the window.
+    void write_off(std::uint64_t bytes) noexcept {
+        if (bytes >= window_ / 4) {
+            halve();
+        }
+    }
+    /// Once a second: the estimate of what is in flight decays, and a window that stays full is halved.
+    void sweep(Instant now) noexcept {
+        most_in_flight_ -= most_in_flight_ / 64;
+        if (full_since_ && now - *full_since_ >= kPatience) {
+            halve();
+            full_since_ = now;
+        }
+    }
+
+    [[nodiscard]] bool open() const noexcept { return unresolved_ < window_; }
+    /// At least half is used: time to probe destinations for what arrived.
+    [[nodiscard]] bool half_used() const noexcept { return unresolved_ * 2 >= window_; }
+    [[nodiscard]] std::uint64_t unresolved() const noexcept { return unresolved_; }
+    [[nodiscard]] std::uint64_t bytes() const noexcept { return window_; }
+
+private:
+    void halve() noexcept { window_ = std::max(window_ / 2, kLeast); }
+
+    std::uint64_t initial_, max_;
+    std::uint64_t window_;
+    std::uint64_t unresolved_ = 0;
+    std::uint64_t settled_ = 0;         // since the window last grew
+    std::uint64_t most_in_flight_ = 0;  // slowly falling maximum: an estimate of rate x round trip
+    std::optional<Instant> full_since_;
+};
+
+}  // namespace meshnet::net

@@ -1,0 +1,584 @@
+// SPDX-License-Identifier: MIT
+#include "net/flow_opener.hpp"
+
+#include <algorithm>
+
+#include "net/deadline.hpp"
+
+namespace meshnet::net {
+
+namespace {
+
+constexpr std::uint8_t kOffersReturn = 1;
+constexpr std::size_t kMaxOpening = 256;
+constexpr std::size_t kMaxConversations = 512;
+constexpr std::size_t kWaitingBytes = 65'536;  // of a conversation without a flow
+constexpr std::uint32_t kChainUnits = 4'096;
+constexpr Duration kWaitingAge = 3s;
+constexpr Duration kOpenRetry = 900ms;
+constexpr int kOpenTries = 4;
+constexpr Duration kReopenPause = 500ms;      // between attempts to open a flow
+constexpr Duration kOpeningKept = 15s;        // a relay waits so long for an answer
+constexpr Duration kOpenRepeatPause = 300ms;  // a repeated FLOW_OPEN is forwarded at most so often
+constexpr Duration kConversationPause = 100ms;
+constexpr Duration kConversationIdle = 600s;
+
+Bytes flow_prologue(const FlowOpen& open) {
+    Bytes out;
+    out.reserve(512);
+    ByteWriter w(out);
+    w.bytes(as_bytes("meshnet flow v1"));
+    w.bytes(open.source.id());
+    w.bytes(open.destination);
+    w.bytes(open.nonce);
+    return out;
+}
+
+/// Nearly all paywords or nonces of the flow are used: time to open its successor.
+bool nearly_used_up(const Flow& f) {
+    return f.forwarded_bytes / f.unit_bytes >= std::uint64_t{f.max_units} / 8 * 7 || f.next_sequence > 0xF000'0000;
+}
+
+}  // namespace
+
+// ---- packets of our own host ----
+
+void FlowOpener::send(Instant now, const NodeId& destination, FlowClass flow_class, Bytes plain) {
+    const ConversationKey key{destination, flow_class};
+    auto it = conversations_.find(key);
+    if (it == conversations_.end()) {
+        if (conversations_.size() >= kMaxConversations) {
+            ++p_.counters.dropped_queue_full;
+            return;
+        }
+        it = conversations_.emplace(key, Conversation{}).first;
+    }
+    Conversation& c = it->second;
+    c.last_used = now;
+    Flow* f = c.active ? p_.flows.find(*c.active) : nullptr;
+    if (f != nullptr && !f->broken) {
+        const auto route = p_.routes.lookup(destination);
+        const bool elsewhere = route && route->next_hop != f->next && p_.links.reachable(route->next_hop);
+        if (elsewhere && p_.links.lost(now, f->next)) {
+            break_own_flow(now, *f);
+        } else {
+            if (nearly_used_up(*f) && !c.opening) {
+                open(now, c, key);
+            }
+            if (f->forwarded_bytes / f->unit_bytes < f->max_units) {
+                return p_.forwarder.send(now, *f, plain);
+            }
+        }
+    }
+    if (c.waiting_bytes + plain.size() > kWaitingBytes) {
+        ++p_.counters.dropped_queue_full;
+        return;
+    }
+    c.waiting_bytes += plain.size();
+    c.waiting.push_back({std::move(plain), now});
+    waiting_.insert(key);
+    open(now, c, key);
+}
+
+void FlowOpener::open(Instant now, Conversation& c, const ConversationKey& key) {
+    if (c.opening || now < c.next_try) {
+        return;
+    }
+    const auto route = p_.routes.lookup(key.first);
+    const Certificate* certificate = p_.routes.certificate_of(key.first);
+    if (!route || certificate == nullptr || !p_.links.reachable(route->next_hop) || openings_.size() >= kMaxOpening) {
+        return;  // on_timeout() tries again while packets wait
+    }
+    c.next_try = now + kReopenPause;
+    Opening o;
+    o.own = true;
+    o.next = route->next_hop;
+    o.since = now;
+    o.again_at = now + kOpenRetry;
+    o.tries = 1;
+    o.conversation = key;
+    FlowOpen& m = o.open;
+    const auto offer = p_.offers.find(now, key.first);
+    m.payer_is_destination = offer && !c.pay_ourselves;
+    m.flow_class = key.second;
+    m.destination = key.first;
+    p_.random.fill(m.nonce);
+    m.unit_bytes = config_.unit_bytes;
+    m.max_units = kChainUnits;
+    const auto own_limit = config_.pay ? static_cast<std::uint32_t>(config_.max_price_msat_per_mib) : 0U;
+    m.max_price = m.payer_is_destination ? *offer : own_limit;
+    m.source = p_.self.certificate;
+    o.noise.emplace(NoisePattern::kIK, true, flow_prologue(m), p_.self.exchange_secret, random_key(p_.random),
+                    certificate->exchange);
+    // Who opens a conversation pays for both ways: the offer is encrypted for the other end only.
+    Bytes payload;
+    ByteWriter w(payload);
+    w.u8(m.payer_is_destination || !config_.pay ? 0 : kOffersReturn);
+    w.u32(own_limit);
+    if (!o.noise->write(payload, m.noise)) {
+        return;
+    }
+    m.signature = p_.self.device.sign(kOpenContext, m.signed_part());
+    const FlowId id = m.id();
+    c.opening = id;
+    p_.links.send_control(o.next, m.encode());
+    openings_.emplace(id, std::move(o));
+    waiting_.insert(key);
+}
+
+// ---- FLOW_OPEN ----
+
+void FlowOpener::on_open(Instant now, NeighborId from, ByteView body) {
+    const auto open = FlowOpen::decode(body);
+    if (!open) {
+        ++p_.counters.dropped_malformed;
+        return;
+    }
+    if (!p_.links.within_limit(now, from, LinkTable::Effort::kOpen)) {
+        ++p_.counters.flows_refused;
+        return;
+    }
+    const FlowId id = open->id();
+    if (const Flow* f = p_.flows.find(id)) {  // our answer was lost
+        if (f->prev == from && f->accept && !f->installing) {
+            p_.links.send_control(from, f->accept->encode());
+        }
+        return;
+    }
+    if (const auto it = openings_.find(id); it != openings_.end()) {
+        Opening& o = it->second;
+        if (!o.own && o.prev == from && now - o.again_at >= kOpenRepeatPause) {
+            o.again_at = now;
+            p_.links.send_control(o.next, o.open.encode());
+        }
+        return;
+    }
+    if (open->price_so_far > open->max_price) {
+        return reject(from, id, RejectReason::kPrice);
+    }
+    // The certificate authenticates the key, the key the message: two verifications, after the cheap checks.
+    Bytes certificate;
+    open->source.encode(certificate);
+    const Certificate* known = p_.routes.certificate_of(open->source.id());
+    const bool certified = (known != nullptr && *known == open->source) || Certificate::decode(certificate).has_value();
+    const bool outdated = known != nullptr && known->serial > open->source.serial;
+    if (!certified || outdated || open->source.id() == p_.self.id ||
+        !verify(open->source.signing, kOpenContext, open->signed_part(), open->signature)) {
+        return reject(from, id, RejectReason::kRefused);
+    }
+    if (open->destination == p_.self.id) {
+        accept_open(now, from, *open);
+    } else {
+        relay_open(now, from, *open);
+    }
+}
+
+void FlowOpener::relay_open(Instant now, NeighborId from, const FlowOpen& open) {
+    const FlowId id = open.id();
+    const std::uint64_t price = std::uint64_t{open.price_so_far} + config_.price_msat_per_mib;
+    if (price > open.max_price) {
+        return reject(from, id, RejectReason::kPrice);
+    }
+    const auto route = p_.routes.lookup(open.destination);
+    if (!route || route->next_hop == from || !p_.links.reachable(route->next_hop) || open.hops_left == 0) {
+        return reject(from, id, RejectReason::kNoRoute);
+    }
+    if (openings_.size() >= kMaxOpening || !p_.flows.make_room()) {
+        return reject(from, id, RejectReason::kFull);
+    }
+    Opening o;
+    o.open = open;
+    o.open.price_so_far = static_cast<std::uint32_t>(price);
+    o.open.hops_left = static_cast<std::uint8_t>(open.hops_left - 1);
+    o.price_before = open.price_so_far;
+    o.prev = from;
+    o.next = route->next_hop;
+    o.since = now;
+    o.again_at = now;
+    p_.links.send_control(o.next, o.open.encode());
+    openings_.emplace(id, std::move(o));
+}
+
+// We pay for a flow towards us only while a flow of ours to its source, which made the offer, is in use.
+std::optional<RejectReason> FlowOpener::unwilling_to_pay(Instant now, const FlowOpen& open) const {
+    if (!open.payer_is_destination) {
+        return std::nullopt;
+    }
+    const NodeId source = open.source.id();
+    const FlowTable& flows = p_.flows;
+    const bool offered = std::any_of(flows.begin(), flows.end(), [&](const auto& item) {
+        const Flow& f = item.second;
+        return f.role == FlowRole::kSource && f.destination == source && !f.payer_is_destination && f.key &&
+               now - f.last_used < PaymentOffers::kKept;
+    });
+    if (!offered || !config_.pay) {
+        return RejectReason::kNotOffered;
+    }
+    return open.price_so_far > config_.max_price_msat_per_mib ? std::optional(RejectReason::kPrice) : std::nullopt;
+}
+
+// The source pays for what we send back: flows of ours that we pay for are replaced.
+void FlowOpener::take_offer(Instant now, const NodeId& source, std::uint32_t max_price) {
+    p_.offers.put(now, source, max_price);
+    for (const FlowClass c : {FlowClass::kInteractive, FlowClass::kBulk}) {
+        const auto it = conversations_.find({source, c});
+        if (it == conversations_.end()) {
+            continue;
+        }
+        it->second.pay_ourselves = false;
+        Flow* active = it->second.active ? p_.flows.find(*it->second.active) : nullptr;
+        if (active != nullptr && active->paid() && !active->payer_is_destination) {
+            it->second.active.reset();
+            active->broken = true;
+        }
+    }
+}
+
+void FlowOpener::accept_open(Instant now, NeighborId from, const FlowOpen& open) {
+    const FlowId id = open.id();
+    const NodeId source = open.source.id();
+    NoiseHandshake noise(NoisePattern::kIK, false, flow_prologue(open), p_.self.exchange_secret, random_key(p_.random));
+    const auto payload = noise.read(open.noise);
+    if (!payload || payload->size() != 5 || noise.remote_static() != open.source.exchange) {
+        return reject(from, id, RejectReason::kRefused);
+    }
+    if (const auto reason = unwilling_to_pay(now, open)) {
+        return reject(from, id, *reason);
+    }
+    if (!p_.flows.make_room()) {
+        return reject(from, id, RejectReason::kFull);
+    }
+    if ((*payload)[0] == kOffersReturn) {
+        take_offer(now, source, ByteReader(ByteView(*payload).subspan(1)).u32());
+    }
+    Flow f;
+    f.id = id;
+    f.role = FlowRole::kDestination;
+    f.flow_class = open.flow_class;
+    f.payer_is_destination = open.payer_is_destination;
+    f.source = source;
+    f.destination = p_.self.id;
+    f.prev = from;
+    f.prev_id = p_.links.find(from)->id;
+    f.label_in = p_.flows.unused_label(from);
+    f.unit_bytes = open.unit_bytes;
+    f.max_units = open.max_units;
+    f.total_price = open.price_so_far;
+    f.pay_price = open.payer_is_destination ? open.price_so_far : 0;
+    f.destination_key = p_.self.device.public_key();
+    Payword last{};
+    p_.random.fill(last);
+    f.chain = HashChain(id, f.paid() ? open.max_units : 1, last);
+    f.payword = f.chain.payword(0);
+    FlowAccept accept;
+    accept.label = f.label_in;
+    accept.flow = id;
+    accept.total_price = f.total_price;
+    accept.chain_root = f.payword;
+    if (!noise.write({}, accept.noise)) {
+        return reject(from, id, RejectReason::kRefused);
+    }
+    f.key = noise.split().receive;
+    accept.signature = p_.self.device.sign(kAcceptContext, accept.signed_part());
+    f.accept = accept;
+    ++p_.counters.flows_opened;
+    add_flow(now, std::move(f));
+    p_.links.send_control(from, accept.encode());
+}
+
+// ---- FLOW_ACCEPT ----
+
+void FlowOpener::on_accept(Instant now, NeighborId from, ByteView body) {
+    const auto accept = FlowAccept::decode(body);
+    if (!accept) {
+        ++p_.counters.dropped_malformed;
+        return;
+    }
+    const auto it = openings_.find(accept->flow);
+    if (it == openings_.end() || it->second.next != from || p_.flows.find(accept->flow) != nullptr ||
+        p_.flows.labels_out().count({from, accept->label}) != 0) {
+        return;
+    }
+    const FlowOpen& open = it->second.open;
+    const Certificate* destination = p_.routes.certificate_of(open.destination);
+    if (accept->total_price > open.max_price || accept->total_price < open.price_so_far || destination == nullptr ||
+        !verify(destination->signing, kAcceptContext, accept->signed_part(), accept->signature)) {
+        ++p_.counters.flows_refused;
+        return;
+    }
+    const Opening opening = std::move(it->second);
+    openings_.erase(it);
+    if (opening.own) {
+        accepted_as_source(now, *accept, opening);
+    } else {
+        accepted_as_relay(now, *accept, opening, destination->signing);
+    }
+}
+
+void FlowOpener::accepted_as_source(Instant now, const FlowAccept& accept, Opening opening) {
+    const FlowOpen& open = opening.open;
+    const auto it = conversations_.find(opening.conversation);
+    if (it == conversations_.end()) {
+        return;
+    }
+    it->second.opening.reset();
+    const auto payload = opening.noise->read(accept.noise);
+    if (!payload || !p_.flows.make_room()) {
+        ++p_.counters.flows_refused;
+        return;
+    }
+    Flow f;
+    f.id = accept.flow;
+    f.role = FlowRole::kSource;
+    f.flow_class = open.flow_class;
+    f.payer_is_destination = open.payer_is_destination;
+    f.source = p_.self.id;
+    f.destination = open.destination;
+    f.next = opening.next;
+    f.next_id = p_.links.find(opening.next)->id;
+    f.label_out = accept.label;
+    f.unit_bytes = open.unit_bytes;
+    f.max_units = open.max_units;
+    f.total_price = accept.total_price;
+    f.pay_price = open.payer_is_destination ? 0 : accept.total_price;
+    f.destination_key = p_.routes.certificate_of(open.destination)->signing;
+    f.payword = accept.chain_root;
+    f.key = opening.noise->split().send;
+    install(now, std::move(f));
+}
+
+void FlowOpener::accepted_as_relay(Instant now, const FlowAccept& accept, const Opening& opening,
+                                   const Key32& destination_key) {
+    const FlowOpen& open = opening.open;
+    if (!p_.flows.make_room()) {
+        return;
+    }
+    Flow f;
+    f.id = accept.flow;
+    f.role = FlowRole::kRelay;
+    f.flow_class = open.flow_class;
+    f.payer_is_destination = open.payer_is_destination;
+    f.source = open.source.id();
+    f.destination = open.destination;
+    f.prev = opening.prev;
+    f.prev_id = p_.links.find(opening.prev)->id;
+    f.next = opening.next;
+    f.next_id = p_.links.find(opening.next)->id;
+    f.label_in = p_.flows.unused_label(opening.prev);
+    f.label_out = accept.label;
+    f.unit_bytes = open.unit_bytes;
+    f.max_units = open.max_units;
+    f.total_price = accept.total_price;
+    if (open.payer_is_destination) {
+        f.claim_price = open.price_so_far;   // those before us and we
+        f.pay_price = opening.price_before;  // those before us
+    } else {
+        f.claim_price = accept.total_price - opening.price_before;  // we and those after us
+        f.pay_price = accept.total_price - open.price_so_far;       // those after us
+    }
+    f.destination_key = destination_key;
+    f.payword = accept.chain_root;
+    f.accept = accept;
+    f.accept->label = f.label_in;
+    install(now, std::move(f));
+}
+
+Flow& FlowOpener::add_flow(Instant now, Flow&& f) {
+    if (f.paid()) {
+        f.limit_bytes = p_.credit.limit_for(f);
+    }
+    return p_.flows.add(now, std::move(f));
+}
+
+// Packets of a paid flow are accepted only once the flow would survive a crash of this node.
+void FlowOpener::install(Instant now, Flow&& flow) {
+    flow.installing = true;
+    ++p_.counters.flows_opened;
+    Flow& f = add_flow(now, std::move(flow));
+    if (!f.paid()) {
+        return installed(now, f);
+    }
+    p_.outbox.after_persist([this, id = f.id](Instant then) {
+        if (Flow* stored = p_.flows.find(id)) {
+            installed(then, *stored);
+        }
+    });
+}
+
+void FlowOpener::installed(Instant now, Flow& f) {
+    f.installing = false;
+    if (f.role == FlowRole::kRelay) {
+        p_.links.send_control(f.prev, f.accept->encode());
+        return;
+    }
+    const auto it = conversations_.find({f.destination, f.flow_class});
+    if (f.role != FlowRole::kSource || it == conversations_.end()) {
+        return;
+    }
+    Conversation& c = it->second;
+    if (Flow* old = c.active ? p_.flows.find(*c.active) : nullptr) {
+        old->broken = true;  // replaced; only its receipts are still of interest
+    }
+    c.active = f.id;
+    while (!c.waiting.empty()) {
+        if (now - c.waiting.front().since <= kWaitingAge) {
+            p_.forwarder.send(now, f, c.waiting.front().plain);
+        } else {
+            ++p_.counters.dropped_old;
+        }
+        c.waiting_bytes -= c.waiting.front().plain.size();
+        c.waiting.pop_front();
+    }
+}
+
+// ---- failures ----
+
+void FlowOpener::reject(NeighborId to, const FlowId& id, RejectReason reason) {
+    ++p_.counters.flows_refused;
+    p_.links.send_control(to, FlowReject{id, reason}.encode());
+}
+
+void FlowOpener::on_reject(Instant now, NeighborId from, ByteView body) {
+    const auto m = FlowReject::decode(body);
+    if (!m) {
+        ++p_.counters.dropped_malformed;
+        return;
+    }
+    const auto it = openings_.find(m->flow);
+    if (it == openings_.end() || it->second.next != from) {
+        return;
+    }
+    const Opening opening = std::move(it->second);
+    openings_.erase(it);
+    if (opening.own) {
+        opening_failed(now, opening, m->reason);
+    } else {
+        p_.links.send_control(opening.prev, FlowReject{m->flow, m->reason}.encode());
+    }
+}
+
+void FlowOpener::opening_failed(Instant now, const Opening& opening, RejectReason reason) {
+    ++p_.counters.flows_refused;
+    const auto it = conversations_.find(opening.conversation);
+    if (it == conversations_.end()) {
+        return;
+    }
+    Conversation& c = it->second;
+    c.opening.reset();
+    if (reason == RejectReason::kNotOffered) {  // the offer was forgotten: we pay, or do not send
+        p_.offers.withdraw(opening.conversation.first);
+        c.pay_ourselves = true;
+        c.next_try = now;
+    }
+    waiting_.insert(opening.conversation);
+}
+
+void FlowOpener::on_flow_error(Instant now, NeighborId from, ByteView body) {
+    const auto m = FlowError::decode(body);
+    if (!m) {
+        ++p_.counters.dropped_malformed;
+        return;
+    }
+    Flow* f = p_.flows.by_label_out(from, m->label);
+    if (f == nullptr) {
+        return;
+    }
+    if (f->role == FlowRole::kSource) {
+        break_own_flow(now, *f);
+    } else {
+        p_.forwarder.break_flow(*f);
+    }
+}
+
+void FlowOpener::break_own_flow(Instant now, Flow& f) {
+    if (f.broken) {
+        return;
+    }
+    p_.forwarder.break_flow(f);
+    const ConversationKey key{f.destination, f.flow_class};
+    const auto it = conversations_.find(key);
+    if (it != conversations_.end() && it->second.active == f.id) {
+        it->second.active.reset();
+        open(now, it->second, key);
+    }
+}
+
+// ---- time ----
+
+void FlowOpener::on_session_up() {
+    for (const auto& [key, c] : conversations_) {
+        if (!c.waiting.empty()) {
+            waiting_.insert(key);
+        }
+    }
+}
+
+void FlowOpener::on_timeout(Instant now) {
+    retry_openings(now);
+    retry_conversations(now);
+}
+
+void FlowOpener::retry_openings(Instant now) {
+    for (auto it = openings_.begin(); it != openings_.end();) {
+        Opening& o = it->second;
+        if (!o.own) {
+            it = now - o.since >= kOpeningKept ? openings_.erase(it) : std::next(it);
+            continue;
+        }
+        if (now < o.again_at) {
+            ++it;
+            continue;
+        }
+        if (o.tries >= kOpenTries || !p_.links.reachable(o.next)) {
+            const Opening failed = std::move(o);
+            it = openings_.erase(it);
+            opening_failed(now, failed, RejectReason::kNoRoute);
+            continue;
+        }
+        ++o.tries;
+        o.again_at = now + kOpenRetry;
+        p_.links.send_control(o.next, o.open.encode());
+        ++it;
+    }
+}
+
+void FlowOpener::retry_conversations(Instant now) {
+    for (auto it = waiting_.begin(); it != waiting_.end();) {
+        Conversation& c = conversations_.at(*it);
+        while (!c.waiting.empty() && now - c.waiting.front().since > kWaitingAge) {
+            c.waiting_bytes -= c.waiting.front().plain.size();
+            c.waiting.pop_front();
+            ++p_.counters.dropped_old;
+        }
+        if (c.waiting.empty()) {
+            it = waiting_.erase(it);
+            continue;
+        }
+        if (now >= c.next_try) {
+            open(now, c, *it);
+            c.next_try = std::max(c.next_try, now + kConversationPause);
+        }
+        ++it;
+    }
+}
+
+std::optional<Instant> FlowOpener::next_timeout() const {
+    std::optional<Instant> next;
+    for (const auto& [id, o] : openings_) {
+        next = earliest(next, o.own ? o.again_at : o.since + kOpeningKept);
+    }
+    for (const auto& key : waiting_) {
+        next = earliest(next, conversations_.at(key).next_try);
+    }
+    return next;
+}
+
+void FlowOpener::sweep(Instant now) {
+    std::erase_if(conversations_, [&](const auto& item) {
+        const Conversation& c = item.second;
+        return now - c.last_used >= kConversationIdle && !c.opening && c.waiting.empty() &&
+               waiting_.count(item.first) == 0;
+    });
+}
+
+}  // namespace meshnet::net

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// Opening flows: hop by hop along the routes, priced on the way, accepted by the destination, installed on the way
+// back. Packets of our own host wait here until their flow is open.
+//
+// A conversation is what our host sends to one node in one class; it has at most one flow in use and one being opened.
+// Spec: docs/spec/net.md, "Flows", and docs/spec/payment.md, "Who pays".
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "core/random.hpp"
+#include "net/flow_table.hpp"
+#include "net/forwarder.hpp"
+#include "net/identity_secrets.hpp"
+#include "net/link_table.hpp"
+#include "net/noise.hpp"
+#include "net/outbox.hpp"
+#include "net/payment_offers.hpp"
+#include "net/route_table.hpp"
+
+namespace meshnet::net {
+
+class FlowOpener {
+public:
+    struct Config {
+        std::uint64_t price_msat_per_mib = 1'000;        ///< what we charge for carrying a MiB one hop
+        std::uint64_t max_price_msat_per_mib = 100'000;  ///< what our own flows pay at most, all hops together
+        std::uint32_t unit_bytes = 16'384;               ///< payload per payword
+        bool pay = true;
+    };
+    /// The other parts of the router that opening a flow needs. They must outlive the opener.
+    struct Parts {
+        const Identity::Secrets& self;
+        RandomSource& random;
+        RouteTable& routes;
+        LinkTable& links;
+        FlowTable& flows;
+        CreditControl& credit;
+        Forwarder& forwarder;
+        PaymentOffers& offers;
+        Outbox& outbox;
+        RouterCounters& counters;
+    };
+
+    FlowOpener(const Config& config, const Parts& parts) : config_(config), p_(parts) {}
+    void set_price(std::uint64_t msat_per_mib) { config_.price_msat_per_mib = msat_per_mib; }
+
+    /// Sends a compressed packet of our own host, or lets it wait for its flow.
+    void send(Instant now, const NodeId& destination, FlowClass flow_class, Bytes plain);
+
+    // Messages of neighbours, any bytes at all.
+    void on_open(Instant now, NeighborId from, ByteView body);
+    void on_accept(Instant now, NeighborId from, ByteView body);
+    void on_reject(Instant now, NeighborId from, ByteView body);
+    void on_flow_error(Instant now, NeighborId from, ByteView body);
+
+    /// A session came up: what waits may now have a way.
+    void on_session_up();
+    void on_timeout(Instant now);
+    [[nodiscard]] std::optional<Instant> next_timeout() const;
+    /// Once a second: forgets conversations that are over.
+    void sweep(Instant now);
+
+    [[nodiscard]] std::size_t openings() const noexcept { return openings_.size(); }
+    [[nodiscard]] bool idle() const noexcept { return conversations_.empty(); }
+
+private:
+    using ConversationKey = std::pair<NodeId, FlowClass>;
+    struct Opening {
+        FlowOpen open;
+        bool own = false;
+        NeighborId prev = 0, next = 0;
+        std::uint32_t price_before = 0;  // price_so_far as received from prev
+        Instant since{}, again_at{};
+        int tries = 0;
+        std::optional<NoiseHandshake> noise;  // own only
+        ConversationKey conversation{};
+    };
+    struct Conversation {
+        std::optional<FlowId> active, opening;
+        struct Waiting {
+            Bytes plain;  // compressed packet
+            Instant since{};
+        };
+        std::deque<Waiting> waiting;
+        std::size_t waiting_bytes = 0;
+        Instant next_try{};
+        Instant last_used{};
+        bool pay_ourselves = false;  // the other end refused to pay
+    };
+
+    void open(Instant now, Conversation& c, const ConversationKey& key);
+    void relay_open(Instant now, NeighborId from, const FlowOpen& open);
+    void accept_open(Instant now, NeighborId from, const FlowOpen& open);
+    [[nodiscard]] std::optional<RejectReason> unwilling_to_pay(Instant now, const FlowOpen& open) const;
+    void take_offer(Instant now, const NodeId& source, std::uint32_t max_price);
+    void accepted_as_source(Instant now, const FlowAccept& accept, Opening opening);
+    void accepted_as_relay(Instant now, const FlowAccept& accept, const Opening& opening, const Key32& destination_key);
+    void install(Instant now, Flow&& flow);
+    void installed(Instant now, Flow& f);
+    Flow& add_flow(Instant now, Flow&& flow);
+    void reject(NeighborId to, const FlowId& flow, RejectReason reason);
+    void opening_failed(Instant now, const Opening& opening, RejectReason reason);
+    void break_own_flow(Instant now, Flow& f);
+    void retry_openings(Instant now);
+    void retry_conversations(Instant now);
+
+    Config config_;
+    Parts p_;
+    std::map<FlowId, Opening> openings_;
+    std::map<ConversationKey, Conversation> conversations_;
+    std::set<ConversationKey> waiting_;  // conversations with packets that wait
+};
+
+}  // namespace meshnet::net

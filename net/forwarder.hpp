@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// The data path: packets of flows are sealed at the source, forwarded by label at relays, opened and delivered at the
+// destination. Spec: docs/spec/net.md, "Data".
+#pragma once
+
+#include <deque>
+#include <optional>
+
+#include "core/bytes.hpp"
+#include "net/credit_control.hpp"
+#include "net/flow_table.hpp"
+#include "net/link_table.hpp"
+#include "net/payment_offers.hpp"
+#include "net/settlement.hpp"
+
+namespace meshnet::net {
+
+class Forwarder {
+public:
+    /// References must outlive it.
+    Forwarder(const Address& own_address, LinkTable& links, FlowTable& flows, CreditControl& credit,
+              Settlement& settlement, PaymentOffers& offers, RouterCounters& counters)
+        : own_address_(own_address),
+          links_(links),
+          flows_(flows),
+          credit_(credit),
+          settlement_(settlement),
+          offers_(offers),
+          counters_(counters) {}
+
+    /// A packet that a neighbour sent. An unknown label, or one whose flow is broken, is answered with FLOW_ERROR.
+    void on_data(Instant now, NeighborId from, const DataMessage& data);
+    /// Seals a compressed packet of our own host and queues it. Precondition: we are the source of `f`.
+    void send(Instant now, Flow& f, ByteView plain);
+    /// No more packets for this flow: its queue is dropped, and a relay reports it upstream. Receipts are still
+    /// settled.
+    void break_flow(Flow& f);
+
+    [[nodiscard]] std::optional<Bytes> poll_packet();  ///< an IP packet for our own host
+
+private:
+    void deliver(Instant now, Flow& f, const DataMessage& data);
+    void queue(Instant now, Flow& f, FlowQueue::Packet packet);
+
+    Address own_address_;
+    LinkTable& links_;
+    FlowTable& flows_;
+    CreditControl& credit_;
+    Settlement& settlement_;
+    PaymentOffers& offers_;
+    RouterCounters& counters_;
+    std::deque<Bytes> to_host_;
+};
+
+}  // namespace meshnet::net

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// The links to all neighbours: which are up, their sessions, and what waits to be sealed and sent on each.
+//
+// A link comes up twice: first the link layer reports it (up()), then a handshake makes a session (on_frame()). Only
+// then does send_control() reach the neighbour. Spec: docs/spec/net.md, "Link handshake".
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/random.hpp"
+#include "core/time.hpp"
+#include "net/flow_queue.hpp"
+#include "net/identity_secrets.hpp"
+#include "net/link.hpp"
+#include "net/link_peer.hpp"
+#include "net/router_counters.hpp"
+#include "net/token_bucket.hpp"
+
+namespace meshnet::net {
+
+/// Decides whether a packet of a flow may leave now, and is notified of those that left.
+class DataGate {
+public:
+    virtual ~DataGate() = default;
+    [[nodiscard]] virtual bool may_send(NeighborId to, std::uint32_t label) const = 0;
+    virtual void on_sent(Instant now, NeighborId to, const FlowQueue::Packet& packet) = 0;
+
+protected:
+    DataGate() = default;
+    DataGate(const DataGate&) = default;
+    DataGate& operator=(const DataGate&) = default;
+};
+
+class LinkTable {
+public:
+    struct Config {
+        std::vector<NodeId> closed_fleet;  ///< if not empty: only these may be neighbours
+        std::uint32_t rekey_after_frames = 1U << 20;
+    };
+    /// Work that unverified messages of a neighbour can cause; each kind has its own limit.
+    enum class Effort : std::uint8_t {
+        kOpen,     ///< consider a FLOW_OPEN: 20 per second, 40 at once
+        kAnswer,   ///< answer an unknown label, verify a statement, pass a probe on: 20 per second, 20 at once
+        kBalance,  ///< verify a balance: 5 per second, 10 at once
+    };
+    struct Neighbor {
+        LinkQuality quality;
+        bool link_up = false;
+        bool session_up = false;
+        NodeId id{};  ///< zero until the first session
+        std::unique_ptr<LinkPeer> peer;
+        FlowQueue queue;
+        std::optional<Instant> start_at;  ///< begin a handshake then
+        Instant last_heard{};
+        Instant down_since{};
+        TokenBucket opens{20, 40};
+        TokenBucket answers{20, 20};
+        TokenBucket balances{5, 10};
+    };
+    using Neighbors = std::map<NeighborId, Neighbor>;
+
+    /// References must outlive the table.
+    LinkTable(Config config, const Identity::Secrets& self, NeighborId self_link, RandomSource& random,
+              RouterCounters& counters);
+    LinkTable(const LinkTable&) = delete;
+    LinkTable& operator=(const LinkTable&) = delete;
+
+    enum class Up : std::uint8_t {
+        kIgnored,   ///< not a neighbour, or the table is full
+        kWasUp,     ///< now with this quality
+        kStarting,  ///< a handshake will begin
+        kSession,   ///< the keys are still there: the session is up
+    };
+    /// The link layer hears this neighbour.
+    [[nodiscard]] Up up(Instant now, NeighborId link, const LinkQuality& quality);
+    /// True if the session is up, so that the new quality matters to routes.
+    [[nodiscard]] bool change(NeighborId link, const LinkQuality& quality);
+    /// False if the link was not up.
+    [[nodiscard]] bool down(Instant now, NeighborId link);
+
+    struct Heard {
+        bool session_up = false;     ///< a session was confirmed with this frame (first one, or a new one)
+        std::optional<Bytes> plain;  ///< messages of the neighbour
+    };
+    /// Any bytes at all. What is refused is counted.
+    [[nodiscard]] Heard on_frame(Instant now, NeighborId from, ByteView frame);
+    /// Handshakes that are due, and neighbours that fell silent.
+    void on_timeout(Instant now);
+    [[nodiscard]] std::optional<Instant> next_timeout() const;
+
+    /// Queues a control message (type and body). Without a session it is dropped: whoever needs an answer repeats the
+    /// question.
+    void send_control(NeighborId to, Bytes message);
+    /// False, and nothing taken, if there is no such neighbour or its queue is full.
+    [[nodiscard]] bool push(NeighborId to, FlowClass flow_class, FlowQueue::Packet packet);
+    /// Forgets what waits for a flow.
+    void drop_flow(NeighborId to, std::uint32_t label);
+    /// The next frame for `to` that fits `max_bytes`; what waits is bundled.
+    [[nodiscard]] std::optional<OutFrame> poll_transmit(Instant now, NeighborId to, std::size_t max_bytes,
+                                                        DataGate& gate);
+    /// Neighbours for which something waits that may leave, by priority of what waits.
+    [[nodiscard]] std::vector<NeighborId> pending(const DataGate& gate) const;
+
+    [[nodiscard]] const Neighbors& neighbors() const noexcept { return neighbors_; }
+    [[nodiscard]] const Neighbor* find(NeighborId link) const;
+    /// Link and session are up.
+    [[nodiscard]] bool reachable(NeighborId link) const;
+    /// Not reachable, and long enough so that a flow through it is worth opening elsewhere.
+    [[nodiscard]] bool lost(Instant now, NeighborId link) const;
+    /// Takes one from the neighbour's limit; false if it is used up or there is no such neighbour.
+    [[nodiscard]] bool within_limit(Instant now, NeighborId link, Effort effort);
+
+private:
+    [[nodiscard]] Neighbor* entry(NeighborId link);
+    void session_up(Instant now, Neighbor& n);
+
+    Config config_;
+    const Identity::Secrets& self_;
+    NeighborId self_link_;
+    RandomSource& random_;
+    RouterCounters& counters_;
+    Neighbors neighbors_;
+};
+
+}  // namespace meshnet::net

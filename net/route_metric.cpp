@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#include "net/route_metric.hpp"
+
+#include <algorithm>
+
+namespace meshnet::net {
+
+namespace {
+
+constexpr unsigned kNotablePercent = 25;
+
+std::uint32_t add(std::uint32_t a, std::uint32_t b) noexcept {
+    return a > kUnreachable - b ? kUnreachable : a + b;
+}
+
+}  // namespace
+
+bool differs_by(std::uint32_t a, std::uint32_t b, unsigned percent) noexcept {
+    const std::uint64_t high = std::max(a, b);
+    const std::uint64_t low = std::min(a, b);
+    return (high - low) * 100 > low * percent;
+}
+
+void RouteMetric::encode(ByteWriter& w) const {
+    w.u32(airtime_us_per_kib);
+    w.u32(price_msat_per_mib);
+    w.u16(static_cast<std::uint16_t>(std::min(delay_ms, 0xFFFFU)));
+    w.u8(hops);
+}
+
+RouteMetric RouteMetric::decode(ByteReader& r) {
+    RouteMetric m;
+    m.airtime_us_per_kib = r.u32();
+    m.price_msat_per_mib = r.u32();
+    m.delay_ms = r.u16();
+    m.hops = r.u8();
+    return m;
+}
+
+RouteMetric RouteMetric::over(const LinkMetric& link) const noexcept {
+    RouteMetric m = *this;
+    m.airtime_us_per_kib = add(airtime_us_per_kib, link.airtime_us_per_kib);
+    m.delay_ms = delay_ms + link.delay_ms;
+    m.hops = static_cast<std::uint8_t>(std::min(hops + 1, 255));
+    return m;
+}
+
+RouteMetric RouteMetric::charging(std::uint32_t price) const noexcept {
+    RouteMetric m = *this;
+    m.price_msat_per_mib = add(price_msat_per_mib, price);
+    return m;
+}
+
+std::uint64_t RouteMetric::cost(const MetricWeights& weights) const noexcept {
+    return std::uint64_t{airtime_us_per_kib} + std::uint64_t{price_msat_per_mib} * weights.us_per_msat +
+           std::uint64_t{delay_ms} * weights.us_per_ms;
+}
+
+bool RouteMetric::differs_notably(const RouteMetric& advertised) const noexcept {
+    return differs_by(airtime_us_per_kib, advertised.airtime_us_per_kib, kNotablePercent) ||
+           price_msat_per_mib != advertised.price_msat_per_mib;
+}
+
+}  // namespace meshnet::net

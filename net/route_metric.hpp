@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// What a route costs, as one value: extended link by link, weighed, compared, written to UPDATE messages.
+//
+// A new component stands here and in docs/spec/net.md, "Routing", and nowhere else. Airtime alone is the metric of the
+// feasibility condition (RFC 8966, 3.5.1); the others only choose among feasible routes.
+#pragma once
+
+#include <cstdint>
+
+#include "core/bytes.hpp"
+
+namespace meshnet::net {
+
+/// Airtime of a destination that cannot be reached: a retraction (RFC 8966, 3.5.5).
+inline constexpr std::uint32_t kUnreachable = 0xFFFF'FFFF;
+
+/// What one link adds.
+struct LinkMetric {
+    std::uint32_t airtime_us_per_kib = 1;  ///< at least 1, so that every hop costs something
+    std::uint16_t delay_ms = 0;            ///< one way
+};
+
+/// Exchange rates of the components, us of airtime per KiB each.
+struct MetricWeights {
+    std::uint32_t us_per_msat = 1;  ///< of a msat per MiB
+    std::uint32_t us_per_ms = 10;   ///< of a ms of delay
+};
+
+struct RouteMetric {
+    std::uint32_t airtime_us_per_kib = kUnreachable;  ///< all links of the route
+    std::uint32_t price_msat_per_mib = 0;             ///< all relays of the route
+    std::uint32_t delay_ms = 0;                       ///< all links, one way; saturates at 65535 in messages
+    std::uint8_t hops = 0;
+
+    /// Of a destination as it announces itself.
+    [[nodiscard]] static RouteMetric origin() noexcept { return {0, 0, 0, 0}; }
+
+    /// 11 bytes.
+    void encode(ByteWriter& w) const;
+    [[nodiscard]] static RouteMetric decode(ByteReader& r);
+
+    [[nodiscard]] bool reachable() const noexcept { return airtime_us_per_kib != kUnreachable; }
+    /// The route seen from this end of `link`. Airtime saturates at kUnreachable, hops at 255.
+    [[nodiscard]] RouteMetric over(const LinkMetric& link) const noexcept;
+    /// The route as a relay advertises it that charges `price_msat_per_mib` itself. Saturates.
+    [[nodiscard]] RouteMetric charging(std::uint32_t price_msat_per_mib) const noexcept;
+    /// One number to choose by: us of airtime per KiB and what the other components are worth in it.
+    [[nodiscard]] std::uint64_t cost(const MetricWeights& weights) const noexcept;
+    /// Neighbours should learn at once that it is no longer `advertised`: airtime by more than a quarter, or any price.
+    [[nodiscard]] bool differs_notably(const RouteMetric& advertised) const noexcept;
+
+    bool operator==(const RouteMetric&) const = default;
+};
+
+/// The larger exceeds the smaller by more than `percent`.
+[[nodiscard]] bool differs_by(std::uint32_t a, std::uint32_t b, unsigned percent) noexcept;
+
+}  // namespace meshnet::net

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#include "net/route_proofs.hpp"
+
+#include <algorithm>
+
+namespace meshnet::net {
+
+RouteProofs::Verdict RouteProofs::verify(const RouteUpdate& u, std::uint64_t& verifications) {
+    Verdict verdict;
+    if (u.certificate && (!certificate_ || certificate_->serial < u.certificate->serial) &&
+        u.certificate->id() == u.destination) {
+        Bytes encoded;
+        u.certificate->encode(encoded);
+        ++verifications;
+        if (const auto certificate = Certificate::decode(encoded)) {
+            certificate_ = certificate;
+            proofs_.clear();
+            verdict.new_certificate = true;
+        }
+    }
+    if (!certificate_ || certificate_->serial != u.serial) {
+        return verdict;
+    }
+    if (signature(u.seqno) != nullptr) {
+        verdict.genuine = true;
+        return verdict;
+    }
+    if (!u.signature) {
+        return verdict;
+    }
+    ++verifications;
+    if (!net::verify(certificate_->signing, kRouteContext, RouteUpdate::signed_part(u.destination, u.seqno, u.serial),
+                     *u.signature)) {
+        return verdict;
+    }
+    proofs_.push_back({u.seqno, *u.signature});
+    if (proofs_.size() > kKept) {
+        proofs_.pop_front();
+    }
+    verdict.genuine = true;
+    return verdict;
+}
+
+void RouteProofs::learn(const Certificate& certificate) {
+    if (!certificate_ || certificate_->serial < certificate.serial) {
+        certificate_ = certificate;
+        proofs_.clear();
+    }
+}
+
+const Signature* RouteProofs::signature(std::uint16_t seqno) const noexcept {
+    const auto it = std::find_if(proofs_.begin(), proofs_.end(), [&](const Proof& p) { return p.seqno == seqno; });
+    return it == proofs_.end() ? nullptr : &it->signature;
+}
+
+}  // namespace meshnet::net

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// Whether an announcement comes from its destination: the certificate of the destination and the sequence numbers whose
+// signatures were verified. Spec: docs/spec/net.md, "Routing".
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "net/certificate.hpp"
+#include "net/route_messages.hpp"
+
+namespace meshnet::net {
+
+class RouteProofs {
+public:
+    struct Verdict {
+        bool genuine = false;
+        bool new_certificate = false;  ///< the update brought one that replaced ours; neighbours lack it
+    };
+    /// Verifies an update of this destination; costs nothing if its seqno was verified before. Adds what it had to
+    /// verify to `verifications`.
+    [[nodiscard]] Verdict verify(const RouteUpdate& update, std::uint64_t& verifications);
+    /// A verified certificate that came by another way; taken if it is newer than ours.
+    void learn(const Certificate& certificate);
+
+    [[nodiscard]] const Certificate* certificate() const noexcept { return certificate_ ? &*certificate_ : nullptr; }
+    /// The destination's signature over this seqno under its present certificate; nothing if it was not verified, or
+    /// long ago.
+    [[nodiscard]] const Signature* signature(std::uint16_t seqno) const noexcept;
+
+private:
+    static constexpr std::size_t kKept = 4;
+    struct Proof {
+        std::uint16_t seqno = 0;
+        Signature signature{};
+    };
+    std::optional<Certificate> certificate_;
+    std::deque<Proof> proofs_;  // all under certificate_, newest last
+};
+
+}  // namespace meshnet::net

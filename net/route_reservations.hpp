@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// The sequence numbers of routes that survive a crash: our own, reserved ahead, and the ceilings up to which we may
+// advertise those of others. Spec: docs/spec/net.md, "Routing".
+#pragma once
+
+#include <vector>
+
+#include "net/outbox.hpp"
+#include "net/route_table.hpp"
+
+namespace meshnet::net {
+
+class RouteReservations {
+public:
+    /// The sequence number from which on we never used one.
+    [[nodiscard]] static std::uint16_t restored_seqno(const LedgerState& restored);
+    [[nodiscard]] static RouteTable::Ceilings restored_ceilings(const LedgerState& restored);
+
+    /// References must outlive it.
+    RouteReservations(RouteTable& routes, Outbox& outbox);
+
+    /// Our own sequence number may have risen: reserves more if few are left.
+    void advance();
+    void take_rows(std::vector<LedgerRow>& rows);
+
+private:
+    RouteTable& routes_;
+    Outbox& outbox_;
+    std::uint16_t reserved_ = 0;
+    bool changed_ = true;
+};
+
+}  // namespace meshnet::net

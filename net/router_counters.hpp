@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// What a router counts. Its parts share one instance and each adds what it sees.
+#pragma once
+
+#include <cstdint>
+
+#include "core/counters.hpp"
+
+namespace meshnet::net {
+
+struct RouterCounters {
+    std::uint64_t packets_from_host = 0, packets_to_host = 0, packets_forwarded = 0;
+    std::uint64_t dropped_no_route = 0, dropped_queue_full = 0, dropped_hop_limit = 0, dropped_malformed = 0;
+    std::uint64_t dropped_auth = 0, dropped_replay = 0, dropped_window = 0;
+    std::uint64_t handshakes = 0, paywords_sent = 0, paywords_accepted = 0, paywords_refused = 0;
+    std::uint64_t handshakes_refused = 0;  ///< genuine, but not of the closed fleet, or not the station it came from
+    std::uint64_t handshakes_limited = 0;  ///< over the limit of unauthenticated messages
+    std::uint64_t dropped_old = 0;         ///< waited longer than 1.5 s for the link
+    std::uint64_t flows_opened = 0, flows_refused = 0, flow_errors = 0;
+    std::uint64_t statements_accepted = 0, statements_refused = 0;
+    std::uint64_t balances_accepted = 0, balances_refused = 0;
+    std::uint64_t probes_sent = 0;
+    std::uint64_t control_bytes_sent = 0, data_bytes_sent = 0;  ///< sealed, by kind of frame
+};
+template <class Visit>
+constexpr void visit_counters(const RouterCounters& c, Visit&& visit) {
+    visit("packets_from_host", c.packets_from_host);
+    visit("packets_to_host", c.packets_to_host);
+    visit("packets_forwarded", c.packets_forwarded);
+    visit("dropped_no_route", c.dropped_no_route);
+    visit("dropped_queue_full", c.dropped_queue_full);
+    visit("dropped_hop_limit", c.dropped_hop_limit);
+    visit("dropped_malformed", c.dropped_malformed);
+    visit("dropped_auth", c.dropped_auth);
+    visit("dropped_replay", c.dropped_replay);
+    visit("dropped_window", c.dropped_window);
+    visit("handshakes", c.handshakes);
+    visit("paywords_sent", c.paywords_sent);
+    visit("paywords_accepted", c.paywords_accepted);
+    visit("paywords_refused", c.paywords_refused);
+    visit("handshakes_refused", c.handshakes_refused);
+    visit("handshakes_limited", c.handshakes_limited);
+    visit("dropped_old", c.dropped_old);
+    visit("flows_opened", c.flows_opened);
+    visit("flows_refused", c.flows_refused);
+    visit("flow_errors", c.flow_errors);
+    visit("statements_accepted", c.statements_accepted);
+    visit("statements_refused", c.statements_refused);
+    visit("balances_accepted", c.balances_accepted);
+    visit("balances_refused", c.balances_refused);
+    visit("probes_sent", c.probes_sent);
+    visit("control_bytes_sent", c.control_bytes_sent);
+    visit("data_bytes_sent", c.data_bytes_sent);
+}
+static_assert(visits_every_counter<RouterCounters>());
+
+/// What the routing protocol counts.
+struct RouteCounters {
+    std::uint64_t updates = 0;         ///< received
+    std::uint64_t refused = 0;         ///< of those: not signed by the destination
+    std::uint64_t verified = 0;        ///< signatures and certificates checked
+    std::uint64_t seqno_requests = 0;  ///< sent for routes that are not feasible
+    std::uint64_t overflow = 0;        ///< destinations and messages that found a table full
+};
+template <class Visit>
+constexpr void visit_counters(const RouteCounters& c, Visit&& visit) {
+    visit("updates", c.updates);
+    visit("refused", c.refused);
+    visit("verified", c.verified);
+    visit("seqno_requests", c.seqno_requests);
+    visit("overflow", c.overflow);
+}
+static_assert(visits_every_counter<RouteCounters>());
+
+}  // namespace meshnet::net

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The parts of a Router, each of which uses only those before it. Only router.cpp and tests of net/ include this.
+#pragma once
+
+#include <optional>
+
+#include "net/credit_control.hpp"
+#include "net/flow_opener.hpp"
+#include "net/flow_table.hpp"
+#include "net/forwarder.hpp"
+#include "net/link_table.hpp"
+#include "net/outbox.hpp"
+#include "net/payment_offers.hpp"
+#include "net/route_reservations.hpp"
+#include "net/route_table.hpp"
+#include "net/router.hpp"
+#include "net/settlement.hpp"
+
+namespace meshnet::net {
+
+struct Router::Parts {
+    Parts(Config config, RandomSource& random, const LedgerState& restored);
+
+    Config config;
+    const Identity::Secrets& self;
+    Address own_address{};
+    RouterCounters counters;
+    Outbox outbox;
+    RouteTable routes;
+    RouteReservations reservations;
+    LinkTable links;
+    FlowTable flows;
+    CreditControl credit;
+    Settlement settlement;
+    PaymentOffers offers;
+    Forwarder forwarder;
+    FlowOpener opener;
+    std::optional<Instant> sweep_at;
+};
+
+}  // namespace meshnet::net

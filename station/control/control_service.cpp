@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "station/control/control_service.hpp"
+
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace meshnet::station {
+
+namespace {
+
+constexpr std::size_t kAttachedBacklog = 256 * 1024;  // bytes; more is dropped as any network would
+
+}  // namespace
+
+ControlService::ControlService(ControlServer server, Station station)
+    : server_(std::move(server)), station_(std::move(station)) {}
+
+void ControlService::handle(const std::vector<pollfd>& fds) {
+    for (const auto& incoming : server_.handle(fds)) {
+        if (incoming.request) {
+            answer(incoming.client, *incoming.request);
+        } else {
+            server_.send(incoming.client, control_error(incoming.request.error()));
+        }
+    }
+}
+
+void ControlService::answer(ControlServer::ClientId client, const ControlRequest& request) {
+    switch (request.command) {
+        case ControlRequest::Command::kView:
+            answer_view(client, *request.view, request.limit);
+            break;
+        case ControlRequest::Command::kPrice:
+            answer_price(client, request);
+            break;
+        case ControlRequest::Command::kWatch:
+            watchers_[client] = {std::chrono::milliseconds(request.interval_ms), WallClock::time_point{}};
+            break;
+        case ControlRequest::Command::kAttach:
+            attach(client);
+            break;
+        case ControlRequest::Command::kPacket:
+            if (client == host_) {
+                station_.send_packet(request.packet);
+            } else {
+                server_.send(client, control_error({ErrorCode::kPermission, "attach first"}));
+            }
+            break;
+        case ControlRequest::Command::kStop:
+            spdlog::info("stop requested over the control socket");
+            server_.send(client, control_result("{}"));
+            station_.stop();
+            break;
+    }
+}
+
+void ControlService::answer_view(ControlServer::ClientId client, const View& view, std::uint32_t limit) {
+    ViewContext context = station_.context();
+    context.host_attached = host_attached();
+    context.limit = limit;
+    const auto text = view.render(context);
+    server_.send(client, text ? control_result(*text) : control_error(text.error()));
+}
+
+void ControlService::answer_price(ControlServer::ClientId client, const ControlRequest& request) {
+    if (request.price_msat_per_mib) {
+        spdlog::info("price is now {} msat per MiB", *request.price_msat_per_mib);
+        station_.set_price(*request.price_msat_per_mib);
+    }
+    server_.send(client, control_result(
+                             "{\"price_msat_per_mib\":" + std::to_string(station_.context().price_msat_per_mib) + "}"));
+}
+
+void ControlService::attach(ControlServer::ClientId client) {
+    if (const std::string why = station_.why_not_attach(); !why.empty()) {
+        server_.send(client, control_error({ErrorCode::kInUse, why}));
+    } else if (host_ != 0 && server_.connected(host_)) {
+        server_.send(client, control_error({ErrorCode::kInUse, "another program is attached"}));
+    } else {
+        host_ = client;
+        spdlog::info("host attached over the control socket");
+        server_.send(client, control_result(station_.attach_answer()));
+    }
+}
+
+void ControlService::on_tick(WallClock::time_point wall) {
+    for (auto it = watchers_.begin(); it != watchers_.end();) {
+        auto& [client, watcher] = *it;
+        if (!server_.connected(client)) {
+            it = watchers_.erase(it);
+            continue;
+        }
+        if (wall >= watcher.next) {
+            watcher.next = wall + watcher.interval;
+            answer_view(client, *find_view("status"), 0);
+        }
+        ++it;
+    }
+    if (host_ != 0 && !server_.connected(host_)) {
+        spdlog::info("host detached");
+        host_ = 0;
+    }
+}
+
+void ControlService::deliver(const Bytes& packet) {
+    if (host_ != 0 && server_.backlog(host_) < kAttachedBacklog) {
+        server_.send(host_, control_packet(packet));
+    }
+}
+
+}  // namespace meshnet::station

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include "tests/net/joined_links.hpp"
+
+namespace meshnet::net::test {
+namespace {
+
+FlowQueue::Packet packet(const JoinedLinks& w, std::uint32_t label, std::uint32_t sequence, std::size_t size = 100) {
+    FlowQueue::Packet p;
+    p.label = label;
+    p.sequence = sequence;
+    p.hops_left = 5;
+    p.sealed.assign(size, 0x11);
+    p.queued = w.now;
+    return p;
+}
+
+TEST(LinkTable, ALinkIsReachableOnceItsSessionIsUp) {
+    JoinedLinks w;
+    LinkTable& links = *w.ends[0].links;
+    const NeighborId other = w.ends[1].link;
+    EXPECT_EQ(links.find(other), nullptr);
+    EXPECT_EQ(links.up(w.now, other, {}), LinkTable::Up::kStarting);
+    EXPECT_FALSE(links.reachable(other));
+    EXPECT_EQ(links.up(w.now, other, {}), LinkTable::Up::kWasUp);
+    w.join();
+    EXPECT_TRUE(links.reachable(other));
+    EXPECT_EQ(links.find(other)->id, w.ends[1].identity.id());
+    EXPECT_EQ(w.ends[0].sessions, 1);
+    EXPECT_EQ(w.ends[1].sessions, 1);
+    EXPECT_EQ(w.ends[0].counters.handshakes, 1U);
+}
+
+TEST(LinkTable, NobodyIsItsOwnNeighbour) {
+    JoinedLinks w;
+    LinkTable& links = *w.ends[0].links;
+    for (const NeighborId id : {NeighborId{0}, kBroadcast, w.ends[0].link}) {
+        EXPECT_EQ(links.up(w.now, id, {}), LinkTable::Up::kIgnored);
+    }
+    EXPECT_TRUE(links.neighbors().empty());
+}
+
+TEST(LinkTable, TheTableIsBounded) {
+    JoinedLinks w;
+    LinkTable& links = *w.ends[0].links;
+    for (NeighborId id = 1; id < 1'000; ++id) {
+        (void)links.up(w.now, id, {});
+    }
+    EXPECT_EQ(links.neighbors().size(), 256U);
+}
+
+TEST(LinkTable, TheSessionOutlivesAShortGap) {
+    JoinedLinks w;
+    w.join();
+    LinkTable& links = *w.ends[0].links;
+    const NeighborId other = w.ends[1].link;
+    EXPECT_TRUE(links.down(w.now, other));
+    EXPECT_FALSE(links.down(w.now, other));
+    EXPECT_FALSE(links.reachable(other));
+    EXPECT_FALSE(links.lost(w.now, other)) << "a next hop may be gone for a second";
+    EXPECT_TRUE(links.lost(w.now + 1s, other));
+    EXPECT_TRUE(links.lost(w.now, 12'345)) << "never seen";
+    EXPECT_EQ(links.up(w.now, other, {}), LinkTable::Up::kSession);
+    EXPECT_TRUE(links.reachable(other));
+}
+
+TEST(LinkTable, ControlIsDroppedWithoutASession) {
+    JoinedLinks w;
+    LinkTable& links = *w.ends[0].links;
+    const NeighborId other = w.ends[1].link;
+    links.send_control(other, {1, 2, 3});  // unknown neighbour
+    (void)links.up(w.now, other, {});
+    links.send_control(other, {1, 2, 3});  // no session
+    w.join();
+    w.ends[1].received.clear();
+    links.send_control(other, ReceiptAck{7, 8}.encode());
+    w.carry();
+    const auto messages = w.messages(1);
+    ASSERT_EQ(messages.size(), 1U);
+    EXPECT_EQ(messages[0].first, MessageType::kReceiptAck);
+}
+
+TEST(LinkTable, AFrameHoldsOneClassAndControlGoesFirst) {
+    JoinedLinks w;
+    w.join();
+    LinkTable& links = *w.ends[0].links;
+    const NeighborId other = w.ends[1].link;
+    ASSERT_TRUE(links.push(other, FlowClass::kBulk, packet(w, 1, 10)));
+    ASSERT_TRUE(links.push(other, FlowClass::kBulk, packet(w, 1, 11)));
+    ASSERT_TRUE(links.push(other, FlowClass::kInteractive, packet(w, 2, 20)));
+    links.send_control(other, ReceiptAck{7, 8}.encode());
+    EXPECT_EQ(links.pending(w.ends[0].gate), std::vector<NeighborId>{other});
+    for (const Priority expected : {Priority::kControl, Priority::kInteractive, Priority::kBulk}) {
+        const auto frame = w.poll(0);
+        ASSERT_TRUE(frame);
+        EXPECT_EQ(frame->priority, expected);
+    }
+    EXPECT_EQ(w.ends[0].gate.sent, (std::vector<std::uint32_t>{20, 10, 11})) << "the gate learns of every packet";
+    EXPECT_FALSE(w.poll(0));
+    EXPECT_TRUE(links.pending(w.ends[0].gate).empty());
+}
+
+TEST(LinkTable, PacketsOfAClosedGateWait) {
+    JoinedLinks w;
+    w.join();
+    LinkTable& links = *w.ends[0].links;
+    w.ends[0].gate.open = false;
+    ASSERT_TRUE(links.push(w.ends[1].link, FlowClass::kBulk, packet(w, 1, 10)));
+    EXPECT_TRUE(links.pending(w.ends[0].gate).empty());
+    EXPECT_FALSE(w.poll(0));
+    w.ends[0].gate.open = true;
+    EXPECT_TRUE(w.poll(0));
+    ASSERT_TRUE(links.push(w.ends[1].link, FlowClass::kBulk, packet(w, 1, 11)));
+    links.drop_flow(w.ends[1].link, 1);
+    EXPECT_FALSE(w.poll(0));
+}
+
+TEST(LinkTable, RefusedFramesAreCountedByReason) {
+    JoinedLinks w;
+    w.join();
+    w.ends[0].links->send_control(w.ends[1].link, ReceiptAck{1, 2}.encode());
+    const auto frame = w.poll(0);
+    ASSERT_TRUE(frame);
+    w.deliver(1, frame->bytes);
+    w.deliver(1, frame->bytes);
+    EXPECT_EQ(w.ends[1].counters.dropped_replay, 1U);
+    Bytes changed = frame->bytes;
+    changed.back() ^= 1;
+    w.deliver(1, changed);
+    EXPECT_EQ(w.ends[1].counters.dropped_auth, 1U);
+    w.deliver(1, {});
+    EXPECT_EQ(w.ends[1].counters.dropped_malformed, 1U);
+    EXPECT_FALSE(w.ends[1].links->on_frame(w.now, 999, frame->bytes).plain) << "from somebody who is no neighbour";
+    EXPECT_EQ(w.ends[1].counters.dropped_auth, 2U);
+}
+
+TEST(LinkTable, AClosedFleetAdmitsItsListOnly) {
+    LinkTable::Config config;
+    config.closed_fleet = {NodeId{1, 2, 3}};
+    JoinedLinks w(config);
+    w.join();
+    EXPECT_FALSE(w.ends[0].links->reachable(w.ends[1].link));
+    EXPECT_GT(w.ends[0].counters.handshakes_refused + w.ends[1].counters.handshakes_refused, 0U);
+}
+
+TEST(LinkTable, KeysChangeByCountAndAfterSilence) {
+    LinkTable::Config config;
+    config.rekey_after_frames = 16;
+    JoinedLinks w(config);
+    w.join();
+    for (int i = 0; i < 40; ++i) {
+        w.ends[0].links->send_control(w.ends[1].link, ReceiptAck{1, 2}.encode());
+        w.advance(10ms);
+    }
+    EXPECT_GT(w.ends[0].counters.handshakes, 1U);
+    const auto before = w.ends[1].counters.handshakes;
+    w.advance(15s);
+    EXPECT_GT(w.ends[1].counters.handshakes, before);
+    ASSERT_TRUE(w.ends[0].links->next_timeout());
+}
+
+TEST(LinkTable, EachKindOfUnverifiedWorkHasItsOwnLimit) {
+    JoinedLinks w;
+    w.join();
+    LinkTable& links = *w.ends[0].links;
+    const NeighborId other = w.ends[1].link;
+    const auto burst = [&](LinkTable::Effort effort) {
+        int n = 0;
+        while (links.within_limit(w.now, other, effort)) {
+            ++n;
+        }
+        return n;
+    };
+    EXPECT_EQ(burst(LinkTable::Effort::kOpen), 40);
+    EXPECT_EQ(burst(LinkTable::Effort::kAnswer), 20);
+    EXPECT_EQ(burst(LinkTable::Effort::kBalance), 10);
+    w.now += 1s;
+    EXPECT_EQ(burst(LinkTable::Effort::kOpen), 20);
+    EXPECT_EQ(burst(LinkTable::Effort::kAnswer), 20);
+    EXPECT_EQ(burst(LinkTable::Effort::kBalance), 5);
+    EXPECT_FALSE(links.within_limit(w.now, 999, LinkTable::Effort::kOpen));
+}
+
+}  // namespace
+}  // namespace meshnet::net::test

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include "core/random.hpp"
+#include "net/route_metric.hpp"
+
+namespace meshnet::net {
+namespace {
+
+TEST(RouteMetric, GrowsOverEveryLink) {
+    const LinkMetric slow{20'000, 250}, fast{1'000, 1};
+    const RouteMetric m = RouteMetric::origin().over(fast).charging(700).over(slow);
+    EXPECT_EQ(m, (RouteMetric{21'000, 700, 251, 2}));
+    EXPECT_TRUE(m.reachable());
+}
+
+TEST(RouteMetric, AirtimeAlwaysGrowsAndSaturatesAtUnreachable) {
+    Rng rng(1);
+    for (int i = 0; i < 10'000; ++i) {
+        RouteMetric m{static_cast<std::uint32_t>(rng.next_u64()), 0, 0, 0};
+        const LinkMetric link{1 + static_cast<std::uint32_t>(rng.below(0xFFFF'FFFF)), 0};
+        if (m.reachable()) {
+            EXPECT_GT(m.over(link).airtime_us_per_kib, m.airtime_us_per_kib);
+        }
+    }
+    const RouteMetric last{kUnreachable - 1, 0, 0, 0};
+    EXPECT_FALSE(last.over({1, 0}).reachable());
+    EXPECT_FALSE(last.over({kUnreachable, 0}).reachable());
+    EXPECT_FALSE(RouteMetric{}.over({1, 0}).reachable()) << "no link makes a retraction a route";
+}
+
+TEST(RouteMetric, PriceAndHopsSaturate) {
+    EXPECT_EQ((RouteMetric{1, 0xFFFF'FFF0, 0, 0}).charging(0xFF).price_msat_per_mib, 0xFFFF'FFFFU);
+    EXPECT_EQ((RouteMetric{1, 0, 0, 255}).over({1, 0}).hops, 255);
+}
+
+TEST(RouteMetric, CostWeighsTheComponents) {
+    const MetricWeights weights{2, 10};
+    EXPECT_EQ((RouteMetric{1'000, 50, 7, 3}).cost(weights), 1'000U + 100U + 70U);
+    EXPECT_EQ((RouteMetric{kUnreachable, kUnreachable, 131'070, 0}).cost({1, 10}),
+              2 * std::uint64_t{kUnreachable} + 1'310'700U);  // no wrapping
+}
+
+TEST(RouteMetric, IsElevenBytesInMessages) {
+    Bytes bytes;
+    ByteWriter w(bytes);
+    const RouteMetric m{0x01020304, 0x05060708, 0x090A, 0x0B};
+    m.encode(w);
+    EXPECT_EQ(bytes, (Bytes{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
+    ByteReader r(bytes);
+    EXPECT_EQ(RouteMetric::decode(r), m);
+    EXPECT_TRUE(r.complete());
+    Bytes saturated;
+    ByteWriter s(saturated);
+    RouteMetric{0, 0, 70'000, 0}.encode(s);
+    ByteReader back(saturated);
+    EXPECT_EQ(RouteMetric::decode(back).delay_ms, 0xFFFFU);
+}
+
+TEST(RouteMetric, OnlyNotableChangesAreAdvertisedAtOnce) {
+    const RouteMetric advertised{1'000, 10, 5, 2};
+    RouteMetric m = advertised;
+    EXPECT_FALSE(m.differs_notably(advertised));
+    m.airtime_us_per_kib = 1'250;
+    m.delay_ms = 900;
+    m.hops = 7;
+    EXPECT_FALSE(m.differs_notably(advertised));
+    m.airtime_us_per_kib = 1'251;
+    EXPECT_TRUE(m.differs_notably(advertised));
+    m = advertised;
+    m.price_msat_per_mib = 11;
+    EXPECT_TRUE(m.differs_notably(advertised));
+    EXPECT_TRUE(m.differs_notably(RouteMetric{})) << "it was never advertised";
+}
+
+TEST(RouteMetric, DiffersByIsRelativeToTheSmaller) {
+    EXPECT_FALSE(differs_by(100, 120, 20));
+    EXPECT_TRUE(differs_by(100, 121, 20));
+    EXPECT_TRUE(differs_by(121, 100, 20));
+    EXPECT_TRUE(differs_by(0, 1, 20));
+    EXPECT_FALSE(differs_by(0, 0, 20));
+    EXPECT_TRUE(differs_by(1, kUnreachable, 20));
+}
+
+}  // namespace
+}  // namespace meshnet::net

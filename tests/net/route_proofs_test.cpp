@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include "core/random.hpp"
+#include "net/identity_secrets.hpp"
+#include "net/route_proofs.hpp"
+
+namespace meshnet::net {
+namespace {
+
+struct RouteProofsTest : ::testing::Test {
+    Rng random{7};
+    Identity identity = (crypto_init(), Identity::generate(random));
+    const Identity::Secrets& self = identity.secrets();
+    RouteProofs proofs;
+    std::uint64_t verifications = 0;
+
+    [[nodiscard]] RouteUpdate update(std::uint16_t seqno, bool with_certificate = false) const {
+        RouteUpdate u;
+        u.destination = self.id;
+        u.seqno = seqno;
+        u.metric = RouteMetric::origin();
+        u.serial = self.certificate.serial;
+        u.signature = self.device.sign(kRouteContext, RouteUpdate::signed_part(u.destination, seqno, u.serial));
+        if (with_certificate) {
+            u.certificate = self.certificate;
+        }
+        return u;
+    }
+    bool genuine(const RouteUpdate& u) { return proofs.verify(u, verifications).genuine; }
+};
+
+TEST_F(RouteProofsTest, NothingIsGenuineWithoutACertificate) {
+    EXPECT_FALSE(genuine(update(1)));
+    EXPECT_EQ(verifications, 0U);
+    EXPECT_EQ(proofs.certificate(), nullptr);
+    EXPECT_EQ(proofs.signature(1), nullptr);
+}
+
+TEST_F(RouteProofsTest, ASeqnoIsVerifiedOnce) {
+    const RouteProofs::Verdict first = proofs.verify(update(1, true), verifications);
+    EXPECT_TRUE(first.genuine);
+    EXPECT_TRUE(first.new_certificate);
+    EXPECT_EQ(verifications, 2U);
+    RouteUpdate again = update(1);
+    again.signature.reset();
+    again.metric.price_msat_per_mib = 5;  // not signed: relays change it
+    EXPECT_TRUE(genuine(again));
+    EXPECT_EQ(verifications, 2U);
+    ASSERT_NE(proofs.signature(1), nullptr);
+    EXPECT_EQ(*proofs.signature(1), *update(1).signature);
+    again.seqno = 2;
+    EXPECT_FALSE(genuine(again)) << "a new seqno needs its signature";
+}
+
+TEST_F(RouteProofsTest, AForgedSignatureIsRefused) {
+    proofs.learn(self.certificate);
+    RouteUpdate u = update(3);
+    (*u.signature)[10] ^= 1;
+    EXPECT_FALSE(genuine(u));
+    u = update(3);
+    u.seqno = 4;
+    EXPECT_FALSE(genuine(u));
+    EXPECT_TRUE(genuine(update(3)));
+}
+
+TEST_F(RouteProofsTest, ACertificateOfSomebodyElseIsNotTaken) {
+    const Identity other = Identity::generate(random);
+    RouteUpdate u = update(1);
+    u.certificate = other.secrets().certificate;
+    EXPECT_FALSE(genuine(u));
+    EXPECT_EQ(proofs.certificate(), nullptr);
+}
+
+TEST_F(RouteProofsTest, ALearntCertificateIsKeptUnlessANewerOneComes) {
+    proofs.learn(self.certificate);
+    EXPECT_TRUE(genuine(update(1)));
+    proofs.learn(self.certificate);
+    EXPECT_NE(proofs.signature(1), nullptr) << "the same certificate changes nothing";
+    Certificate newer = self.certificate;
+    newer.serial += 1;
+    proofs.learn(newer);
+    EXPECT_EQ(proofs.signature(1), nullptr) << "signatures belong to a certificate";
+    EXPECT_FALSE(genuine(update(1))) << "signed under the old serial";
+}
+
+TEST_F(RouteProofsTest, OnlyTheNewestSignaturesAreKept) {
+    proofs.learn(self.certificate);
+    for (std::uint16_t seqno = 1; seqno <= 5; ++seqno) {
+        EXPECT_TRUE(genuine(update(seqno)));
+    }
+    EXPECT_EQ(proofs.signature(1), nullptr);
+    EXPECT_NE(proofs.signature(2), nullptr);
+    EXPECT_NE(proofs.signature(5), nullptr);
+}
+
+}  // namespace
+}  // namespace meshnet::net
