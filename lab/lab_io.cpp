@@ -114,6 +114,10 @@ unsigned threads_of(const ScenarioOptions& o) noexcept {
     return o.threads > 0 ? o.threads : std::max(1U, std::thread::hardware_concurrency());
 }
 
+double round_to(double value, double step) noexcept {
+    return std::round(value / step) * step;
+}
+
 int complain(std::string_view command, const std::string& line, int code) {
     std::fprintf(stderr, "meshnet %.*s: %s\n", static_cast<int>(command.size()), command.data(), line.c_str());
     return code;

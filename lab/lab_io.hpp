@@ -40,6 +40,9 @@ struct ScenarioOptions {
 [[nodiscard]] Result<Scenario> scenario_of(const ScenarioOptions& o);
 [[nodiscard]] unsigned threads_of(const ScenarioOptions& o) noexcept;
 
+/// `value` as a whole number of `step`, for figures that are printed.
+[[nodiscard]] double round_to(double value, double step) noexcept;
+
 /// One line on stderr, one exit code.
 int complain(std::string_view command, const std::string& line, int code = 2);
 
