@@ -53,9 +53,8 @@ enum class ErrorCode : std::uint8_t {
 /// known, what would be right.
 struct Error {
     Error(ErrorCode error_code, std::string sentence) : code(error_code), message(std::move(sentence)) {}
-    Error(std::string sentence) : message(std::move(sentence)) {}
 
-    ErrorCode code = ErrorCode::kSystem;
+    ErrorCode code;
     std::string message;
 };
 

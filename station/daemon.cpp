@@ -135,7 +135,10 @@ struct Daemon::Impl final : RadioEvents {
         : config(c),
           control(std::move(parts.control), station_for_control()),
           ledger(std::move(parts.ledger)),
-          radio({phy::find_profile(c.profile), c.longest_preamble}, c.device, std::move(parts.radio)),
+          radio(
+              {phy::find_profile(c.profile), c.longest_preamble}, std::move(parts.radio),
+              [this] { return open_radio(config.device, *phy::find_profile(config.profile)); }, c.device,
+              WallClock::now()),
           model(*phy::find_profile(c.profile), radio.link().clock().rate(), node::first_mode(c.longest_preamble)),
           node(node_config(c, std::move(parts.identity)), model, random, ledger->state()),
           signals(std::move(parts.signals)),
@@ -198,7 +201,7 @@ struct Daemon::Impl final : RadioEvents {
     }
 
     void read_radio() {
-        if (!radio.receive(*this)) {
+        if (!radio.receive(WallClock::now(), *this)) {
             spdlog::info("the recording is over");
             running = false;
         }

@@ -14,20 +14,21 @@ constexpr auto kReopenInterval = std::chrono::seconds(1);
 
 }  // namespace
 
-RadioSupervisor::RadioSupervisor(const RadioLink::Config& config, std::string device, std::unique_ptr<Radio> radio)
-    : profile_(*config.profile), device_(std::move(device)), link_(config, std::move(radio)) {}
+RadioSupervisor::RadioSupervisor(const RadioLink::Config& config, std::unique_ptr<Radio> radio, Open open,
+                                 std::string device, WallTime wall)
+    : link_(config, std::move(radio)), open_(std::move(open)), device_(std::move(device)), last_samples_(wall) {}
 
-bool RadioSupervisor::receive(RadioEvents& events) {
+bool RadioSupervisor::receive(WallTime wall, RadioEvents& events) {
     const auto before = link_.counters();
     const auto got = link_.receive(events);
-    last_samples_ = WallClock::now();
+    last_samples_ = wall;
     if (const auto& after = link_.counters(); after.gaps != before.gaps) {
         spdlog::debug("gap of {} samples", after.samples_lost - before.samples_lost);
     }
     if (!got) {
-        lost(got.error().message);
+        lost(wall, got.error().message);
     } else if (transmit_error_) {
-        lost(*transmit_error_);
+        lost(wall, *transmit_error_);
     }
     return !link_.ended();
 }
@@ -38,28 +39,28 @@ void RadioSupervisor::transmit(const mac::TxRequest& request) {
     }
 }
 
-void RadioSupervisor::on_tick(WallClock::time_point wall, RadioEvents& events) {
+void RadioSupervisor::on_tick(WallTime wall, RadioEvents& events) {
     if (up_ && wall - last_samples_ > kSilence) {
-        lost("no samples for 2 s");
+        lost(wall, "no samples for 2 s");
     }
     if (!up_ && wall >= next_reopen_) {
         reopen(wall, events);
     }
 }
 
-void RadioSupervisor::lost(const std::string& why) {
+void RadioSupervisor::lost(WallTime wall, const std::string& why) {
     if (up_) {
         spdlog::error("radio lost: {}; trying to open it again", why);
         up_ = false;
-        lost_at_ = WallClock::now();
+        lost_at_ = wall;
         next_reopen_ = lost_at_ + kReopenInterval;
     }
     transmit_error_.reset();
 }
 
-void RadioSupervisor::reopen(WallClock::time_point wall, RadioEvents& events) {
+void RadioSupervisor::reopen(WallTime wall, RadioEvents& events) {
     next_reopen_ = wall + kReopenInterval;
-    auto radio = open_radio(device_, profile_);
+    auto radio = open_();
     if (!radio) {
         spdlog::debug("radio still not there: {}", radio.error().message);
         return;

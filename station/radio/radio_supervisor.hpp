@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,13 +13,15 @@
 
 namespace meshnet::station {
 
-/// A RadioLink and its device. One thread.
+/// A RadioLink and its device. One thread. Wall time is an argument.
 class RadioSupervisor {
 public:
-    using WallClock = std::chrono::steady_clock;
+    using WallTime = std::chrono::steady_clock::time_point;
+    using Open = std::function<Result<std::unique_ptr<Radio>>()>;
 
-    /// `device`: as open_radio() takes it, to open it again.
-    RadioSupervisor(const RadioLink::Config& config, std::string device, std::unique_ptr<Radio> radio);
+    /// `open`: opens the device once more; `device`: its name in logs.
+    RadioSupervisor(const RadioLink::Config& config, std::unique_ptr<Radio> radio, Open open, std::string device,
+                    WallTime wall);
 
     /// To poll for reading; -1 while the radio is away.
     [[nodiscard]] int fd() const { return up_ ? link_.fd() : -1; }
@@ -26,22 +29,22 @@ public:
     [[nodiscard]] Instant now() const noexcept { return link_.now(); }
 
     /// Takes the samples that are there. False: a recording has ended.
-    [[nodiscard]] bool receive(RadioEvents& events);
+    [[nodiscard]] bool receive(WallTime wall, RadioEvents& events);
     /// A failure is kept and handled at the next receive().
     void transmit(const mac::TxRequest& request);
     /// Watches for silence and opens a lost radio again. Call every 100 ms or so.
-    void on_tick(WallClock::time_point wall, RadioEvents& events);
+    void on_tick(WallTime wall, RadioEvents& events);
 
 private:
-    void lost(const std::string& why);
-    void reopen(WallClock::time_point wall, RadioEvents& events);
+    void lost(WallTime wall, const std::string& why);
+    void reopen(WallTime wall, RadioEvents& events);
 
-    const phy::Profile& profile_;
-    std::string device_;
     RadioLink link_;
+    Open open_;
+    std::string device_;
     bool up_ = true;
     std::optional<std::string> transmit_error_;
-    WallClock::time_point last_samples_ = WallClock::now(), lost_at_, next_reopen_;
+    WallTime last_samples_, lost_at_, next_reopen_;
 };
 
 }  // namespace meshnet::station
