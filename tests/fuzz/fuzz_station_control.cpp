@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string line(data, data + size);
     const auto request = meshnet::station::parse_control_request(line);
     if (!request) {
-        const std::string answer = meshnet::station::control_error(request.error().message);
+        const std::string answer = meshnet::station::control_error(request.error());
         assert(answer.find('\n') == answer.size() - 1);
     } else {
         assert(request->limit <= 1'000 && request->interval_ms >= 100 && request->packet.size() <= 2'048);
