@@ -12,6 +12,8 @@
 #include <ctime>
 #include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "sim/air_config.hpp"
 #include "sim/air_socket.hpp"
@@ -131,6 +133,39 @@ void describe(const sim::Air& air) {
     }
 }
 
+/// One line for each direction that begins or ends to be heard as stations move.
+class RangeLog {
+public:
+    explicit RangeLog(const sim::Air& air) : heard_(heard_now(air)) {}
+    void update(const sim::Air& air) {
+        const auto& stations = air.config().stations;
+        auto heard = heard_now(air);
+        for (std::size_t i = 0; i < heard.size(); ++i) {
+            if (heard[i] != heard_[i]) {
+                const std::size_t a = i / stations.size();
+                const std::size_t b = i % stations.size();
+                char line[256];
+                std::snprintf(line, sizeof line, "range: %s -> %s: %s at %.1f km", stations[a].name.c_str(),
+                              stations[b].name.c_str(), heard[i] ? "heard again" : "out of range",
+                              air.budget(a, b).distance_m * 1e-3);
+                print_line(line);
+            }
+        }
+        heard_ = std::move(heard);
+    }
+
+private:
+    static std::vector<bool> heard_now(const sim::Air& air) {
+        const std::size_t n = air.config().stations.size();
+        std::vector<bool> heard(n * n);
+        for (std::size_t i = 0; i < heard.size(); ++i) {
+            heard[i] = i / n != i % n && air.budget(i / n, i % n).heard;
+        }
+        return heard;
+    }
+    std::vector<bool> heard_;
+};
+
 int run(const Options& options) {
     auto file = sim::load_air_config(options.config);
     if (!file) {
@@ -154,6 +189,7 @@ int run(const Options& options) {
     ::sigaction(SIGTERM, &action, nullptr);
     ::sigaction(SIGINT, &action, nullptr);
     describe(server.air());
+    RangeLog range(server.air());
     print_line("listening: " + socket);
 
     const Duration block = from_seconds(options.block_us * 1e-6);
@@ -183,6 +219,7 @@ int run(const Options& options) {
         const Instant now = wall_clock();
         if (now >= next_stats) {
             next_stats = now + 1s;
+            range.update(server.air());
             if (!report()) {
                 std::fprintf(stderr, "meshnet-air: cannot write %s\n", options.stats.c_str());
                 return 1;

@@ -82,7 +82,7 @@ int init_key(const station::Config& config) {
         return fail(ready.error().message, 1);
     }
     station::SystemRandom random;
-    const auto key = station::load_or_create_key(config.key_file, random);
+    const auto key = station::load_or_create_key(config.key_file, config.ledger_file, random);
     if (!key) {
         return fail(key.error().message, 1);
     }

@@ -3,6 +3,9 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(FFTW3F REQUIRED IMPORTED_TARGET fftw3f)
+# fftwf_make_planner_thread_safe() is in a library of its own, without a pkg-config file.
+find_library(FFTW3F_THREADS fftw3f_threads REQUIRED)
+target_link_libraries(PkgConfig::FFTW3F INTERFACE ${FFTW3F_THREADS})
 pkg_check_modules(VOLK REQUIRED IMPORTED_TARGET volk)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)  # configuration files of the daemon and of the air

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@ namespace meshnet::host {
 namespace {
 
 static_assert(sizeof(sockaddr_un::sun_path) == kMaxSocketPath + 1);
+
+constexpr time_t kConnectSeconds = 5;
 
 std::optional<sockaddr_un> address_of(const std::string& path) noexcept {
     sockaddr_un address{};
@@ -132,8 +135,14 @@ Result<UniqueFd> connect_unix(const std::string& path, const std::string& what) 
         return bad_path(what, path);
     }
     UniqueFd fd = stream_socket(0);
-    if (!fd || ::connect(fd.get(), generic(*address), sizeof *address) != 0) {
-        return system_error(what + " " + path + " cannot be reached", errno);
+    // Also of connect(): it waits while the queue of a server that hangs is full.
+    const timeval wait{kConnectSeconds, 0};
+    if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) != 0) {
+        return system_error(what + " " + path, errno);
+    }
+    if (::connect(fd.get(), generic(*address), sizeof *address) != 0) {
+        return errno == EAGAIN ? Error{ErrorCode::kUnavailable, what + " " + path + ": its server does not answer"}
+                               : system_error(what + " " + path + " cannot be reached", errno);
     }
     return fd;
 }

@@ -19,6 +19,9 @@ namespace meshnet::phy {
 namespace {
 
 constexpr std::size_t kStep = ReceiverChain::kStep;
+// Silence before the first sample, so that a frame may begin with it: what the largest carrier offset moves a peak by,
+// and a prefix of paths.
+constexpr std::size_t kOrigin = 8 * kStep;
 constexpr std::size_t kDemodulators = 4;                // overlapping frames held at once
 constexpr std::size_t kHistory = std::size_t{1} << 18;  // samples: the longest frame that can be subtracted
 
@@ -53,6 +56,7 @@ struct Receiver::Impl {
             shared.constellation_out = &points;
         }
         hints[0].shift = {};
+        live.push(std::vector<Sample>(kOrigin));
     }
 
     static ReceiverChain::Config chain_config(const Config& c, std::size_t history) {
@@ -66,27 +70,48 @@ struct Receiver::Impl {
         return out;
     }
 
-    // One step, gated: everything the receiver does.
+    // Everything the receiver does with the gated samples since the last time: those up to the end of a step, or up to
+    // the end of a frame within it, which is complete then and not a step later.
     void work() {
-        dc.apply(gated);
-        meter.add(gated);
-        if (next_hint) {
+        const bool step = gated_count == kStep;
+        const auto fresh = std::span(gated).subspan(looked_count, gated_count - looked_count);
+        dc.apply(fresh);
+        if (step) {
+            dc.learn();
+            meter.add(gated);
+        }
+        if (next_hint && looked_count == 0) {
             oscillator.set(*next_hint);
             next_hint.reset();
             newest_hint = (newest_hint + 1) % hints.size();
             hints[newest_hint] = {live.ring().end(), oscillator.now()};
         }
         if (!oscillator.idle()) {
-            oscillator.rotate(gated, -1.0);
+            oscillator.rotate(fresh, -1.0);
         }
-        live.push(gated);
+        live.push(fresh);
         ended.clear();
         live.look(ReceiverChain::kForever, ended, &counters);
         finished.clear();
-        resolver.step(live, ended, meter.floor_power(), finished, counters);
+        if (step) {
+            resolver.step(live, ended, meter.floor_power(), finished, counters);
+            gated_count = 0;
+        } else {
+            resolver.take(live, ended, meter.floor_power(), finished, counters);
+        }
+        looked_count = gated_count;
+        find_next_look();
         for (auto& frame : finished) {
             frame.cfo_hz += static_cast<float>(hint_at(frame.sample_index + frame.length_samples));
+            frame.sample_index -= std::min<std::uint64_t>(frame.sample_index, kOrigin);
             frames.push_back(std::move(frame));
+        }
+    }
+
+    void find_next_look() noexcept {
+        next_look = kStep;
+        if (const auto end = live.next_reception_end()) {
+            next_look = std::min<std::uint64_t>(kStep, gated_count + (*end - live.ring().end()));
         }
     }
 
@@ -124,7 +149,9 @@ struct Receiver::Impl {
     std::vector<EndedReception> ended;
     std::vector<Frame> finished;
     std::vector<Sample> gated;
-    std::size_t gated_count = 0;
+    std::size_t gated_count = 0;   // of the step under way
+    std::size_t looked_count = 0;  // of them, those that went through work()
+    std::size_t next_look = kStep;
     std::vector<Sample> points;
     std::deque<Frame> frames;
     ReceiverCounters counters;
@@ -139,17 +166,20 @@ void Receiver::push(std::span<const Sample> samples) {
     Impl& r = *impl_;
     r.counters.samples += samples.size();
     while (!samples.empty()) {
-        const std::size_t n = std::min(kStep - r.gated_count, samples.size());
+        const std::size_t n = std::min(samples_wanted(), samples.size());
         r.gate.pass(samples.first(n), std::span(r.gated).subspan(r.gated_count, n));
         r.gated_count += n;
         samples = samples.subspan(n);
-        if (r.gated_count == kStep) {
-            r.gated_count = 0;
+        if (r.gated_count == r.next_look) {
             r.work();
         }
     }
     r.counters.samples_not_finite = r.gate.not_finite();
     r.counters.samples_clipped = r.gate.clipped();
+}
+
+std::size_t Receiver::samples_wanted() const noexcept {
+    return impl_->next_look - impl_->gated_count;
 }
 
 std::optional<Frame> Receiver::poll_frame() {
@@ -191,7 +221,10 @@ bool Receiver::carrier_busy() const noexcept {
 std::optional<std::uint64_t> Receiver::reception_ends() const noexcept {
     const auto live = impl_->live.reception_ends();
     const auto cancelled = impl_->resolver.reception_ends();
-    return live && cancelled ? std::max(*live, *cancelled) : live ? live : cancelled;
+    if (!live && !cancelled) {
+        return std::nullopt;
+    }
+    return std::max(live.value_or(0), cancelled.value_or(0)) - kOrigin;
 }
 
 float Receiver::noise_floor_dbfs() const noexcept {

@@ -44,6 +44,9 @@ public:
 
     /// Takes all of `samples`. Frames that end within them can then be polled.
     void push(std::span<const Sample> samples);
+    /// Samples, at least 1, before which no frame will be complete: who pushes no more than these at a time can poll
+    /// each frame when its last sample is in.
+    [[nodiscard]] std::size_t samples_wanted() const noexcept;
 
     /// The next finished frame in order of completion, headers that passed only (payload blocks may have failed). A
     /// frame delivered with block errors may come once more, `recovered` and with more good blocks, when interference

@@ -9,8 +9,10 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <map>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -47,6 +49,7 @@ Result<host::UniqueFd> make_signal_fd() {
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);  // of a closed terminal or a habit of administrators: no reason to die uncleanly
     ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
     host::UniqueFd fd{::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
     if (!fd) {
@@ -193,7 +196,28 @@ struct Daemon::Impl final : RadioEvents {
         pump();
     }
 
+    /// False if the signal is one to stop at.
+    bool go_on_after_signal() {
+        signalfd_siginfo info{};
+        if (::read(signals.get(), &info, sizeof info) != sizeof info || info.ssi_signo != SIGHUP) {
+            return false;
+        }
+        spdlog::info("SIGHUP: the configuration is read at the start only; restart to change it, or use meshnet price");
+        return true;
+    }
+
     void read_ledger() {
+        if (const bool locked = ledger->locked(); locked != ledger_locked) {
+            ledger_locked = locked;
+            if (locked) {
+                spdlog::warn(
+                    "ledger {} is locked by another program: nothing is acknowledged or carried on credit until it "
+                    "lets go",
+                    config.ledger_file);
+            } else {
+                spdlog::info("ledger {} can be written again", config.ledger_file);
+            }
+        }
         if (const auto persisted = ledger->take_persisted(); persisted != 0) {
             node.on_persisted(radio.now(), persisted);
             pump();
@@ -255,7 +279,7 @@ struct Daemon::Impl final : RadioEvents {
             if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) {
                 return host::system_error("poll", errno);
             }
-            if (fds[kSignals].revents != 0) {
+            if (fds[kSignals].revents != 0 && !go_on_after_signal()) {
                 spdlog::info("stopping");
                 break;
             }
@@ -292,6 +316,7 @@ struct Daemon::Impl final : RadioEvents {
     std::uint64_t price;
     NeighborLog neighbors;
     WallClock::time_point started = WallClock::now();
+    bool ledger_locked = false;
     bool running = true;
 };
 
@@ -315,12 +340,17 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const std::s
         return control.error();
     }
     SystemRandom random;
-    auto key = load_or_create_key(config.key_file, random);
+    std::error_code ignored;
+    const bool ledger_there = std::filesystem::exists(config.ledger_file, ignored);
+    auto key = load_or_create_key(config.key_file, config.ledger_file, random);
     if (!key) {
         return key.error();
     }
     if (key->created) {
         spdlog::info("made new keys in {}", config.key_file);
+    } else if (!ledger_there) {
+        spdlog::warn("keys {} had no ledger {}: an empty one is made; if there is one, stop and put it back",
+                     config.key_file, config.ledger_file);
     }
     auto ledger = SqliteLedger::open(config.ledger_file, {.owner = key->identity.id()});
     if (!ledger) {

@@ -83,10 +83,17 @@ Status init_random() {
     return Ok{};
 }
 
-Result<LoadedKey> load_or_create_key(const std::string& path, RandomSource& random) {
+Result<LoadedKey> load_or_create_key(const std::string& path, const std::string& ledger_file, RandomSource& random) {
     const host::UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!fd) {
         if (errno == ENOENT) {
+            std::error_code ignored;
+            if (std::filesystem::exists(ledger_file, ignored)) {
+                return Error{ErrorCode::kNotFound,
+                             "key file " + path + " is missing, but there is a ledger " + ledger_file +
+                                 " of a station: put its key file back, or move the ledger away to start as a new "
+                                 "station"};
+            }
             return create(path, random);
         }
         return host::system_error("key file " + path + " cannot be opened", errno);

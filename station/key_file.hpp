@@ -28,7 +28,9 @@ struct LoadedKey {
 
 /// Reads `path`. If there is no such file, makes new keys and writes them with mode 0600, synced, under a name that
 /// appears only when the content is complete. Errors are one line without key material: readable by others, wrong
-/// owner, not a key, cannot be written.
-[[nodiscard]] Result<LoadedKey> load_or_create_key(const std::string& path, RandomSource& random);
+/// owner, not a key, cannot be written; kNotFound if there is no key but a ledger at `ledger_file`: whose ledger it is,
+/// only that key can tell.
+[[nodiscard]] Result<LoadedKey> load_or_create_key(const std::string& path, const std::string& ledger_file,
+                                                   RandomSource& random);
 
 }  // namespace meshnet::station

@@ -160,15 +160,17 @@ int ofdm_receiver_impl::work(int noutput_items, gr_vector_const_void_star& input
     return noutput_items;
 }
 
-/// Ticks fall on whole milliseconds of samples, so the events do not depend on how the scheduler cuts the stream.
+/// Ticks fall on whole milliseconds of samples and frames come out with their last sample, so the events do not depend
+/// on how the scheduler cuts the stream.
 void ofdm_receiver_impl::push(std::span<const gr_complex> samples) {
     while (!samples.empty()) {
-        const std::size_t n = std::min<std::uint64_t>(samples.size(), tick_samples_ - index_ % tick_samples_);
+        const std::size_t n = std::min<std::uint64_t>(
+            {samples.size(), tick_samples_ - index_ % tick_samples_, std::uint64_t{receiver_->samples_wanted()}});
         receiver_->push(samples.first(n));
         samples = samples.subspan(n);
         index_ += n;
+        publish_frames();
         if (index_ % tick_samples_ == 0) {
-            publish_frames();
             publish_tick();
         }
     }

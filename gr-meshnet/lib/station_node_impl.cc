@@ -4,6 +4,7 @@
 #include <gnuradio/io_signature.h>
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <stdexcept>
 #include <utility>
@@ -30,6 +31,8 @@ using node::Node;
 
 constexpr const char* kName = "Station Node";
 constexpr phy::ModeIndex kNoMode = 255;
+constexpr std::uint64_t kRounding = 2;  // samples by which a frame's end may lie beyond the last sample received
+constexpr Duration kReordering = std::chrono::milliseconds(100);  // of messages: less is no step of the clock
 
 struct Ports {
     const pmt::pmt_t radio_in = pmt::mp("radio_in");
@@ -117,10 +120,10 @@ void station_node_impl::build() {
     } else {
         require(station::init_random());
         random_ = std::make_unique<station::SystemRandom>();
+        const std::string ledger_file = settings_.state_dir + "/station.ledger";
         config.router.identity =
-            required(station::load_or_create_key(settings_.state_dir + "/station.key", *random_)).identity;
-        ledger_ = required(station::SqliteLedger::open(settings_.state_dir + "/station.ledger",
-                                                       {.owner = config.router.identity.id()}));
+            required(station::load_or_create_key(settings_.state_dir + "/station.key", ledger_file, *random_)).identity;
+        ledger_ = required(station::SqliteLedger::open(ledger_file, {.owner = config.router.identity.id()}));
         books = ledger_->state();
     }
     config.mac.turnaround = ::meshnet::from_seconds(settings_.turnaround_s);
@@ -136,6 +139,7 @@ void station_node_impl::build() {
     address_ = net::to_string(config.router.identity.address());
     node_ = std::make_unique<Node>(std::move(config), model_, *random_, books);
     now_ = Instant{};
+    shift_ = {};
     busy_ = false;
     outstanding_.clear();
     refused_ = 0;
@@ -181,7 +185,7 @@ void station_node_impl::on_radio(const pmt::pmt_t& message) {
         ++refused_;
         return;
     }
-    now_ = std::max(now_, *clock);
+    follow(*clock);
     if (!in->bytes.empty()) {
         if (!on_frame(*in)) {
             ++refused_;
@@ -196,6 +200,27 @@ void station_node_impl::on_radio(const pmt::pmt_t& message) {
     node::wake(*node_, now_);
     pump();
     publish_clock();
+}
+
+/// Moves the node's time on to the radio's. A radio whose clock is set back (a USRP at a PPS) begins a new time line:
+/// the node's time goes on from where it was, and what the radio still had for the old line is lost.
+void station_node_impl::follow(Instant radio_time) {
+    if (radio_time + shift_ >= now_ - kReordering) {
+        now_ = std::max(now_, radio_time + shift_);
+        return;
+    }
+    shift_ = now_ - radio_time;
+    ++time_lines_;
+    d_logger->warn("the radio's time went back to " +
+                   std::to_string(::meshnet::to_seconds(radio_time.time_since_epoch())) +
+                   " s: a new time line; bursts that waited are lost");
+    lose_outstanding();
+}
+
+void station_node_impl::lose_outstanding() {
+    for (const Outstanding& o : std::exchange(outstanding_, {})) {
+        node_->on_transmitted(now_, o.id, mac::TxOutcome::kLate);
+    }
 }
 
 /// False if it is not what an OFDM Receiver publishes.
@@ -213,8 +238,8 @@ bool station_node_impl::on_frame(const pdu& in) {
         return true;  // of a station with other settings: no mode of this channel
     }
     mac::RxFrame frame;
-    frame.start = *start;
-    frame.end = *start + clock_.duration_of(*length);
+    frame.start = *start + shift_;
+    frame.end = frame.start + clock_.duration_of(*length);
     frame.mode = static_cast<mac::ModeIndex>(mode - first_mode_);
     frame.snr_db = static_cast<float>(read_real(in.meta, "snr_db").value_or(0.0));
     frame.cfo_hz = static_cast<float>(read_real(in.meta, "cfo_hz").value_or(0.0));
@@ -226,9 +251,10 @@ bool station_node_impl::on_frame(const pdu& in) {
         covered += segments[i + 1];
         frame.segments.push_back({segments[i], segments[i + 1], segments[i + 2] != 0});
     }
-    if (covered != in.bytes.size() || frame.end > now_) {
+    if (covered != in.bytes.size() || frame.end > now_ + clock_.duration_of(kRounding)) {
         return false;
     }
+    now_ = std::max(now_, frame.end);
     frame.payload = in.bytes;
     node_->on_frame(now_, frame);
     return true;
@@ -283,7 +309,7 @@ void station_node_impl::transmit(mac::TxRequest&& request) {
     outstanding_.push_back({request.id, request.at + clock_.duration_of(samples + 1)});
     pmt::pmt_t meta = pmt::make_dict();
     meta = add(meta, "mode", pmt::mp(std::string(phy::modes()[mode].name)));
-    meta = add(meta, "at", from_instant(request.at));
+    meta = add(meta, "at", from_instant(request.at - shift_));
     meta = add(meta, "id", pmt::from_uint64(request.id));
     message_port_pub(ports().radio_out, make_pdu(meta, request.payload));
 }
@@ -321,7 +347,8 @@ void station_node_impl::pump() {
 
 /// How far a clocked transmitter may run: no burst requested from now on begins earlier.
 void station_node_impl::publish_clock() {
-    message_port_pub(ports().radio_out, make_pdu(add(pmt::make_dict(), "clock", from_instant(now_ + lead_)), {}));
+    message_port_pub(ports().radio_out,
+                     make_pdu(add(pmt::make_dict(), "clock", from_instant(now_ - shift_ + lead_)), {}));
 }
 
 std::string station_node_impl::address() const {
@@ -367,7 +394,8 @@ std::vector<std::string> station_node_impl::destinations() const {
 
 std::map<std::string, std::uint64_t> station_node_impl::counters() const {
     const std::lock_guard<std::mutex> lock(mutex_);
-    std::map<std::string, std::uint64_t> out{{"messages_refused", refused_}, {"ledger_failed", ledger_failed_ ? 1 : 0}};
+    std::map<std::string, std::uint64_t> out{
+        {"messages_refused", refused_}, {"ledger_failed", ledger_failed_ ? 1 : 0}, {"time_lines", time_lines_}};
     add_counters(node_->mac().counters(), out);
     add_counters(node_->router().counters(), out);
     add_counters(node_->router().route_counters(), out, "route_");

@@ -50,6 +50,8 @@ private:
     void on_report(const pmt::pmt_t& message);
     void on_ip(const pmt::pmt_t& message);
     bool on_frame(const pdu& in);
+    void follow(::meshnet::Instant radio_time);
+    void lose_outstanding();
     void finish_bursts();
     void read_ledger();
     void pump();
@@ -68,7 +70,9 @@ private:
     std::unique_ptr<::meshnet::station::SqliteLedger> ledger_;  // null: in memory
     std::unique_ptr<::meshnet::node::Node> node_;
     std::string address_;
-    ::meshnet::Instant now_{};
+    ::meshnet::Instant now_{};  // the node's time: it never goes back
+    ::meshnet::Duration shift_{};  // now_ less the radio's time
+    std::uint64_t time_lines_ = 1;
     bool busy_ = false;
     bool started_ = false;
     std::vector<Outstanding> outstanding_;

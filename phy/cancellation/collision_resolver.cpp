@@ -60,10 +60,7 @@ CollisionResolver::CollisionResolver(DemodulatorShared& shared, const Config& co
 
 void CollisionResolver::step(const ReceiverChain& live, std::span<EndedReception> ended, double noise_power,
                              std::vector<Frame>& out, ReceiverCounters& counters) {
-    live_ = &live;
-    noise_power_ = noise_power;
-    out_ = &out;
-    counters_ = &counters;
+    bind(live, noise_power, out, counters);
     bool copied = false;
     for (auto& pass : passes_) {
         if (pass.active) {
@@ -79,6 +76,22 @@ void CollisionResolver::step(const ReceiverChain& live, std::span<EndedReception
     }
     while (pending_ && start_due_pass()) {
     }
+}
+
+void CollisionResolver::take(const ReceiverChain& live, std::span<EndedReception> ended, double noise_power,
+                             std::vector<Frame>& out, ReceiverCounters& counters) {
+    bind(live, noise_power, out, counters);
+    for (auto& e : ended) {
+        take(e, nullptr);
+    }
+}
+
+void CollisionResolver::bind(const ReceiverChain& live, double noise_power, std::vector<Frame>& out,
+                             ReceiverCounters& counters) noexcept {
+    live_ = &live;
+    noise_power_ = noise_power;
+    out_ = &out;
+    counters_ = &counters;
 }
 
 std::optional<std::uint64_t> CollisionResolver::reception_ends() const noexcept {

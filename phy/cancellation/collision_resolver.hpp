@@ -42,6 +42,9 @@ public:
     /// just worked through. `noise_power`: per sample, as far as known. Frames to deliver are appended to `out`.
     void step(const ReceiverChain& live, std::span<EndedReception> ended, double noise_power, std::vector<Frame>& out,
               ReceiverCounters& counters);
+    /// The same within a step: delivers what ended; what that means for others waits for the end of the step.
+    void take(const ReceiverChain& live, std::span<EndedReception> ended, double noise_power, std::vector<Frame>& out,
+              ReceiverCounters& counters);
 
     /// End of the latest of the frames being received by SIC passes.
     [[nodiscard]] std::optional<std::uint64_t> reception_ends() const noexcept;
@@ -83,6 +86,8 @@ private:
         std::vector<EndedReception> ended;
     };
 
+    void bind(const ReceiverChain& live, double noise_power, std::vector<Frame>& out,
+              ReceiverCounters& counters) noexcept;
     void run(Pass& pass, std::span<const Sample> step);
     void take(EndedReception& ended, Pass* pass);
     [[nodiscard]] bool is_repetition(const Delivered& d) const noexcept;

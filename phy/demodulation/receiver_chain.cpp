@@ -150,4 +150,17 @@ std::optional<std::uint64_t> ReceiverChain::reception_ends() const noexcept {
     return latest;
 }
 
+std::optional<std::uint64_t> ReceiverChain::next_reception_end() const noexcept {
+    std::optional<std::uint64_t> next;
+    for (const auto& d : demodulators_) {
+        if (d.state() == FrameDemodulator::State::kData) {
+            const auto end = d.end_index();
+            if (end && *end > ring_.end() && (!next || *end < *next)) {
+                next = end;
+            }
+        }
+    }
+    return next;
+}
+
 }  // namespace meshnet::phy

@@ -57,7 +57,7 @@ public:
     /// Samples behind a frame after which every detector and demodulator has run to its end.
     [[nodiscard]] static std::size_t longest_latency(const Profile& profile) noexcept;
 
-    /// The next kStep samples.
+    /// The next samples, up to kStep.
     void push(std::span<const Sample> step) noexcept { ring_.push(step); }
     /// Works through them. Detections that begin at or after `before` are not taken up. What ended is appended to
     /// `ended`; `counters` (or nullptr) counts preambles, headers and dropped detections.
@@ -74,6 +74,8 @@ public:
     [[nodiscard]] bool receiving_since_before(std::uint64_t index) const noexcept;
     /// One past the last sample of the latest frame whose payload is being received.
     [[nodiscard]] std::optional<std::uint64_t> reception_ends() const noexcept;
+    /// The first such sample index that the samples at hand do not reach.
+    [[nodiscard]] std::optional<std::uint64_t> next_reception_end() const noexcept;
 
 private:
     void begin(const FrameStart& start, ReceiverCounters* counters);

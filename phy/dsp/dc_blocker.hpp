@@ -3,8 +3,8 @@
 // signal).
 //
 // DC is not used by our carriers, but with the sender's carrier off by k spacings the spike falls on the k-th carrier.
-// The mean of every 128 samples goes into a slow average that is subtracted: a notch about 1/25 000 of the sample rate
-// wide.
+// The mean of every step of samples goes into a slow average that is subtracted from those that follow: a notch about
+// 1/25 000 of the sample rate wide.
 #pragma once
 
 #include <cstddef>
@@ -14,32 +14,40 @@
 
 namespace meshnet::phy {
 
-/// Works on whole blocks, so chunking cannot change its result. State: the DC estimate.
+/// Learns at the end of each step only, so chunking cannot change its result. State: the DC estimate.
 class DcBlocker {
 public:
-    void apply(std::span<Sample> block) noexcept {
+    /// Takes the estimate off samples of a step that may not be complete yet.
+    void apply(std::span<Sample> samples) noexcept {
         // Eight sums side by side, in a fixed order: quick, and the same whatever the compiler makes of it.
         Sample sums[8] = {};
         std::size_t i = 0;
-        for (; i + 8 <= block.size(); i += 8) {
+        for (; i + 8 <= samples.size(); i += 8) {
             for (std::size_t j = 0; j < 8; ++j) {
-                sums[j] += block[i + j];
+                samples[i + j] -= mean_;
+                sums[j] += samples[i + j];
             }
         }
-        for (; i < block.size(); ++i) {
-            sums[0] += block[i];
+        for (; i < samples.size(); ++i) {
+            samples[i] -= mean_;
+            sums[0] += samples[i];
         }
-        const Sample sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-        mean_ += kRate * (sum / static_cast<float>(block.size()) - mean_);
-        for (Sample& s : block) {
-            s -= mean_;
-        }
+        sum_ += ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+        count_ += samples.size();
+    }
+    /// The step is complete: what was left of its mean goes into the estimate.
+    void learn() noexcept {
+        mean_ += kRate * (sum_ / static_cast<float>(count_ > 0 ? count_ : 1));
+        sum_ = {};
+        count_ = 0;
     }
     [[nodiscard]] Sample mean() const noexcept { return mean_; }
 
 private:
     static constexpr float kRate = 1.0F / 64.0F;
     Sample mean_{};
+    Sample sum_{};
+    std::size_t count_ = 0;
 };
 
 }  // namespace meshnet::phy

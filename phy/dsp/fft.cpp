@@ -7,15 +7,17 @@
 namespace meshnet::phy {
 namespace {
 
-std::mutex& planner_mutex() {
-    static std::mutex mutex;
-    return mutex;
+// FFTW has one planner for the whole process: GNU Radio and others plan with it too, each under a mutex of its own that
+// the others do not know. FFTW's own lock covers them all.
+void make_planner_thread_safe() {
+    static std::once_flag once;
+    std::call_once(once, fftwf_make_planner_thread_safe);
 }
 
 }  // namespace
 
 Fft::Fft(std::size_t size, Direction direction) : size_(size) {
-    const std::lock_guard<std::mutex> lock(planner_mutex());
+    make_planner_thread_safe();
     auto* in = fftwf_alloc_complex(size);
     auto* out = fftwf_alloc_complex(size);
     plan_ = fftwf_plan_dft_1d(static_cast<int>(size), in, out,
@@ -30,7 +32,6 @@ Fft::Fft(std::size_t size, Direction direction) : size_(size) {
 
 Fft::~Fft() {
     if (plan_ != nullptr) {
-        const std::lock_guard<std::mutex> lock(planner_mutex());
         fftwf_destroy_plan(plan_);
         fftwf_free(in_);
         fftwf_free(out_);

@@ -78,8 +78,8 @@ Status upgrade_ledger(const std::string& path) {
         if (format == kLedgerFormat) {
             return Ok{};
         }
-        if (const auto problems = (*store)->check(); !problems.empty()) {
-            return LedgerStore::damaged(path, problems.front());
+        if (auto sound = (*store)->require_sound(path); !sound) {
+            return sound;
         }
         // All commits into the file itself, so that a copy of it is complete.
         if (auto merged = (*store)->checkpoint(); !merged) {

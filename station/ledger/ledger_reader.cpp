@@ -2,6 +2,7 @@
 #include "station/ledger/ledger_reader.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "station/ledger/ledger_columns.hpp"
 
@@ -31,7 +32,7 @@ Result<LedgerReader> LedgerReader::open(const std::string& path) {
 }
 
 Error LedgerReader::failed() const {
-    return {ErrorCode::kSystem, "ledger " + path_ + " cannot be read: " + store_->error()};
+    return LedgerStore::explain(path_, store_->last_error());
 }
 
 Result<std::vector<LedgerReader::Balance>> LedgerReader::balances() {
@@ -97,11 +98,16 @@ Result<LedgerReader::Totals> LedgerReader::totals() {
     return t;
 }
 
-LedgerReader::Report LedgerReader::fsck() {
+Result<LedgerReader::Report> LedgerReader::fsck() {
     Report report;
     // One transaction, so that a daemon's commit in between does not look like a contradiction.
     (void)store_->execute("BEGIN");
-    report.problems = store_->check();
+    auto problems = store_->check();
+    if (!problems) {
+        (void)store_->execute("ROLLBACK");
+        return LedgerStore::explain(path_, problems.error());
+    }
+    report.problems = std::move(problems).value();
     report.entries = count(*store_, LedgerTable::kEntries);
     report.rows = count(*store_, LedgerTable::kState);
     (void)store_->execute("COMMIT");

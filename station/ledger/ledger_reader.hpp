@@ -50,7 +50,7 @@ public:
     /// The newest `limit` entries, newest first.
     [[nodiscard]] Result<std::vector<Entry>> entries(std::size_t limit);
     [[nodiscard]] Result<Totals> totals();
-    [[nodiscard]] Report fsck();
+    [[nodiscard]] Result<Report> fsck();
 
 private:
     explicit LedgerReader(std::unique_ptr<LedgerStore> store, std::string path)

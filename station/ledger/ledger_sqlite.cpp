@@ -17,6 +17,9 @@ namespace meshnet::station {
 
 namespace {
 
+constexpr std::chrono::milliseconds kRetry{100};  // beside the time SQLite itself waits for a lock
+constexpr int kTriesAtClose = 3;
+
 /// Records the owner in a ledger that has none; refuses one of another station.
 Status claim(LedgerStore& store, const std::string& path, const net::NodeId& owner) {
     const auto recorded = store.owner();
@@ -65,8 +68,8 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::string& path
     if (!store) {
         return store.error();
     }
-    if (const auto problems = (*store)->check(); !problems.empty()) {
-        return LedgerStore::damaged(path, problems.front());
+    if (auto sound = (*store)->require_sound(path); !sound) {
+        return sound.error();
     }
     if (options.owner) {
         if (auto claimed = claim(**store, path, *options.owner); !claimed) {
@@ -114,6 +117,11 @@ std::uint64_t SqliteLedger::take_persisted() {
     return taken_;
 }
 
+bool SqliteLedger::locked() const {
+    const std::lock_guard guard(mutex_);
+    return locked_;
+}
+
 std::optional<std::string> SqliteLedger::failure() const {
     const std::lock_guard guard(mutex_);
     return failure_;
@@ -148,7 +156,30 @@ Status SqliteLedger::commit(const std::deque<net::LedgerBatch>& batches) {
             return s;
         }
     }
-    return store_->execute("COMMIT");
+    auto done = store_->execute("COMMIT");
+    if (!done) {
+        (void)store_->execute("ROLLBACK");
+    }
+    return done;
+}
+
+/// commit() again and again while another program holds the lock: nothing was written then, so nothing is lost and
+/// nothing in doubt. When the ledger is closed there is an end to waiting: what was not written was not revealed
+/// either.
+Status SqliteLedger::commit_when_free(const std::deque<net::LedgerBatch>& batches) {
+    for (int left = kTriesAtClose;;) {
+        auto done = commit(batches);
+        const bool locked = !done && done.error().code == ErrorCode::kInUse;
+        std::unique_lock lock(mutex_);
+        if (locked != locked_) {
+            locked_ = locked;
+            signal();
+        }
+        if (!locked || (closing_ && --left == 0)) {
+            return done;
+        }
+        wake_.wait_for(lock, kRetry, [&] { return closing_; });
+    }
 }
 
 void SqliteLedger::run() {
@@ -161,7 +192,7 @@ void SqliteLedger::run() {
         wake_.wait_for(lock, options_.group, [&] { return closing_; });  // gather
         const auto batches = std::exchange(queue_, {});
         lock.unlock();
-        const Status done = commit(batches);
+        const Status done = commit_when_free(batches);
         lock.lock();
         if (!done) {
             failure_ = done.error().message;

@@ -7,6 +7,7 @@
 // - WAL, synchronous=FULL: a batch is reported only when it would survive power loss.
 // - After any failed write or fsync nothing more is written and nothing is retried (what the disk then holds cannot be
 //   known: A. Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020); failure() says why.
+// - A lock that another program holds (a browser, a backup) is no failure: the batch waits, locked() says so.
 // - One daemon per file: FILE.lock is held while it is open. Readers (ledger_reader.hpp) may open it at any time.
 // Spec: docs/spec/payment.md, "Ledger".
 #pragma once
@@ -54,10 +55,12 @@ public:
 
     /// Queues a batch; returns at once. Dropped if failure() is set: it is then never reported as persisted.
     void submit(net::LedgerBatch batch);
-    /// Readable when take_persisted() or failure() has changed.
+    /// Readable when take_persisted(), locked() or failure() has changed.
     [[nodiscard]] int fd() const noexcept { return event_.get(); }
     /// The highest batch number on disk, if it grew since the last call; otherwise 0.
     [[nodiscard]] std::uint64_t take_persisted();
+    /// Another program keeps the ledger from being written; it is tried again until that lets go.
+    [[nodiscard]] bool locked() const;
     /// The reason of a failed write; nothing is written after it.
     [[nodiscard]] std::optional<std::string> failure() const;
     /// Writes what is queued and ends the thread. Harmless if repeated.
@@ -67,6 +70,7 @@ private:
     SqliteLedger(std::unique_ptr<LedgerStore> store, host::UniqueFd lock, host::UniqueFd event, Options options);
     void run();
     [[nodiscard]] Status commit(const std::deque<net::LedgerBatch>& batches);
+    [[nodiscard]] Status commit_when_free(const std::deque<net::LedgerBatch>& batches);
     void signal() const;
 
     std::unique_ptr<LedgerStore> store_;  // the thread's alone once it runs
@@ -79,6 +83,7 @@ private:
     std::deque<net::LedgerBatch> queue_;
     std::uint64_t persisted_ = 0, taken_ = 0;
     std::optional<std::string> failure_;
+    bool locked_ = false;
     bool closing_ = false;
     std::thread thread_;
 };

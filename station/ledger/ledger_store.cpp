@@ -43,6 +43,37 @@ std::string LedgerStore::error() const {
     return sqlite3_errmsg(db_);
 }
 
+Error LedgerStore::last_error() const {
+    switch (sqlite3_errcode(db_)) {
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+            return {ErrorCode::kInUse, error()};
+        case SQLITE_PERM:
+        case SQLITE_READONLY:
+        case SQLITE_CANTOPEN:
+        case SQLITE_AUTH:
+            return {ErrorCode::kPermission, error()};
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+        case SQLITE_FORMAT:
+        case SQLITE_ERROR:  // no such table or column: not written by us
+            return {ErrorCode::kInvalidData, error()};
+        default:
+            return {ErrorCode::kSystem, error()};
+    }
+}
+
+Error LedgerStore::explain(const std::string& path, const Error& why) {
+    switch (why.code) {
+        case ErrorCode::kInUse:
+            return {why.code, "ledger " + path + " is in use by another program: close that, or wait until it is done"};
+        case ErrorCode::kInvalidData:
+            return damaged(path, why.message);
+        default:
+            return {why.code, "ledger " + path + " cannot be read: " + why.message};
+    }
+}
+
 Error LedgerStore::damaged(const std::string& path, const std::string& what) {
     return {ErrorCode::kInvalidData, "ledger " + path + " is damaged: " + what +
                                          ". Nothing was changed; put a copy in its place, or move it away to start "
@@ -51,7 +82,7 @@ Error LedgerStore::damaged(const std::string& path, const std::string& what) {
 
 Status LedgerStore::execute(const std::string& sql) {
     if (sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
-        return Error{ErrorCode::kSystem, error()};
+        return last_error();
     }
     return Ok{};
 }
@@ -59,7 +90,7 @@ Status LedgerStore::execute(const std::string& sql) {
 Status LedgerStore::checkpoint() {
     LedgerStatement s(db_, "PRAGMA wal_checkpoint(FULL)");
     if (!s.step()) {
-        return Error{ErrorCode::kSystem, error()};
+        return last_error();
     }
     if (s.integer(0) != 0) {
         return Error{ErrorCode::kInUse, "another program reads it; close that and start again"};
@@ -101,20 +132,19 @@ Result<std::unique_ptr<LedgerStore>> LedgerStore::open(const std::string& path, 
 Status LedgerStore::read_format(const std::string& path) {
     LedgerStatement application(db_, "PRAGMA application_id");
     if (!application.ready() || !application.step()) {
-        const int code = sqlite3_errcode(db_);
-        if (code == SQLITE_CANTOPEN || code == SQLITE_PERM || code == SQLITE_READONLY) {
-            return Error{ErrorCode::kPermission, "ledger " + path + " cannot be read: " + error()};
-        }
-        return code == SQLITE_NOTADB ? Error{ErrorCode::kInvalidData, "ledger " + path +
-                                                                          " is not a meshnet ledger, or "
-                                                                          "its beginning is damaged"}
-                                     : damaged(path, error());
+        return sqlite3_errcode(db_) == SQLITE_NOTADB
+                   ? Error{ErrorCode::kInvalidData,
+                           "ledger " + path + " is not a meshnet ledger, or its beginning is damaged"}
+                   : explain(path, last_error());
     }
     if (application.integer(0) != kLedgerApplication) {
         return Error{ErrorCode::kInvalidData, "ledger " + path + " is a database, but not a meshnet ledger"};
     }
     LedgerStatement version(db_, "PRAGMA user_version");
-    const std::int64_t found = version.step() ? version.integer(0) : 0;
+    if (!version.step()) {
+        return explain(path, last_error());
+    }
+    const std::int64_t found = version.integer(0);
     if (found > kLedgerFormat) {
         return Error{ErrorCode::kUnsupported, "ledger " + path + " has format " + std::to_string(found) +
                                                   ", this program reads up to " + std::to_string(kLedgerFormat) +
@@ -130,13 +160,13 @@ Status LedgerStore::read_format(const std::string& path) {
 Status LedgerStore::prepare_writes(const std::string& path) {
     // FULL: a commit is on the disk, not in a cache, before it is reported (SQLite: "WAL mode", "synchronous").
     if (auto s = execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=1000;"); !s) {
-        return damaged(path, s.error().message);
+        return explain(path, last_error());
     }
     put_ = prepare(insert_sql(LedgerTable::kState));
     erase_ = prepare(erase_state_sql());
     append_ = prepare(insert_sql(LedgerTable::kEntries));
     if (!put_.ready() || !erase_.ready() || !append_.ready()) {
-        return damaged(path, error());
+        return explain(path, last_error());
     }
     return Ok{};
 }
@@ -172,7 +202,7 @@ Status LedgerStore::create(const std::string& path) {
     return host::sync_folder_of(path);
 }
 
-std::vector<std::string> LedgerStore::check() {
+Result<std::vector<std::string>> LedgerStore::check() {
     std::vector<std::string> problems;
     LedgerStatement integrity(db_, "PRAGMA integrity_check(5)");
     while (integrity.step()) {
@@ -180,17 +210,23 @@ std::vector<std::string> LedgerStore::check() {
             problems.push_back(integrity.text(0));
         }
     }
-    if (!integrity.ready() || !integrity.done()) {
-        problems.push_back(error());
+    Status read = integrity.ready() && integrity.done() ? Status(Ok{}) : Status(last_error());
+    if (read && problems.empty()) {
+        read = check_rows(problems);
     }
-    if (problems.empty()) {
-        check_rows(problems);
-        check_meta(problems);
+    if (read && problems.empty()) {
+        read = check_meta(problems);
+    }
+    if (!read) {
+        if (read.error().code != ErrorCode::kInvalidData) {
+            return read.error();
+        }
+        problems.push_back(read.error().message);
     }
     return problems;
 }
 
-void LedgerStore::check_rows(std::vector<std::string>& problems) {
+Status LedgerStore::check_rows(std::vector<std::string>& problems) {
     std::map<std::string, std::int64_t> sums;  // by peer, hexadecimal
     LedgerStatement entries = prepare(select_sql(LedgerTable::kEntries));
     while (entries.step()) {
@@ -202,6 +238,9 @@ void LedgerStore::check_rows(std::vector<std::string>& problems) {
         if (__builtin_add_overflow(sum, e.row.amount_nsat, &sum)) {
             problems.push_back("the entries of a neighbour exceed the range of money");
         }
+    }
+    if (!entries.done()) {
+        return last_error();
     }
     LedgerStatement state = prepare(select_sql(LedgerTable::kState));
     while (state.step()) {
@@ -224,17 +263,18 @@ void LedgerStore::check_rows(std::vector<std::string>& problems) {
             }
         }
     }
+    if (!state.done()) {
+        return last_error();
+    }
     for (const auto& [peer, sum] : sums) {
         problems.push_back("there are entries but no balance for " + peer.substr(0, 16));
     }
-    if (!entries.done() || !state.done()) {
-        problems.push_back(error());
-    }
+    return Ok{};
 }
 
-void LedgerStore::check_meta(std::vector<std::string>& problems) {
+Status LedgerStore::check_meta(std::vector<std::string>& problems) {
     if (format_ < 2) {
-        return;
+        return Ok{};
     }
     LedgerStatement meta(db_, "SELECT key, value, checksum FROM meta");
     while (meta.step()) {
@@ -244,9 +284,15 @@ void LedgerStore::check_meta(std::vector<std::string>& problems) {
             problems.push_back("the record of its station was altered");
         }
     }
-    if (!meta.done()) {
-        problems.push_back(error());
+    return meta.done() ? Status(Ok{}) : Status(last_error());
+}
+
+Status LedgerStore::require_sound(const std::string& path) {
+    const auto problems = check();
+    if (!problems) {
+        return explain(path, problems.error());
     }
+    return problems->empty() ? Status(Ok{}) : Status(damaged(path, problems->front()));
 }
 
 net::LedgerState LedgerStore::state() {
@@ -279,7 +325,7 @@ Status LedgerStore::set_owner(const net::NodeId& id) {
     s.bind(2, ByteView(id));
     s.bind(3, ByteView(meta_checksum(kOwnerKey, id)));
     (void)s.step();
-    return s.done() ? Status(Ok{}) : Status(Error{ErrorCode::kSystem, error()});
+    return s.done() ? Status(Ok{}) : Status(last_error());
 }
 
 Status LedgerStore::write(const net::LedgerBatch& batch, std::int64_t unix_seconds) {
@@ -298,10 +344,12 @@ Status LedgerStore::write(const net::LedgerBatch& batch, std::int64_t unix_secon
         }
         (void)s.step();
         const bool done = s.done();
-        s.reset();
         if (!done) {
-            return Error{ErrorCode::kSystem, error()};
+            const Error why = last_error();
+            s.reset();
+            return why;
         }
+        s.reset();
     }
     return Ok{};
 }

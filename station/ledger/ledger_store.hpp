@@ -28,12 +28,15 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<LedgerStore>> open(const std::string& path, bool read_only);
     /// Makes an empty ledger (0600) at `path`, which must not exist; complete or not at all.
     [[nodiscard]] static Status create(const std::string& path);
-    /// The error of a damaged ledger.
+    /// The error of a damaged ledger, of which nothing was changed.
     [[nodiscard]] static Error damaged(const std::string& path, const std::string& what);
 
     [[nodiscard]] int format() const noexcept { return format_; }
     /// Structure, checksums, and that the entries of each neighbour add up to its balance. Empty if all is well.
-    [[nodiscard]] std::vector<std::string> check();
+    /// Error: it could not be read (in use by another program, no permission, a failing disk), which says nothing of it.
+    [[nodiscard]] Result<std::vector<std::string>> check();
+    /// check(), and its outcome as one line that names the file.
+    [[nodiscard]] Status require_sound(const std::string& path);
     [[nodiscard]] net::LedgerState state();
     /// The station the ledger is of; nothing if that is not recorded yet (always in format 1).
     [[nodiscard]] std::optional<net::NodeId> owner();
@@ -45,13 +48,17 @@ public:
     [[nodiscard]] Status execute(const std::string& sql);
     [[nodiscard]] LedgerStatement prepare(const std::string& sql) { return LedgerStatement(db_, sql); }
     [[nodiscard]] std::string error() const;
+    /// SQLite's last error, and its kind: kInUse, kPermission, kInvalidData (damaged) or kSystem.
+    [[nodiscard]] Error last_error() const;
+    /// What `why` means for the ledger at `path`: in use is not damaged, nor is a disk that cannot be read.
+    [[nodiscard]] static Error explain(const std::string& path, const Error& why);
 
 private:
     explicit LedgerStore(sqlite3* db) : db_(db) {}
     [[nodiscard]] Status read_format(const std::string& path);
     [[nodiscard]] Status prepare_writes(const std::string& path);
-    void check_rows(std::vector<std::string>& problems);
-    void check_meta(std::vector<std::string>& problems);
+    [[nodiscard]] Status check_rows(std::vector<std::string>& problems);
+    [[nodiscard]] Status check_meta(std::vector<std::string>& problems);
 
     sqlite3* db_;
     int format_ = 0;

@@ -10,7 +10,7 @@ import pmt
 from gnuradio import blocks, gr, gr_unittest
 
 from gnuradio import meshnet
-from listening import Ears, Samples, make_pdu, post, run_until
+from listening import LONGEST, Ears, Samples, make_pdu, post, run_until
 
 PROFILE = "250k"
 
@@ -246,6 +246,22 @@ class Transmitter(gr_unittest.TestCase):
 
 
 class Time(gr_unittest.TestCase):
+    def test_a_frame_does_not_wait_for_the_next_one(self):
+        """Blocks with their defaults: no samples between bursts, so none after the last one."""
+        tb = gr.top_block()
+        tx = meshnet.ofdm_transmitter(PROFILE)
+        rx = meshnet.ofdm_receiver(PROFILE)
+        tb.connect(tx, rx)
+        ears = [Ears.count(n) for n in range(1, 7)]
+        for e in ears:
+            tb.msg_connect(rx, "pdus", e, "in")
+        tb.start()
+        for n, e in enumerate(ears):
+            post(tx, "pdus", make_pdu(bytes([n]) * (100 + 37 * n)))
+            self.assertTrue(e.enough.wait(LONGEST), "frame %d" % n)
+        tb.stop()
+        tb.wait()
+
     def test_rx_time_moves_the_clock_of_frames(self):
         samples, _, _ = render([make_pdu(b"q" * 40), make_pdu(b"r" * 40)], gap=3000)
         length = (len(samples) - 9000) // 2

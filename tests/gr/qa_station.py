@@ -14,7 +14,7 @@ import pmt
 from gnuradio import gr, gr_unittest
 
 from gnuradio import meshnet
-from listening import Ears, make_pdu, post, run_until
+from listening import LONGEST, Ears, make_pdu, post, run_until
 
 PROFILE = "1M"
 RATE = 1e6
@@ -137,6 +137,35 @@ class TwoStations(gr_unittest.TestCase):
 
 
 class OneStation(gr_unittest.TestCase):
+    def test_a_radio_whose_time_goes_back_begins_a_new_time_line(self):
+        """A USRP set at a PPS: rx_time was 100 s and is 5 s. The node's own time goes on, bursts have times of the new line."""
+        node = meshnet.station_node(PROFILE, seed=3, hello_interval_s=0.3)
+        tb = gr.top_block()
+
+        def burst_between(begin, end):
+            def look(message):
+                at = pmt.to_python(pmt.car(message)).get("at")
+                return at is not None and begin <= sum(at) < end
+            return Ears(look)
+
+        before, after = burst_between(100.0, 103.0), burst_between(5.0, 8.0)
+        for ears in (before, after):
+            tb.msg_connect(node, "radio_out", ears, "in")
+        tb.start()
+        times = []
+        for ears, first in ((before, 100.0), (after, 5.0)):
+            for tick in range(3000):
+                whole = int(first) + tick // 1000
+                clock = pmt.make_tuple(pmt.from_uint64(whole), pmt.from_double(tick % 1000 / 1000))
+                fields = pmt.dict_add(pmt.make_dict(), pmt.intern("clock"), clock)
+                post(node, "radio_in", pmt.cons(fields, pmt.init_u8vector(0, [])))
+            self.assertTrue(ears.enough.wait(LONGEST))
+            times.append(node.time())
+        tb.stop()
+        tb.wait()
+        self.assertGreaterEqual(times[1], times[0])
+        self.assertEqual(node.counters()["time_lines"], 2)
+
     def test_transmitter_puts_bursts_where_the_node_wants_them(self):
         """Every burst of a station starts at the sample of its `at`, in spite of the loop over messages."""
         pair = Pair()

@@ -56,7 +56,7 @@ protected:
     void expect_rows() {
         auto reader = LedgerReader::open(path_);
         ASSERT_TRUE(reader.ok()) << reader.error().message;
-        EXPECT_TRUE(reader->fsck().problems.empty());
+        EXPECT_TRUE(reader->fsck()->problems.empty());
         const auto balances = reader->balances();
         ASSERT_TRUE(balances.ok());
         ASSERT_EQ(balances->size(), 2U);

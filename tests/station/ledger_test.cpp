@@ -156,7 +156,7 @@ TEST(LedgerReader, ReadsWhileTheDaemonWrites) {
     EXPECT_EQ((*entries)[0].to_byte, 3000U);
     EXPECT_EQ(reader->totals()->earned_nsat, 500);
     EXPECT_EQ(reader->totals()->own_nsat, 100);
-    EXPECT_TRUE(reader->fsck().problems.empty());
+    EXPECT_TRUE(reader->fsck()->problems.empty());
     EXPECT_FALSE(LedgerReader::open(folder.file() + "x").ok());
 }
 
