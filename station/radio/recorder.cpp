@@ -97,6 +97,13 @@ void Recorder::write(std::uint64_t first_index, std::span<const phy::Sample> sam
     }
     continues_ = true;
     next_index_ = first_index + samples.size();
+    // Before the samples: a capture without samples can be read, samples without their capture cannot be placed.
+    if (metadata_due_ && Clock::now() >= next_metadata_) {
+        write_metadata();
+    }
+    if (!data_) {
+        return;
+    }
     bytes_.clear();
     encode_iq(IqFormat::kCf32, samples.data(), samples.size(), bytes_);
     if (auto done = host::write_all(data_.get(), bytes_, path_); !done) {
@@ -104,9 +111,6 @@ void Recorder::write(std::uint64_t first_index, std::span<const phy::Sample> sam
         return;
     }
     written_ += samples.size();
-    if (metadata_due_ && Clock::now() >= next_metadata_) {
-        write_metadata();
-    }
 }
 
 void Recorder::write_metadata() {
@@ -122,8 +126,9 @@ void Recorder::write_metadata() {
 
 void Recorder::end(const std::string& why) {
     // What was written of a sample goes; the samples before it and the metadata are right.
-    const auto whole = static_cast<off_t>(written_ * sizeof(phy::Sample));
-    const bool cut = ::ftruncate(data_.get(), whole) == 0;
+    struct stat about {};
+    bool cut = ::fstat(data_.get(), &about) == 0;
+    cut = cut && ::ftruncate(data_.get(), about.st_size - about.st_size % static_cast<off_t>(sizeof(phy::Sample))) == 0;
     data_.reset();
     bool complete = true;
     if (metadata_due_) {
