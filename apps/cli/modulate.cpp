@@ -89,7 +89,7 @@ bool to_file(const ModulateOptions& o) {
 }
 
 /// What can be said against the output before any input is read.
-Status check_output(const ModulateOptions& o) {
+Status check_output(const ModulateOptions& o, IqFormat format) {
     const auto wrong = [](const std::string& line) { return Error{ErrorCode::kInvalidArgument, line}; };
     if (!to_file(o)) {
         return ::isatty(STDOUT_FILENO) == 1 ? Status(wrong("samples would go to the terminal: give --output FILE, or a "
@@ -104,6 +104,10 @@ Status check_output(const ModulateOptions& o) {
             return wrong(o.output + ": no " + std::string(ending) +
                          " is written; write a .sigmf-data, or raw samples of another ending");
         }
+    }
+    if (station::iq_format_row(format).sigmf.empty()) {
+        return wrong("the metadata of a file, SigMF, has no name for " + std::string(iq_format_name(format)) +
+                     "; choose another --format, or write to a pipe");
     }
     return station::check_new_file(o.output, o.force);
 }
@@ -216,7 +220,7 @@ int modulate(const ModulateOptions& o) {
     if (!resampler) {
         return complain(resampler.error());
     }
-    if (auto right = check_output(o); !right) {
+    if (auto right = check_output(o, format); !right) {
         return complain(right.error());
     }
     // The first payload before the output is opened: a command without input leaves the file of before.

@@ -18,9 +18,8 @@ namespace meshnet::station {
 
 inline constexpr RadioDriver kFileDriver{
     "file", "file:RECORD.cf32",
-    "replays a recording (SigMF, WAV, or raw samples of any format) at the profile's rate; receives only. What it "
-    "does\n"
-    "not tell itself stands behind its name: file:RECORD.iq,format=cs8,rate=2400000,channel=1",
+    "replays a recording (SigMF, WAV, or raw samples by their ending) at the profile's rate; receives only.\n"
+    "What a recording does not tell stands behind its name: file:RECORD.iq,format=cs8,rate=2400000,channel=1",
     check_file_radio, open_file_radio};
 
 }  // namespace meshnet::station

@@ -123,7 +123,7 @@ public:
             if (!by_name) {
                 warnings_.push_back(path_ + " is a tar archive by its content; read as a SigMF archive");
             }
-            return open_archive();
+            return content == Content::kOther ? unreadable() : open_archive();
         }
         if (described_) {
             return with_metadata(std::make_unique<FileSource>(file_.get(), path_), bytes_);
@@ -132,9 +132,7 @@ public:
             return open_wav();
         }
         if (content == Content::kOther && !options_.format) {
-            return Error{ErrorCode::kUnsupported, path_ + " is " + content_name_ +
-                                                      ", which is not read; unpack or convert it, or " +
-                                                      options_.say_format + " if it is raw samples"};
+            return unreadable();
         }
         return open_raw();
     }
@@ -267,6 +265,13 @@ private:
             }
         }
         return Content::kUnknown;
+    }
+
+    /// A file known to be something else.
+    [[nodiscard]] Error unreadable() const {
+        return {ErrorCode::kUnsupported,
+                path_ + " is " + content_name_ + ", which is not read; unpack or convert it" +
+                    (path_.ends_with(kArchive) ? "" : ", or " + options_.say_format + " if it is raw samples")};
     }
 
     Result<Recording> open_archive() {

@@ -216,6 +216,9 @@ TEST_F(Recordings, Archives) {
     expect_error(read(folder_.path("d.sigmf")), "holds no SigMF recording");
     put("e.sigmf", data);
     expect_error(read(folder_.path("e.sigmf")), "is not a tar archive that can be read");
+    put("i.sigmf", "\x1f\x8b\x08 and so on");
+    expect_error(read(folder_.path("i.sigmf")),
+                 "i.sigmf is compressed by gzip, which is not read; unpack or convert it");
     put("f.sigmf", "");
     EXPECT_NE(read(folder_.path("f.sigmf")).error, "");
     // Cut off in the samples: what is there, then the line.
