@@ -25,12 +25,14 @@ constexpr std::string_view kUsage =
     "  meshnetd --config FILE            run until SIGTERM\n"
     "  meshnetd --config FILE --check    read the configuration, report errors, do nothing else\n"
     "  meshnetd --config FILE --init     make the key file if there is none, print id and address\n"
-    "  meshnetd --config FILE --record F write the received samples to F (cf32, SigMF metadata beside it)\n"
+    "  meshnetd --config FILE --record F write the received samples to F (cf32, SigMF metadata beside it);\n"
+    "                                    --force replaces a recording of that name\n"
     "  meshnetd --print-config           write an annotated example configuration\n"
     "  meshnetd --version | --help\n";
 
 struct Options {
-    std::string config, record;
+    std::string config;
+    station::RecordTo record;
     bool check = false, init = false, print = false, help = false, version = false;
     std::string error;
 };
@@ -51,10 +53,12 @@ Options read_options(int argc, char** argv) {
                 value = argv[++i];
                 has_value = true;
             }
-            (name == "--config" ? o.config : o.record) = value;
+            (name == "--config" ? o.config : o.record.path) = value;
             if (!has_value || value.empty()) {
                 o.error = name + " needs a file name";
             }
+        } else if (name == "--force") {
+            o.record.force = true;
         } else if (name == "--check") {
             o.check = true;
         } else if (name == "--init") {

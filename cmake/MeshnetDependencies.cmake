@@ -12,6 +12,7 @@ find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)  # configuration file
 
 if(MESHNET_BUILD_STATION)
   pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
+  pkg_check_modules(LIBARCHIVE REQUIRED IMPORTED_TARGET libarchive)  # SigMF archives of recordings
   find_package(spdlog REQUIRED)
 endif()
 if(MESHNET_BUILD_STATION OR MESHNET_BUILD_LAB)

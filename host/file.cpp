@@ -122,6 +122,25 @@ Status copy_durably(const std::string& from, const std::string& to) {
     return sync_folder_of(to);
 }
 
+Status replace_file(const std::string& path, ByteView bytes) {
+    const std::string cannot = path + " cannot be written";
+    const std::string fresh = path + ".new";
+    ::unlink(fresh.c_str());  // left by a replacement that was cut off
+    UniqueFd out{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644)};
+    if (!out) {
+        return system_error(cannot, errno);
+    }
+    Status done = write_all(out.get(), bytes, cannot);
+    if (done && (::fsync(out.get()) != 0 || std::rename(fresh.c_str(), path.c_str()) != 0)) {
+        done = system_error(cannot, errno);
+    }
+    if (!done) {
+        ::unlink(fresh.c_str());
+        return done;
+    }
+    return sync_folder_of(path);
+}
+
 Result<bool> same_content(const std::string& a, const std::string& b) {
     const UniqueFd files[] = {UniqueFd{::open(a.c_str(), O_RDONLY | O_CLOEXEC)},
                               UniqueFd{::open(b.c_str(), O_RDONLY | O_CLOEXEC)}};

@@ -31,6 +31,9 @@ namespace meshnet::host {
 /// name.
 [[nodiscard]] Status copy_durably(const std::string& from, const std::string& to);
 
+/// Replaces `path` by `bytes` (mode 0644): a reader sees the former content or the new one, also after a power cut.
+[[nodiscard]] Status replace_file(const std::string& path, ByteView bytes);
+
 /// True if both files have the same bytes.
 [[nodiscard]] Result<bool> same_content(const std::string& a, const std::string& b);
 

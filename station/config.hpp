@@ -30,6 +30,7 @@ struct Config {
     std::string control_socket = "/run/meshnet/control.sock";
     // [radio]
     std::string device = "air:/run/meshnet/air.sock#station";
+    bool invert = false;
     std::string profile = "1M";
     phy::PreambleClass longest_preamble = phy::PreambleClass::kMedium;
     // [mac]: `self` and `fixed_mode` stay unset until identity and radio are known

@@ -177,6 +177,11 @@ std::span<const ConfigKey> config_keys() {
          "Unix socket for meshnet status, neighbours, routes, ... Readable by its owner only; at most 107 characters.",
          store_text<&C::control_socket>},
         {"radio", "device", Kind::kText, "", 0, 0, "\"air:/run/meshnet/air.sock#station\"", kDevices, store_device},
+        {"radio", "invert", Kind::kFlag, "", 0, 0, "false",
+         "true: the spectrum of the radio or recording is inverted (an inverting converter, I and Q swapped); samples "
+         "are\n"
+         "taken as their complex conjugates, received and sent.",
+         store_flag<&C::invert>},
         {"radio", "profile", Kind::kText, "", 0, 0, "\"1M\"",
          "Numerology of the channel, named by its sample rate: meshnet-cli profiles lists them.\n"
          "All stations of a channel use the same.",

@@ -29,6 +29,7 @@
 #include "station/ledger/ledger_sqlite.hpp"
 #include "station/radio/radio.hpp"
 #include "station/radio/radio_supervisor.hpp"
+#include "station/radio/recorder.hpp"
 #include "station/tun.hpp"
 
 namespace meshnet::station {
@@ -129,6 +130,7 @@ struct Parts {
     net::Identity identity;
     std::unique_ptr<SqliteLedger> ledger;
     std::unique_ptr<Radio> radio;
+    std::shared_ptr<Recorder> recorder;  // null: nothing is recorded
 };
 
 }  // namespace
@@ -136,12 +138,12 @@ struct Parts {
 struct Daemon::Impl final : RadioEvents {
     Impl(const Config& c, Parts&& parts)
         : config(c),
+          recorder(std::move(parts.recorder)),
           control(std::move(parts.control), station_for_control()),
           ledger(std::move(parts.ledger)),
           radio(
               {phy::find_profile(c.profile), c.longest_preamble}, std::move(parts.radio),
-              [this] { return open_radio(config.device, *phy::find_profile(config.profile)); }, c.device,
-              WallClock::now()),
+              [this] { return reopen_radio(); }, c.device, WallClock::now()),
           model(*phy::find_profile(c.profile), radio.link().clock().rate(), node::first_mode(c.longest_preamble)),
           node(node_config(c, std::move(parts.identity)), model, random, ledger->state()),
           signals(std::move(parts.signals)),
@@ -182,6 +184,15 @@ struct Daemon::Impl final : RadioEvents {
         }
     }
     void persist(net::LedgerBatch&& batch) { ledger->submit(std::move(batch)); }
+
+    /// A radio that was lost, and its recording, which goes on.
+    Result<std::unique_ptr<Radio>> reopen_radio() {
+        auto again = open_radio(config.device, *phy::find_profile(config.profile), config.invert);
+        if (again && recorder) {
+            return record_radio(std::move(again).value(), recorder);
+        }
+        return again;
+    }
 
     void pump() { node::drive(node, radio.now(), *this); }
 
@@ -227,6 +238,12 @@ struct Daemon::Impl final : RadioEvents {
     void read_radio() {
         if (!radio.receive(WallClock::now(), *this)) {
             spdlog::info("the recording is over");
+            if (radio.link().receiver().counters().preambles == 0) {
+                spdlog::warn(
+                    "no preamble was found in {}: is its format, sample rate or profile another, or its spectrum "
+                    "inverted ([radio] invert)?",
+                    config.device);
+            }
             running = false;
         }
     }
@@ -305,6 +322,7 @@ struct Daemon::Impl final : RadioEvents {
     }
 
     Config config;
+    std::shared_ptr<Recorder> recorder;
     SystemRandom random;
     ControlService control;
     std::unique_ptr<SqliteLedger> ledger;
@@ -323,7 +341,7 @@ struct Daemon::Impl final : RadioEvents {
 Daemon::Daemon(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Daemon::~Daemon() = default;
 
-Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const std::string& record) {
+Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const RecordTo& record) {
     if (auto ready = init_random(); !ready) {
         return ready.error();
     }
@@ -356,22 +374,26 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const std::s
     if (!ledger) {
         return ledger.error();
     }
-    auto radio = open_radio(config.device, *phy::find_profile(config.profile));
+    auto radio = open_radio(config.device, *phy::find_profile(config.profile), config.invert);
     if (!radio) {
         return radio.error();
     }
-    if (!record.empty()) {
-        radio = record_radio(std::move(radio).value(), record, warn_line);
-        if (!radio) {
-            return radio.error();
+    std::shared_ptr<Recorder> recorder;
+    if (!record.path.empty()) {
+        auto made = Recorder::create(record.path, (*radio)->sample_rate().hz(), record.force, warn_line);
+        if (!made) {
+            return made.error();
         }
+        recorder = std::move(*made);
+        radio = record_radio(std::move(radio).value(), recorder);
     }
     const net::Address address = key->identity.address();
     std::unique_ptr<Impl> impl;
     try {
         impl = std::make_unique<Impl>(
-            config, Parts{std::move(signals).value(), std::move(ticker).value(), std::move(control).value(),
-                          std::move(key->identity), std::move(ledger).value(), std::move(radio).value()});
+            config,
+            Parts{std::move(signals).value(), std::move(ticker).value(), std::move(control).value(),
+                  std::move(key->identity), std::move(ledger).value(), std::move(radio).value(), std::move(recorder)});
     } catch (const std::invalid_argument& e) {
         return Error{ErrorCode::kInvalidArgument, std::string("configuration: ") + e.what()};
     }

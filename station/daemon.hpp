@@ -15,11 +15,16 @@
 
 namespace meshnet::station {
 
+/// Where the received samples are kept; an empty path: nowhere.
+struct RecordTo {
+    std::string path;
+    bool force = false;  ///< replaces a recording of that name
+};
+
 class Daemon {
 public:
     /// Opens everything `config` names, in the order control socket, key, ledger, radio, TUN. The error is one line.
-    /// `record`: keep the received samples in this file; empty: do not.
-    [[nodiscard]] static Result<std::unique_ptr<Daemon>> start(const Config& config, const std::string& record);
+    [[nodiscard]] static Result<std::unique_ptr<Daemon>> start(const Config& config, const RecordTo& record);
     ~Daemon();
     Daemon(const Daemon&) = delete;
     Daemon& operator=(const Daemon&) = delete;

@@ -1,28 +1,27 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// demodulate: samples from a file or pipe -> frames, one line each.
-#include <fcntl.h>
+// demodulate: samples from a recording or pipe -> frames, one line each.
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.hpp"
-#include "apps/cli/resampler.hpp"
 #include "apps/cli/sample_file.hpp"
 #include "core/bytes.hpp"
 #include "host/file.hpp"
 #include "host/text.hpp"
-#include "host/unique_fd.hpp"
 #include "phy/modes.hpp"
 #include "phy/receiver.hpp"
+#include "station/radio/recording.hpp"
+#include "station/radio/resampler.hpp"
 
 namespace meshnet::apps {
 
@@ -30,16 +29,22 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using phy::Sample;
+using station::Recording;
+using station::Resampler;
 
-constexpr std::size_t kReadBytes = 1 << 16;
 // Silence put before a file, at the profile's rate, so that a frame that begins with its first sample is found like any
 // other.
 constexpr std::size_t kLeadIn = 4'096;
+// Lost samples are silence to the receiver, so that a frame around a short gap loses only blocks; of a long gap not
+// more than this.
+constexpr std::uint64_t kMostSilence = 65'536;
 
 struct DemodulateOptions {
     SampleFileOptions samples;
     std::string file = "-";
     std::string output;  ///< for the payload; empty: not written
+    unsigned channel = 0;
+    bool swap_iq = false;
     bool json = false;
 };
 
@@ -47,24 +52,69 @@ std::string dump(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+Json number(float v) {
+    return std::isfinite(v) ? Json(v) : Json(nullptr);
+}
+
+void warn(const std::string& line) {
+    complain("warning: " + line, 0);
+}
+
+/// Where a frame stands.
+struct Place {
+    std::uint64_t sample_index = 0;  ///< as the file counts
+    double time_s = 0.0;             ///< lost samples included
+};
+
+/// From the receiver's count of samples to the file's.
+class Places {
+public:
+    Places(double rate_hz, double profile_hz, double delay)
+        : rate_hz_(rate_hz), scale_(rate_hz / profile_hz), delay_(delay) {}
+
+    /// From here on, `fed` samples of the file's rate having gone into the resampler.
+    void mark(std::uint64_t fed, std::uint64_t sample_index, std::uint64_t time_index) {
+        marks_.push_back({fed, sample_index, time_index});
+    }
+    [[nodiscard]] Place of(const phy::Frame& f) const {
+        const double after_lead_in = static_cast<double>(f.sample_index) - static_cast<double>(kLeadIn);
+        const double fed = std::max((after_lead_in + static_cast<double>(f.sample_fraction)) * scale_ - delay_, 0.0);
+        auto mark = std::upper_bound(marks_.begin(), marks_.end(), fed,
+                                     [](double at, const Mark& m) { return at < static_cast<double>(m.fed); });
+        if (mark == marks_.begin()) {
+            return {static_cast<std::uint64_t>(fed), fed / rate_hz_};
+        }
+        --mark;
+        const double behind = fed - static_cast<double>(mark->fed);
+        return {mark->sample_index + static_cast<std::uint64_t>(behind),
+                (static_cast<double>(mark->time_index) + behind) / rate_hz_};
+    }
+
+private:
+    struct Mark {
+        std::uint64_t fed, sample_index, time_index;
+    };
+    double rate_hz_, scale_, delay_;
+    std::vector<Mark> marks_;
+};
+
+struct CloseFile {
+    void operator()(std::FILE* f) const { std::fclose(f); }
+};
+
 /// Prints frames and counts them.
 class FramePrinter {
 public:
-    FramePrinter(const DemodulateOptions& o, const SampleFile& setup, double delay, std::FILE* payload_file)
-        : json_(o.json), setup_(setup), delay_(delay), payload_file_(payload_file) {}
+    FramePrinter(bool json, std::FILE* payload_file) : json_(json), payload_file_(payload_file) {}
 
-    bool print(const phy::Frame& f) {
-        // The frame's place in the file: on the file's own samples, the resampler's delay taken off.
-        const double scale = setup_.rate_hz / setup_.profile->sample_rate_hz;
-        const double after_lead_in = static_cast<double>(f.sample_index) - static_cast<double>(kLeadIn);
-        const double place = (after_lead_in + static_cast<double>(f.sample_fraction)) * scale - delay_;
-        const double index = std::max(place, 0.0);
+    /// False: something could not be written.
+    bool print(const phy::Frame& f, const Place& place) {
         const auto good = static_cast<std::size_t>(
             std::count_if(f.blocks.begin(), f.blocks.end(), [](const phy::FrameBlock& b) { return b.crc_ok; }));
         const std::string_view mode = phy::modes()[f.mode].name;
         if (json_) {
-            const std::string line = dump(Json{{"time_s", index / setup_.rate_hz},
-                                               {"sample_index", static_cast<std::uint64_t>(index)},
+            const std::string line = dump(Json{{"time_s", place.time_s},
+                                               {"sample_index", place.sample_index},
                                                {"snr_db", number(f.snr_db)},
                                                {"cfo_hz", number(f.cfo_hz)},
                                                {"sfo_ppm", number(f.sfo_ppm)},
@@ -79,7 +129,7 @@ public:
         } else {
             std::printf(
                 "%12.6f s  %-14.14s %5zu bytes  snr %5.1f dB  cfo %+9.1f Hz  sfo %+6.2f ppm  %s (%zu/%zu blocks)\n",
-                index / setup_.rate_hz, std::string(mode).c_str(), f.payload.size(), static_cast<double>(f.snr_db),
+                place.time_s, std::string(mode).c_str(), f.payload.size(), static_cast<double>(f.snr_db),
                 static_cast<double>(f.cfo_hz), static_cast<double>(f.sfo_ppm), f.ok() ? "ok" : "BLOCK ERRORS", good,
                 f.blocks.size());
         }
@@ -93,157 +143,231 @@ public:
     [[nodiscard]] std::uint64_t frames() const noexcept { return frames_; }
 
 private:
-    static Json number(float v) { return std::isfinite(v) ? Json(v) : Json(nullptr); }
     bool json_;
-    SampleFile setup_;
-    double delay_;
     std::FILE* payload_file_;
     std::uint64_t frames_ = 0;
 };
 
-struct CloseFile {
-    void operator()(std::FILE* f) const { std::fclose(f); }
+/// What was read, for the summary and the hints.
+struct Tally {
+    std::uint64_t samples = 0, not_finite = 0, lost = 0, cut_off = 0;
 };
 
-int demodulate(const DemodulateOptions& options) {
-    DemodulateOptions o = options;
-    static const std::string kMeta = ".sigmf-meta";
-    if (o.file.ends_with(kMeta)) {  // meant is the file it describes
-        o.file.erase(o.file.size() - kMeta.size());
-        std::error_code none;
-        o.file += std::filesystem::exists(o.file + ".sigmf-data", none) ? ".sigmf-data" : "";
-    }
-    const bool from_file = o.file != "-";
-    const std::string source = from_file ? o.file : "standard input";
-    station::SigmfDescription described;
-    if (from_file && (o.samples.rate_hz == 0.0 || o.samples.format.empty())) {
-        auto read = station::read_sigmf_meta(o.file);
-        if (!read) {
-            return complain(read.error().message, 1);
+/// One recording through resampler and receiver.
+class Demodulation {
+public:
+    Demodulation(const phy::Profile& profile, double rate_hz, Resampler resampler, FramePrinter& printer)
+        : rate_hz_(rate_hz),
+          places_(rate_hz, profile.sample_rate_hz, resampler.delay_samples()),
+          resampler_(std::move(resampler)),
+          receiver_(config(profile)),
+          printer_(printer) {}
+
+    /// Reads to the end. Error: the recording cannot be read. False: the output cannot be written.
+    Result<bool> run(Recording& recording) {
+        at_rate_.assign(kLeadIn, Sample{});
+        push();
+        Recording::Piece piece;
+        while (fine_) {
+            auto more = recording.read(piece);
+            if (!more) {
+                return more.error();
+            }
+            if (!*more) {
+                break;
+            }
+            take(piece);
         }
-        described = *read;
+        at_rate_.clear();
+        resampler_.flush(at_rate_);
+        push();
+        receiver_.flush();
+        at_rate_.clear();
+        push();
+        const auto& c = receiver_.counters();
+        tally_.cut_off += c.headers_ok > printer_.frames() ? c.headers_ok - printer_.frames() : 0;
+        return fine_;
     }
-    const auto setup = sample_file(o.samples, o.file, described);
-    if (!setup) {
-        return complain(setup.error());
+    [[nodiscard]] const Tally& tally() const noexcept { return tally_; }
+    [[nodiscard]] const phy::Receiver& receiver() const noexcept { return receiver_; }
+
+private:
+    static phy::Receiver::Config config(const phy::Profile& profile) {
+        phy::Receiver::Config out;
+        out.profile = &profile;
+        return out;
     }
-    auto resampler = Resampler::create(setup->rate_hz, setup->profile->sample_rate_hz);
+
+    void take(Recording::Piece& piece) {
+        if (piece.time_index != next_time_) {
+            const std::uint64_t gap = piece.time_index - next_time_;
+            tally_.lost += gap;
+            feed(std::vector<Sample>(static_cast<std::size_t>(std::min(gap, kMostSilence))));
+        }
+        if (piece.time_index != next_time_ || piece.sample_index != next_sample_) {
+            places_.mark(fed_, piece.sample_index, piece.time_index);
+        }
+        next_time_ = piece.time_index + piece.samples.size();
+        next_sample_ = piece.sample_index + piece.samples.size();
+        tally_.samples += piece.samples.size();
+        for (auto& s : piece.samples) {  // here and not only in the receiver: a resampler would smear them
+            if (!std::isfinite(s.real()) || !std::isfinite(s.imag())) {
+                if (tally_.not_finite++ == 0) {
+                    warn("the file holds samples that are not numbers; each is taken as 0");
+                }
+                s = Sample{};
+            }
+        }
+        feed(piece.samples);
+    }
+
+    void feed(const std::vector<Sample>& samples) {
+        fed_ += samples.size();
+        at_rate_.clear();
+        resampler_.process(samples, at_rate_);
+        push();
+    }
+
+    void push() {
+        pushed_ += at_rate_.size();
+        receiver_.push(at_rate_);
+        while (auto frame = receiver_.poll_frame()) {
+            tally_.cut_off += frame->sample_index + frame->length_samples > pushed_ ? 1 : 0;
+            fine_ = printer_.print(*frame, places_.of(*frame)) && fine_;
+        }
+    }
+
+    double rate_hz_;
+    Places places_;
+    Resampler resampler_;
+    phy::Receiver receiver_;
+    FramePrinter& printer_;
+    std::vector<Sample> at_rate_;
+    std::uint64_t fed_ = 0, pushed_ = 0, next_time_ = 0, next_sample_ = 0;
+    Tally tally_;
+    bool fine_ = true;
+};
+
+void print_summary(bool json, const Tally& t, const phy::ReceiverCounters& c, std::uint64_t frames,
+                   std::size_t bytes_ignored, double rate_hz) {
+    if (json) {
+        const std::string line = dump(Json{{"summary", Json{{"samples", t.samples},
+                                                            {"samples_lost", t.lost},
+                                                            {"samples_not_finite", t.not_finite + c.samples_not_finite},
+                                                            {"samples_clipped", c.samples_clipped},
+                                                            {"bytes_ignored", bytes_ignored},
+                                                            {"preambles", c.preambles},
+                                                            {"headers_ok", c.headers_ok},
+                                                            {"frames", frames},
+                                                            {"frames_ok", c.frames_ok},
+                                                            {"frames_partial", c.frames_partial},
+                                                            {"frames_cut_off", t.cut_off},
+                                                            {"blocks_ok", c.blocks_ok},
+                                                            {"blocks_bad", c.blocks_bad}}}});
+        std::puts(line.c_str());
+        return;
+    }
+    std::printf("%llu frames, %llu without error, in %.3f s of samples; %llu preambles, %llu headers\n",
+                static_cast<unsigned long long>(frames), static_cast<unsigned long long>(c.frames_ok),
+                static_cast<double>(t.samples) / rate_hz, static_cast<unsigned long long>(c.preambles),
+                static_cast<unsigned long long>(c.headers_ok));
+}
+
+/// The exit code of a recording that was read to its end, with a line on what may be wrong with it.
+int judge(const std::string& source, const Recording& recording, const Demodulation& done, const phy::Profile& profile,
+          double rate_hz) {
+    const Tally& t = done.tally();
+    const auto& c = done.receiver().counters();
+    const std::string read_as =
+        "read as " + std::string(station::iq_format_name(recording.format())) + " (" + recording.format_source() + ")";
+    if (t.samples == 0) {
+        return complain(source + " holds no samples", 1);
+    }
+    if (t.not_finite > t.samples / 2) {
+        return complain("most samples of " + source + " are not numbers when " + read_as +
+                            "; give another --format: " + station::iq_format_names(),
+                        1);
+    }
+    const std::string it_was = source + " was " + read_as + " at " + station::rate_text(rate_hz) + " Hz for profile " +
+                               std::string(profile.name);
+    if (c.preambles == 0) {
+        complain("hint: no preamble was found; " + it_was +
+                     ": is --format, --rate or --profile another, or are I and Q swapped (--swap-iq)?",
+                 0);
+    } else if (c.headers_ok == 0) {
+        complain("hint: preambles but no header were found; " + it_was + ": are I and Q swapped (--swap-iq)?", 0);
+    }
+    return 0;
+}
+
+/// The recording that the options name. Error: one line.
+Result<Recording> open_recording(const DemodulateOptions& o, const SampleFile& said) {
+    station::RecordingOptions options;
+    options.format = said.format;
+    options.rate_hz = said.rate_hz;
+    options.channel = o.channel;
+    options.swap_iq = o.swap_iq;
+    if (o.file != "-") {
+        return Recording::open(o.file, options);
+    }
+    if (::isatty(STDIN_FILENO) == 1) {
+        return Error{ErrorCode::kInvalidArgument, "samples would come from the terminal: give a file, or a pipe"};
+    }
+    return Recording::of_stream(STDIN_FILENO, "standard input", options);
+}
+
+int demodulate(const DemodulateOptions& o) {
+    const auto said = parse_sample_file(o.samples);
+    if (!said) {
+        return complain(said.error());
+    }
+    const std::string source = o.file == "-" ? "standard input" : o.file;
+    auto recording = open_recording(o, *said);
+    if (!recording) {
+        return complain(recording.error());
+    }
+    for (const std::string& line : recording->warnings()) {
+        warn(line);
+    }
+    const auto rate = sample_rate(*said->profile, recording->rate_hz());
+    if (!rate) {
+        return complain(rate.error());
+    }
+    auto resampler = Resampler::create(*rate, said->profile->sample_rate_hz);
     if (!resampler) {
         return complain(resampler.error());
     }
-    host::UniqueFd file;
-    int in_fd = STDIN_FILENO;
-    if (from_file) {
-        file = host::UniqueFd{::open(o.file.c_str(), O_RDONLY | O_CLOEXEC)};
-        if (!file) {
-            return complain(o.file + " cannot be opened: " + host::reason(errno), 1);
-        }
-        in_fd = file.get();
-    } else if (::isatty(STDIN_FILENO) == 1) {
-        return complain("samples would come from the terminal: give a file, or a pipe", 2);
-    }
-    if (!o.output.empty() && host::same_file(in_fd, o.output)) {
-        return complain(o.output + " is also the input; write the payload to another file", 2);
-    }
     std::unique_ptr<std::FILE, CloseFile> payload_file;
     if (!o.output.empty()) {
+        if (host::same_file(recording->fd(), o.output)) {
+            return complain(o.output + " is also the input; write the payload to another file", 2);
+        }
         payload_file.reset(std::fopen(o.output.c_str(), "wbe"));
         if (!payload_file) {
             return complain(o.output + " cannot be written: " + host::reason(errno), 1);
         }
     }
-    phy::Receiver::Config config;
-    config.profile = setup->profile;
-    phy::Receiver receiver(config);
-    FramePrinter printer(o, *setup, resampler->delay_samples(), payload_file.get());
-    station::IqDecoder decoder(setup->format);
-    std::vector<std::uint8_t> buffer(kReadBytes);
-    std::vector<Sample> samples;
-    std::vector<Sample> at_rate;
-    std::uint64_t file_samples = 0;
-    std::uint64_t not_finite = 0;
-    std::uint64_t pushed = 0;
-    std::uint64_t cut = 0;
-    bool fine = true;
-    const auto take = [&] {
-        pushed += at_rate.size();
-        receiver.push(at_rate);
-        while (auto frame = receiver.poll_frame()) {
-            cut += frame->sample_index + frame->length_samples > pushed ? 1 : 0;
-            fine = printer.print(*frame) && fine;
-        }
-    };
-    at_rate.assign(kLeadIn, Sample{});
-    take();
-    while (fine) {
-        const auto n = host::read_some(in_fd, buffer, source + " cannot be read");
-        if (!n) {
-            return complain(n.error().message, 1);
-        }
-        if (*n == 0) {
-            break;
-        }
-        samples.clear();
-        decoder.decode({buffer.data(), *n}, samples);
-        file_samples += samples.size();
-        for (auto& s : samples) {  // here and not only in the receiver: a resampler would smear them
-            if (!std::isfinite(s.real()) || !std::isfinite(s.imag())) {
-                if (not_finite++ == 0) {
-                    complain("warning: the file holds samples that are not numbers; each is taken as 0", 0);
-                }
-                s = Sample{};
-            }
-        }
-        at_rate.clear();
-        resampler->process(samples, at_rate);
-        take();
+    FramePrinter printer(o.json, payload_file.get());
+    Demodulation work(*said->profile, *rate, std::move(resampler).value(), printer);
+    const auto fine = work.run(*recording);
+    if (!fine) {
+        return complain(fine.error().message, 1);
     }
-    at_rate.clear();
-    resampler->flush(at_rate);
-    take();
-    receiver.flush();
-    at_rate.clear();
-    take();
     if (payload_file && std::fflush(payload_file.get()) != 0) {
         return complain(o.output + " cannot be written: " + host::reason(errno), 1);
     }
-    if (!fine) {
+    if (!*fine) {
         return complain("output cannot be written: " + host::reason(errno), 1);
     }
-    if (decoder.left_over() != 0) {
-        complain("warning: the file ends inside a sample; its last " + std::to_string(decoder.left_over()) +
-                     " bytes are ignored",
-                 0);
+    if (recording->left_over() != 0) {
+        warn("the file ends inside a sample; its last " + std::to_string(recording->left_over()) +
+             " bytes are ignored");
     }
-    const auto& c = receiver.counters();
-    cut += c.headers_ok > printer.frames() ? c.headers_ok - printer.frames() : 0;
-    if (cut != 0) {
-        complain("warning: " + std::to_string(cut) + " frame(s) began and do not end before the file does", 0);
+    if (work.tally().cut_off != 0) {
+        warn(std::to_string(work.tally().cut_off) + " frame(s) began and do not end before the file does");
     }
-    if (o.json) {
-        const std::string line = dump(Json{{"summary", Json{{"samples", file_samples},
-                                                            {"samples_not_finite", not_finite + c.samples_not_finite},
-                                                            {"samples_clipped", c.samples_clipped},
-                                                            {"bytes_ignored", decoder.left_over()},
-                                                            {"preambles", c.preambles},
-                                                            {"headers_ok", c.headers_ok},
-                                                            {"frames", printer.frames()},
-                                                            {"frames_ok", c.frames_ok},
-                                                            {"frames_partial", c.frames_partial},
-                                                            {"frames_cut_off", cut},
-                                                            {"blocks_ok", c.blocks_ok},
-                                                            {"blocks_bad", c.blocks_bad}}}});
-        std::puts(line.c_str());
-    } else {
-        std::printf("%llu frames, %llu without error, in %.3f s of samples; %llu preambles, %llu headers\n",
-                    static_cast<unsigned long long>(printer.frames()), static_cast<unsigned long long>(c.frames_ok),
-                    static_cast<double>(file_samples) / setup->rate_hz, static_cast<unsigned long long>(c.preambles),
-                    static_cast<unsigned long long>(c.headers_ok));
-    }
-    if (file_samples == 0) {
-        return complain(source + " holds no samples", 1);
-    }
-    return 0;
+    print_summary(o.json, work.tally(), work.receiver().counters(), printer.frames(), recording->left_over(), *rate);
+    return judge(source, *recording, work, *said->profile, *rate);
 }
 
 }  // namespace
@@ -252,10 +376,18 @@ void add_demodulate(CLI::App& app, int& exit_code) {
     CLI::App* command = nullptr;
     auto& o = add_command<DemodulateOptions>(app, exit_code, "demodulate", "Samples -> frames, one line each", command,
                                              demodulate);
-    command->add_option("file", o.file, "File of samples, - for standard input")->capture_default_str();
+    command
+        ->add_option("file", o.file,
+                     "Recording: SigMF (.sigmf-data, .sigmf-meta, .sigmf), WAV, or raw samples; - for standard "
+                     "input, cf32 unless --format says otherwise")
+        ->capture_default_str();
     command->add_flag("--json", o.json, "One JSON object a frame, and a summary at the end");
     command->add_option("--output", o.output, "Write the payload of frames without error here");
-    add_sample_file(*command, o.samples);
+    command->add_option("--channel", o.channel, "Which of several interleaved channels, from 1")
+        ->check(CLI::Range(1, 1'000));
+    command->add_flag("--swap-iq", o.swap_iq,
+                      "I and Q are swapped, or the spectrum is inverted: take the complex conjugate");
+    add_sample_file(*command, o.samples, "by the recording's metadata, else ");
 }
 
 }  // namespace meshnet::apps

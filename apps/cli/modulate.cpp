@@ -7,12 +7,12 @@
 
 #include <cerrno>
 #include <cmath>
-#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "apps/cli/command.hpp"
-#include "apps/cli/resampler.hpp"
 #include "apps/cli/sample_file.hpp"
 #include "core/bytes.hpp"
 #include "host/file.hpp"
@@ -20,6 +20,10 @@
 #include "host/unique_fd.hpp"
 #include "phy/modes.hpp"
 #include "phy/transmitter.hpp"
+#include "station/radio/recorder.hpp"
+#include "station/radio/recording.hpp"
+#include "station/radio/resampler.hpp"
+#include "station/radio/sigmf.hpp"
 
 namespace meshnet::apps {
 
@@ -27,6 +31,7 @@ namespace {
 
 using phy::Sample;
 using station::IqFormat;
+using station::Resampler;
 
 struct ModulateOptions {
     SampleFileOptions samples;
@@ -34,13 +39,14 @@ struct ModulateOptions {
     std::string output;  ///< empty or "-": standard output
     std::size_t payload_size = 1'500;
     double gap_ms = 2.0;  ///< silence around frames
+    bool force = false;   ///< replaces a file
 };
 
 /// Samples at the profile's rate in, a file or pipe of samples out.
 class SampleSink {
 public:
-    SampleSink(int fd, std::string name, const SampleFile& setup, Resampler resampler)
-        : fd_(fd), name_(std::move(name)), format_(setup.format), resampler_(std::move(resampler)) {}
+    SampleSink(int fd, std::string name, IqFormat format, Resampler resampler)
+        : fd_(fd), name_(std::move(name)), format_(format), resampler_(std::move(resampler)) {}
 
     [[nodiscard]] Status write(std::span<const Sample> samples) {
         resampled_.clear();
@@ -70,10 +76,134 @@ private:
     std::uint64_t written_ = 0;
 };
 
+/// Where the samples go.
+struct Output {
+    std::string name;
+    host::UniqueFd file;
+    int fd = STDOUT_FILENO;
+    bool with_metadata = false;  ///< beside a file on a disk, not beside a pipe or a device
+};
+
+bool to_file(const ModulateOptions& o) {
+    return !o.output.empty() && o.output != "-";
+}
+
+/// What can be said against the output before any input is read.
+Status check_output(const ModulateOptions& o, IqFormat format) {
+    const auto wrong = [](const std::string& line) { return Error{ErrorCode::kInvalidArgument, line}; };
+    if (!to_file(o)) {
+        return ::isatty(STDOUT_FILENO) == 1 ? Status(wrong("samples would go to the terminal: give --output FILE, or a "
+                                                           "pipe"))
+                                            : Ok{};
+    }
+    if (host::same_file(STDIN_FILENO, o.output)) {
+        return wrong(o.output + " is also the input; write the samples to another file");
+    }
+    for (const std::string_view ending : {".wav", ".sigmf", ".sigmf-meta", ".sigmf-collection"}) {
+        if (o.output.ends_with(ending)) {
+            return wrong(o.output + ": no " + std::string(ending) +
+                         " is written; write a .sigmf-data, or raw samples of another ending");
+        }
+    }
+    if (station::iq_format_row(format).sigmf.empty()) {
+        return wrong("the metadata of a file, SigMF, has no name for " + std::string(iq_format_name(format)) +
+                     "; choose another --format, or write to a pipe");
+    }
+    return station::check_new_file(o.output, o.force);
+}
+
+Result<Output> open_output(const ModulateOptions& o) {
+    Output out;
+    out.name = to_file(o) ? o.output : "standard output";
+    if (to_file(o)) {
+        out.file = host::UniqueFd{::open(o.output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+        if (!out.file) {
+            return host::system_error(o.output + " cannot be written", errno);
+        }
+        out.fd = out.file.get();
+        struct stat about {};
+        out.with_metadata = ::fstat(out.fd, &about) == 0 && S_ISREG(about.st_mode);
+    }
+    return out;
+}
+
+station::SigmfMeta metadata_of(const phy::Profile& profile, IqFormat format, double rate_hz, const std::string& mode) {
+    station::SigmfMeta meta;
+    meta.format = format;
+    meta.sample_rate_hz = rate_hz;
+    meta.description = "meshnet frames, profile " + std::string(profile.name) + ", mode " + mode;
+    meta.captures.push_back({0, 0});
+    return meta;
+}
+
+/// Payload from standard input, a frame at a time.
+class PayloadReader {
+public:
+    explicit PayloadReader(std::size_t frame_bytes) : payload_(frame_bytes) {}
+    /// Empty at the end.
+    Result<ByteView> next() {
+        const auto size = host::read_full(STDIN_FILENO, payload_, "standard input");
+        if (!size) {
+            return size.error();
+        }
+        return ByteView(payload_).first(*size);
+    }
+
+private:
+    Bytes payload_;
+};
+
+/// Frames with silence around them, until the payload ends. Notes in `meta` where each stands.
+class FrameWriter {
+public:
+    FrameWriter(const phy::Profile& profile, phy::ModeIndex mode, double rate_hz, double delay, double gap_ms)
+        : transmitter_(profile),
+          mode_(mode),
+          scale_(rate_hz / profile.sample_rate_hz),
+          delay_(delay),
+          gap_(static_cast<std::size_t>(std::llround(gap_ms * 1e-3 * profile.sample_rate_hz))) {}
+
+    Status write_all(ByteView payload, PayloadReader& input, SampleSink& sink, station::SigmfMeta* meta) {
+        std::vector<Sample> burst;
+        std::uint64_t rendered = gap_.size();
+        Status fine = sink.write(gap_);
+        while (fine && !payload.empty()) {
+            burst.clear();
+            transmitter_.modulate(mode_, payload, burst);
+            if (meta != nullptr) {
+                const std::uint64_t start = at(rendered);
+                meta->annotations.push_back(
+                    {start, at(rendered + burst.size()) - start, std::string(phy::modes()[mode_].name)});
+            }
+            rendered += burst.size() + gap_.size();
+            fine = sink.write(burst);
+            fine = fine ? sink.write(gap_) : fine;
+            if (fine) {
+                auto next = input.next();
+                if (!next) {
+                    return next.error();
+                }
+                payload = *next;
+            }
+        }
+        return fine ? sink.finish() : fine;
+    }
+
+private:
+    /// On the file's samples.
+    [[nodiscard]] std::uint64_t at(std::uint64_t index) const {
+        return static_cast<std::uint64_t>((static_cast<double>(index) + delay_) * scale_);
+    }
+    phy::Transmitter transmitter_;
+    phy::ModeIndex mode_;
+    double scale_, delay_;
+    std::vector<Sample> gap_;
+};
+
 int modulate(const ModulateOptions& o) {
-    const auto setup = sample_file(o.samples, o.output);
-    if (!setup) {
-        return complain(setup.error());
+    const auto said = parse_sample_file(o.samples);
+    if (!said) {
+        return complain(said.error());
     }
     if (!std::isfinite(o.gap_ms)) {
         return complain("--gap-ms is not a number", 2);
@@ -82,81 +212,42 @@ int modulate(const ModulateOptions& o) {
     if (!mode) {
         return complain(mode.error());
     }
-    auto resampler = Resampler::create(setup->profile->sample_rate_hz, setup->rate_hz);
+    const phy::Profile& profile = *said->profile;
+    const double rate = station::rate_or_near(said->rate_hz.value_or(profile.sample_rate_hz), profile.sample_rate_hz);
+    const IqFormat format =
+        said->format ? *said->format : station::iq_format_of_path(o.output).value_or(IqFormat::kCf32);
+    auto resampler = Resampler::create(profile.sample_rate_hz, rate);
     if (!resampler) {
         return complain(resampler.error());
     }
+    if (auto right = check_output(o, format); !right) {
+        return complain(right.error());
+    }
     // The first payload before the output is opened: a command without input leaves the file of before.
-    Bytes payload(o.payload_size);
-    const auto read_payload = [&payload] { return host::read_full(STDIN_FILENO, payload, "standard input"); };
-    host::UniqueFd file;
-    bool with_metadata = false;  // beside a file on a disk, not beside a pipe or a device
-    int out_fd = STDOUT_FILENO;
-    const bool to_file = !o.output.empty() && o.output != "-";
-    if (to_file && host::same_file(STDIN_FILENO, o.output)) {
-        return complain(o.output + " is also the input; write the samples to another file", 2);
+    PayloadReader input(o.payload_size);
+    const auto first = input.next();
+    if (!first) {
+        return complain(first.error().message, 1);
     }
-    if (!to_file && ::isatty(STDOUT_FILENO) == 1) {
-        return complain("samples would go to the terminal: give --output FILE, or a pipe", 2);
-    }
-    auto size = read_payload();
-    if (!size) {
-        return complain(size.error().message, 1);
-    }
-    if (*size == 0) {
+    if (first->empty()) {
         return complain("nothing on standard input: no frame made", 1);
     }
-    if (to_file) {
-        file = host::UniqueFd{::open(o.output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
-        if (!file) {
-            return complain(o.output + " cannot be written: " + host::reason(errno), 1);
-        }
-        out_fd = file.get();
-        struct stat about {};
-        with_metadata = ::fstat(out_fd, &about) == 0 && S_ISREG(about.st_mode);
+    auto output = open_output(o);
+    if (!output) {
+        return complain(output.error().message, 1);
     }
-
-    const double scale = setup->rate_hz / setup->profile->sample_rate_hz;
-    const std::vector<Sample> gap(
-        static_cast<std::size_t>(std::llround(o.gap_ms * 1e-3 * setup->profile->sample_rate_hz)));
+    station::SigmfMeta meta = metadata_of(profile, format, rate, o.mode);
     const double delay = resampler->delay_samples();
-    SampleSink sink(out_fd, to_file ? o.output : "standard output", *setup, std::move(resampler).value());
-    phy::Transmitter transmitter(*setup->profile);
-    station::SigmfMeta meta;
-    meta.format = setup->format;
-    meta.sample_rate_hz = setup->rate_hz;
-    meta.description = "meshnet frames, profile " + std::string(setup->profile->name) + ", mode " + o.mode;
-    meta.captures.push_back({0, 0});
-
-    std::vector<Sample> burst;
-    std::uint64_t rendered = gap.size();
-    Status fine = sink.write(gap);
-    while (fine && *size > 0) {
-        burst.clear();
-        transmitter.modulate(*mode, ByteView(payload).first(*size), burst);
-        const auto at = [&](std::uint64_t index) {
-            return static_cast<std::uint64_t>((static_cast<double>(index) + delay) * scale);
-        };
-        if (with_metadata) {
-            meta.annotations.push_back({at(rendered), at(rendered + burst.size()) - at(rendered), o.mode});
-        }
-        rendered += burst.size() + gap.size();
-        fine = sink.write(burst);
-        fine = fine ? sink.write(gap) : fine;
-        if (fine && !(size = read_payload())) {
-            return complain(size.error().message, 1);
-        }
-    }
-    fine = fine ? sink.finish() : fine;
-    if (!fine) {
-        return complain(fine.error().message, 1);
-    }
-    if (with_metadata) {
-        if (auto written = station::write_sigmf_meta(o.output, meta); !written) {
-            return complain(written.error().message, 1);
-        }
-    }
-    return 0;
+    SampleSink sink(output->fd, output->name, format, std::move(resampler).value());
+    FrameWriter frames(profile, *mode, rate, delay, o.gap_ms);
+    // Metadata before the samples, so that a cut-off file can be read, and again with the places of the frames.
+    const auto write_metadata = [&] {
+        return output->with_metadata ? station::write_sigmf_meta(o.output, meta) : Ok{};
+    };
+    Status fine = write_metadata();
+    fine = fine ? frames.write_all(*first, input, sink, output->with_metadata ? &meta : nullptr) : fine;
+    fine = fine ? write_metadata() : fine;
+    return fine ? 0 : complain(fine.error().message, 1);
 }
 
 }  // namespace
@@ -174,7 +265,8 @@ void add_modulate(CLI::App& app, int& exit_code) {
     command->add_option("--gap-ms", o.gap_ms, "Silence before, between and after frames")
         ->check(CLI::Range(0.0, 60'000.0))
         ->capture_default_str();
-    add_sample_file(*command, o.samples);
+    command->add_flag("--force", o.force, "Replace the file of --output if there is one");
+    add_sample_file(*command, o.samples, "");
 }
 
 }  // namespace meshnet::apps

@@ -3,31 +3,34 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <cstddef>
-#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/result.hpp"
 #include "phy/profile.hpp"
-#include "station/radio/iq_file.hpp"
+#include "station/radio/iq_format.hpp"
 
 namespace meshnet::apps {
 
 struct SampleFileOptions {
     std::string profile = "1M";
-    std::string format;    ///< cf32, cs8, cs16; empty: by metadata, else by the file's ending
-    double rate_hz = 0.0;  ///< 0: by metadata, else the profile's
+    std::string format;    ///< empty: not said
+    double rate_hz = 0.0;  ///< 0: not said
 };
-/// --profile, --rate and --format.
-void add_sample_file(CLI::App& command, SampleFileOptions& options);
+/// --profile, --rate and --format. `where_else`: what tells rate and format when the options do not.
+void add_sample_file(CLI::App& command, SampleFileOptions& options, const std::string& where_else);
 
+/// The options, each understood.
 struct SampleFile {
     const phy::Profile* profile = nullptr;
-    station::IqFormat format = station::IqFormat::kCf32;
-    double rate_hz = 0.0;  ///< a whole number that can hold the profile's band
+    std::optional<station::IqFormat> format;
+    std::optional<double> rate_hz;
 };
-/// `described`: what metadata beside the file says. Error: kInvalidArgument.
-[[nodiscard]] Result<SampleFile> sample_file(const SampleFileOptions& options, const std::string& path,
-                                             const station::SigmfDescription& described = {});
+/// Error: kInvalidArgument.
+[[nodiscard]] Result<SampleFile> parse_sample_file(const SampleFileOptions& options);
+
+/// The rate to count with: `rate_hz`, the profile's where that is near or nothing is known. Error: it cannot hold the
+/// profile's band.
+[[nodiscard]] Result<double> sample_rate(const phy::Profile& profile, std::optional<double> rate_hz);
 
 }  // namespace meshnet::apps

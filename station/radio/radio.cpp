@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cmath>
+#include <complex>
+#include <utility>
 
 #include "core/names.hpp"
 #include "station/radio/radio_air.hpp"
@@ -46,6 +48,35 @@ Result<Device> parse_device(const std::string& text) {
                  "this build has no kind of device " + quoted(text.substr(0, colon + 1)) + devices()};
 }
 
+/// A radio behind an inverting converter, or with I and Q swapped: the conjugate both ways.
+class InvertedRadio final : public Radio {
+public:
+    explicit InvertedRadio(std::unique_ptr<Radio> radio) : radio_(std::move(radio)) {}
+
+    node::SampleRate sample_rate() const override { return radio_->sample_rate(); }
+    int fd() const override { return radio_->fd(); }
+    Result<Reception> receive() override {
+        auto got = radio_->receive();
+        if (got) {
+            conjugate(got->samples);
+        }
+        return got;
+    }
+    Status transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> burst) override {
+        std::vector<phy::Sample> inverted(burst.begin(), burst.end());
+        conjugate(inverted);
+        return radio_->transmit(id, at, inverted);
+    }
+
+private:
+    static void conjugate(std::vector<phy::Sample>& samples) {
+        for (auto& s : samples) {
+            s = std::conj(s);
+        }
+    }
+    std::unique_ptr<Radio> radio_;
+};
+
 }  // namespace
 
 std::span<const RadioDriver> radio_drivers() {
@@ -68,7 +99,7 @@ Status check_device(const std::string& device) {
     return Ok{};
 }
 
-Result<std::unique_ptr<Radio>> open_radio(const std::string& device, const phy::Profile& profile) {
+Result<std::unique_ptr<Radio>> open_radio(const std::string& device, const phy::Profile& profile, bool invert) {
     auto parsed = parse_device(device);
     if (!parsed) {
         return parsed.error();
@@ -82,6 +113,9 @@ Result<std::unique_ptr<Radio>> open_radio(const std::string& device, const phy::
         return Error{ErrorCode::kInvalidArgument, device + " runs at " + std::to_string(rate) +
                                                       " samples/s, but profile " + std::string(profile.name) +
                                                       " needs " + std::to_string(profile.sample_rate_hz)};
+    }
+    if (invert) {
+        return std::unique_ptr<Radio>(std::make_unique<InvertedRadio>(std::move(radio).value()));
     }
     return radio;
 }

@@ -67,14 +67,9 @@ struct RadioDriver {
 /// Error: one clause that says what is wrong with `device` and which devices there are.
 [[nodiscard]] Status check_device(const std::string& device);
 
-/// Opens the device. Error: one line, also if its sample rate is not the profile's.
-[[nodiscard]] Result<std::unique_ptr<Radio>> open_radio(const std::string& device, const phy::Profile& profile);
-
-/// Passes everything through and keeps the received samples in `path` (cf32) with SigMF metadata in `path` +
-/// `.sigmf-meta`
-/// (`x.sigmf-data` keeps it in `x.sigmf-meta`). Lost samples begin a new SigMF capture. A failed write ends the
-/// recording, not the reception; `warn` is then called once with a line for the log.
-[[nodiscard]] Result<std::unique_ptr<Radio>> record_radio(std::unique_ptr<Radio> radio, const std::string& path,
-                                                          void (*warn)(const std::string& line));
+/// Opens the device. `invert`: its spectrum is inverted, so received samples and bursts are taken as their complex
+/// conjugates. Error: one line, also if its sample rate is not the profile's.
+[[nodiscard]] Result<std::unique_ptr<Radio>> open_radio(const std::string& device, const phy::Profile& profile,
+                                                        bool invert = false);
 
 }  // namespace meshnet::station

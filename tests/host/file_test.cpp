@@ -88,6 +88,23 @@ TEST(File, ComparesContents) {
     EXPECT_FALSE(same_content(folder.path("a"), folder.path("e")).ok());
 }
 
+TEST(File, IsReplacedAsAWhole) {
+    const test::TemporaryFolder folder;
+    const std::string path = folder.path("a");
+    write(path, "former");
+    write(path + ".new", "left by a replacement that was cut off");
+    const Bytes now{'n', 'o', 'w'};
+    ASSERT_TRUE(replace_file(path, now).ok());
+    EXPECT_EQ(*read_file(path, 100), "now");
+    EXPECT_FALSE(std::filesystem::exists(path + ".new"));
+    std::filesystem::create_directory(folder.path("d"));
+    const auto failed = replace_file(folder.path("d"), now);
+    ASSERT_FALSE(failed.ok());
+    EXPECT_EQ(failed.error().message, folder.path("d") + " cannot be written: Is a directory");
+    EXPECT_FALSE(std::filesystem::exists(folder.path("d.new")));
+    EXPECT_FALSE(replace_file(folder.path("no/a"), now).ok());
+}
+
 TEST(File, KnowsItselfByEveryName) {
     const test::TemporaryFolder folder;
     write(folder.path("a"), "1");

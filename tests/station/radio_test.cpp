@@ -8,20 +8,20 @@
 #include <fstream>
 #include <iterator>
 
-#include <nlohmann/json.hpp>
-
-#include "station/radio/iq_file.hpp"
+#include "station/radio/iq_format.hpp"
+#include "station/radio/sigmf.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace meshnet::station {
 namespace {
 
 TEST(Device, Texts) {
-    for (const char* good : {"air:/run/x#y.sock#coast", "file:a.cf32"}) {
+    for (const char* good :
+         {"air:/run/x#y.sock#coast", "file:a.cf32", "file:a.iq,format=cs8,rate=2.4e6,channel=2", "file:a,b=c.cf32"}) {
         EXPECT_TRUE(check_device(good).ok()) << good;
     }
-    for (const char* bad :
-         {"", "air", "air:", "air:x", "air:x#", "air:#y", "file:", "uhd:", "soapy:driver=hackrf", "nonsense:x"}) {
+    for (const char* bad : {"", "air", "air:", "air:x", "air:x#", "air:#y", "file:", "file:x,format=cu9",
+                            "file:x,rate=0", "file:x,channel=1.5", "uhd:", "soapy:driver=hackrf", "nonsense:x"}) {
         const auto spec = check_device(bad);
         ASSERT_FALSE(spec.ok()) << bad;
         EXPECT_NE(spec.error().message.find("air:SOCKET#STATION"), std::string::npos) << bad;
@@ -96,27 +96,73 @@ TEST(FileRadio, NoSuchFile) {
     EXPECT_EQ(radio.error().message, "recording /does/not/exist cannot be opened: No such file or directory");
 }
 
-TEST(RecordingRadio, KeepsWhatWasReceived) {
+TEST(FileRadio, SaysWhatIsMissing) {
     const test::TemporaryFolder folder;
-    write_ramp(folder.path("r.cf32"), 12'345, 0);
-    {
-        auto radio = open_radio("file:" + folder.path("r.cf32"), *phy::find_profile("1M"));
-        ASSERT_TRUE(radio.ok());
-        auto recording =
-            record_radio(std::move(radio).value(), folder.path("copy.cf32"), [](const std::string&) { ADD_FAILURE(); });
-        ASSERT_TRUE(recording.ok());
-        EXPECT_EQ(play(**recording).size(), 12'345U);
+    write_ramp(folder.path("r.iq"), 10, 0);
+    const auto& profile = *phy::find_profile("1M");
+    const auto radio = open_radio("file:" + folder.path("r.iq"), profile);
+    ASSERT_FALSE(radio.ok());
+    EXPECT_NE(radio.error().message.find("write ,format=NAME behind its name"), std::string::npos)
+        << radio.error().message;
+    EXPECT_TRUE(open_radio("file:" + folder.path("r.iq,format=cf32"), profile).ok());
+    const auto slow = open_radio("file:" + folder.path("r.iq,format=cf32,rate=1000"), profile);
+    ASSERT_FALSE(slow.ok());
+    EXPECT_NE(slow.error().message.find("1000 samples/s, which cannot hold profile 1M of 1000000 samples/s"),
+              std::string::npos)
+        << slow.error().message;
+}
+
+TEST(FileRadio, GapsOfTheMetadataAreJumpsOfTheIndex) {
+    const test::TemporaryFolder folder;
+    write_ramp(folder.path("r.cf32"), 20'000, 0);
+    SigmfMeta meta;
+    meta.sample_rate_hz = 1e6;
+    meta.captures = {{0, 5'000'000}, {7'000, 5'007'100}, {15'000, 3'600'000'000}};
+    ASSERT_TRUE(write_sigmf_meta(folder.path("r.cf32"), meta).ok());
+    auto radio = open_radio("file:" + folder.path("r.cf32"), *phy::find_profile("1M"));
+    ASSERT_TRUE(radio.ok()) << radio.error().message;
+    std::vector<std::uint64_t> index;
+    for (bool end = false; !end;) {
+        pollfd p{(*radio)->fd(), POLLIN, 0};
+        ASSERT_EQ(::poll(&p, 1, 1'000), 1);
+        auto got = (*radio)->receive();
+        ASSERT_TRUE(got.ok());
+        for (std::size_t i = 0; i < got->samples.size(); ++i) {
+            ASSERT_EQ(got->samples[i].real(), static_cast<float>(index.size()));
+            index.push_back(got->first_index + i);
+        }
+        end = got->end;
     }
-    const auto bytes_of = [](const std::string& path) {
-        std::ifstream file(path, std::ios::binary);
-        return std::string{std::istreambuf_iterator<char>(file), {}};
-    };
-    EXPECT_EQ(bytes_of(folder.path("copy.cf32")), bytes_of(folder.path("r.cf32")));
-    const auto meta = nlohmann::json::parse(bytes_of(folder.path("copy.cf32.sigmf-meta")));
-    EXPECT_EQ(meta["global"]["core:sample_rate"], 1e6);
-    ASSERT_EQ(meta["captures"].size(), 1U);
-    EXPECT_EQ(meta["captures"][0]["core:global_index"], 0);
-    EXPECT_FALSE(record_radio(nullptr, folder.path("no/such"), [](const std::string&) {}).ok());
+    ASSERT_EQ(index.size(), 20'000U);
+    EXPECT_EQ(index[0], 0U);
+    EXPECT_EQ(index[6'999], 6'999U);
+    EXPECT_EQ(index[7'000], 7'100U);
+    EXPECT_EQ(index[14'999], 15'099U);
+    EXPECT_EQ(index[15'000], 3'595'000'000U);
+}
+
+TEST(FileRadio, AnotherRateIsResampledAndANearOneIsTheProfiles) {
+    const test::TemporaryFolder folder;
+    write_ramp(folder.path("r.cf32"), 20'000, 0);
+    const auto& profile = *phy::find_profile("1M");
+    auto twice = open_radio("file:" + folder.path("r.cf32,rate=2000000"), profile);
+    ASSERT_TRUE(twice.ok()) << twice.error().message;
+    EXPECT_EQ((*twice)->sample_rate().hz(), 1e6);
+    const auto halved = play(**twice);
+    EXPECT_NEAR(static_cast<double>(halved.size()), 10'000.0, 100.0);
+    auto near = open_radio("file:" + folder.path("r.cf32,rate=1000050.5"), profile);
+    ASSERT_TRUE(near.ok()) << near.error().message;
+    EXPECT_EQ(play(**near).size(), 20'000U);
+}
+
+TEST(Radio, AnInvertedSpectrumIsConjugated) {
+    const test::TemporaryFolder folder;
+    write_ramp(folder.path("r.cf32"), 3'000, 0);
+    auto radio = open_radio("file:" + folder.path("r.cf32"), *phy::find_profile("1M"), true);
+    ASSERT_TRUE(radio.ok());
+    const auto all = play(**radio);
+    ASSERT_EQ(all.size(), 3'000U);
+    EXPECT_EQ(all[7], phy::Sample(7, 7)) << "the ramp's imaginary part is negative";
 }
 
 }  // namespace

@@ -1,22 +1,44 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "apps/cli/resampler.hpp"
+#include "station/radio/resampler.hpp"
 
 #include <cmath>
 #include <complex>
 #include <cstdint>
-#include <numeric>
 #include <string>
 #include <utility>
 
 #include <liquid/liquid.h>
 
-namespace meshnet::apps {
+namespace meshnet::station {
 
 namespace {
 
 constexpr unsigned kSemiLength = 24;  // taps on either side, in samples of the input
 constexpr float kStopBandDb = 60.0F;
-constexpr std::uint64_t kMaxTerm = 20'000;
+constexpr double kMaxTerm = 20'000;
+
+/// The first convergent of the continued fraction within 0.01 ppm, or the last with terms up to kMaxTerm: within 50 ppm
+/// of any ratio, less than clocks differ.
+std::pair<std::uint64_t, std::uint64_t> ratio_of(double ratio) {
+    constexpr double kExact = 1e-8;
+    std::uint64_t p = 1, p_before = 0, q = 0, q_before = 1;
+    double rest = ratio;
+    for (int i = 0; i < 40; ++i) {
+        const double whole = std::floor(rest + kExact);
+        const double next_p = whole * static_cast<double>(p) + static_cast<double>(p_before);
+        const double next_q = whole * static_cast<double>(q) + static_cast<double>(q_before);
+        if (next_p > kMaxTerm || next_q > kMaxTerm) {
+            break;
+        }
+        p_before = std::exchange(p, static_cast<std::uint64_t>(next_p));
+        q_before = std::exchange(q, static_cast<std::uint64_t>(next_q));
+        if (p > 0 && std::abs(next_p / next_q - ratio) <= kExact * ratio) {
+            break;
+        }
+        rest = 1.0 / (rest - whole);
+    }
+    return {p, q};
+}
 
 struct Destroy {
     void operator()(rresamp_crcf q) const { rresamp_crcf_destroy(q); }
@@ -38,25 +60,19 @@ Resampler& Resampler::operator=(Resampler&&) noexcept = default;
 
 Result<Resampler> Resampler::create(double in_hz, double out_hz) {
     auto impl = std::make_unique<Impl>();
-    const auto in = static_cast<std::uint64_t>(std::llround(in_hz));
-    const auto out = static_cast<std::uint64_t>(std::llround(out_hz));
-    if (in == out) {
+    if (in_hz == out_hz) {
         return Resampler(std::move(impl));
     }
-    const std::uint64_t divisor = std::gcd(in, out);
-    const std::uint64_t p = out / divisor;
-    const std::uint64_t q = in / divisor;
-    if (p > kMaxTerm || q > kMaxTerm) {
-        return Error{ErrorCode::kInvalidArgument, "a sample rate of " + std::to_string(out) + " from " +
-                                                      std::to_string(in) + " is the ratio " + std::to_string(p) + "/" +
-                                                      std::to_string(q) + "; terms up to " + std::to_string(kMaxTerm) +
-                                                      " can be done: choose a rounder rate"};
+    const auto [p, q] = ratio_of(out_hz / in_hz);
+    if (p == 0 || q == 0) {
+        return Error{ErrorCode::kInvalidArgument,
+                     "no resampler from " + std::to_string(in_hz) + " Hz to " + std::to_string(out_hz) + " Hz"};
     }
     // liquid counts the band in cycles per sample of the filter's input: half of the narrower rate.
-    const float band = out > in ? 0.5F : 0.5F * static_cast<float>(p) / static_cast<float>(q);
+    const float band = p > q ? 0.5F : 0.5F * static_cast<float>(p) / static_cast<float>(q);
     // When the rate falls the filter must span as much time as its narrower band asks for.
-    const auto semi = static_cast<unsigned>(
-        kSemiLength * std::ceil(out > in ? 1.0 : static_cast<double>(q) / static_cast<double>(p)));
+    const auto semi =
+        static_cast<unsigned>(kSemiLength * std::ceil(p > q ? 1.0 : static_cast<double>(q) / static_cast<double>(p)));
     impl->filter.reset(
         rresamp_crcf_create_kaiser(static_cast<unsigned>(p), static_cast<unsigned>(q), semi, band, kStopBandDb));
     if (!impl->filter) {
@@ -92,8 +108,15 @@ void Resampler::flush(std::vector<phy::Sample>& out) {
     }
 }
 
+void Resampler::reset() {
+    if (impl_->filter) {
+        rresamp_crcf_reset(impl_->filter.get());
+        impl_->pending.clear();
+    }
+}
+
 double Resampler::delay_samples() const noexcept {
     return impl_->filter ? static_cast<double>(rresamp_crcf_get_delay(impl_->filter.get())) : 0.0;
 }
 
-}  // namespace meshnet::apps
+}  // namespace meshnet::station

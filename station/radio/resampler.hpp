@@ -12,12 +12,13 @@
 #include "core/result.hpp"
 #include "phy/sample.hpp"
 
-namespace meshnet::apps {
+namespace meshnet::station {
 
 /// One direction, one stream.
 class Resampler {
 public:
-    /// From `in_hz` to `out_hz`, whole numbers of Hz whose reduced ratio has terms up to 20000. Error: one line.
+    /// From `in_hz` to `out_hz`, both above 0 and their ratio below 20000; done as a ratio with terms up to 20000,
+    /// exact for rates that have one, else within 50 ppm. Error: one line.
     [[nodiscard]] static Result<Resampler> create(double in_hz, double out_hz);
     ~Resampler();
     Resampler(Resampler&&) noexcept;
@@ -27,6 +28,8 @@ public:
     void process(std::span<const phy::Sample> in, std::vector<phy::Sample>& out);
     /// Appends the samples still in the filter, as if zeros followed.
     void flush(std::vector<phy::Sample>& out);
+    /// Forgets what it was given: the next sample begins a new signal.
+    void reset();
     /// Delay of the filter in input samples; 0 if both rates are the same.
     [[nodiscard]] double delay_samples() const noexcept;
 
@@ -36,4 +39,4 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace meshnet::apps
+}  // namespace meshnet::station
