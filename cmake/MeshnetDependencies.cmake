@@ -8,6 +8,7 @@ pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)  # configuration files of the daemon and of the air
 
 if(MESHNET_BUILD_STATION)
+  pkg_check_modules(MNL REQUIRED IMPORTED_TARGET libmnl)  # rtnetlink: the TUN interface
   pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
   find_package(spdlog REQUIRED)
 endif()

@@ -398,6 +398,12 @@ std::vector<FlowView> Router::flows() const {
     return out;
 }
 
+std::vector<Address> Router::stations() const {
+    return parts_->routes.addresses();
+}
+std::uint64_t Router::station_changes() const {
+    return parts_->routes.address_changes();
+}
 const RouterCounters& Router::counters() const {
     return parts_->counters;
 }

@@ -113,6 +113,10 @@ public:
     [[nodiscard]] std::vector<NeighborView> neighbors() const;
     [[nodiscard]] std::vector<RouteView> routes() const;
     [[nodiscard]] std::vector<FlowView> flows() const;
+    /// The stations packets can be sent to, also those to which no way leads at the moment.
+    [[nodiscard]] std::vector<Address> stations() const;
+    /// Another number whenever stations() has changed.
+    [[nodiscard]] std::uint64_t station_changes() const;
     [[nodiscard]] const RouterCounters& counters() const;
     [[nodiscard]] const RouteCounters& route_counters() const;
     [[nodiscard]] const NodeId& id() const;
