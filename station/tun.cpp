@@ -119,6 +119,19 @@ std::set<IpPrefix> Tun::wanted_routes() const {
     return out;
 }
 
+int Tun::add_route(const IpPrefix& to) {
+    int error = netlink_.add_route(index_, to, settings_.address, settings_.congestion_control);
+    if (error == EINVAL && !settings_.congestion_control.empty()) {
+        error = netlink_.add_route(index_, to, settings_.address, "");
+        if (error == 0) {
+            spdlog::warn("[tun] congestion_control: this kernel has no {}; TCP uses the system's own",
+                         settings_.congestion_control);
+            settings_.congestion_control.clear();
+        }
+    }
+    return error;
+}
+
 bool Tun::ipv6_is_off() const {
     std::ifstream file(sysctl_path(settings_.name, "disable_ipv6"));
     char value = '0';
@@ -196,7 +209,7 @@ Status Tun::repair() {
         missing.erase(route.to);
     }
     for (const IpPrefix& to : missing) {
-        if ((error = netlink_.add_route(index_, to, settings_.address, settings_.congestion_control)) != 0) {
+        if ((error = add_route(to)) != 0) {
             return failed("adding the route " + to_string(to), error);
         }
     }
@@ -272,8 +285,7 @@ void Tun::set_stations(const std::vector<net::Address>& stations) {
         }
     }
     for (const IpPrefix& to : after) {
-        if (!before.contains(to) &&
-            netlink_.add_route(index_, to, settings_.address, settings_.congestion_control) != 0) {
+        if (!before.contains(to) && add_route(to) != 0) {
             changed_ = true;  // the reason is found at the next tick
         }
     }

@@ -73,6 +73,7 @@ private:
     /// Makes it whole, step by step.
     [[nodiscard]] Status repair();
     [[nodiscard]] std::set<IpPrefix> wanted_routes() const;
+    [[nodiscard]] int add_route(const IpPrefix& to);
     [[nodiscard]] bool ipv6_is_off() const;
     [[nodiscard]] Error failed(const std::string& step, int error) const;
 

@@ -236,9 +236,19 @@ price_msat_per_mib = {self.options.price if station == "beacon" else 0}
 [tun]
 enabled = {"true" if self.with_tun else "false"}
 name = "mesh0"
+congestion_control = "{self.congestion_control()}"
 [log]
 level = "{self.options.log_level}"
 """)
+
+    def congestion_control(self):
+        """Linux's default, also where this machine's own is another (docs/operating.md, "TCP"); empty: its own."""
+        folder = pathlib.Path("/proc/sys/net/ipv4")
+        own = (folder / "tcp_congestion_control").read_text().strip()
+        cubic = "cubic" in (folder / "tcp_available_congestion_control").read_text().split()
+        if self.with_tun:
+            self.result["tcp_congestion_control"] = "cubic" if cubic else own
+        return "cubic" if self.with_tun and cubic else ""
 
     def start_station(self, station):
         self.spawn(station, [self.bin / "meshnetd", "--config", self.path(station, "toml")],
