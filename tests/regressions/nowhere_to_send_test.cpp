@@ -56,6 +56,8 @@ protected:
         auto made = station::Tun::open({"mesh0", own, 1'400, true, {*station::ip_prefix_from_string("fd00::/8")}, ""});
         ASSERT_TRUE(made) << made.error().message;
         tun_ = std::move(made).value();
+        // The kernel takes packets for an address a moment after it has given the address: a worker enters it.
+        ASSERT_TRUE(eventually([&] { return shell("ip -6 route show table local dev mesh0 | grep -q fd00::1") == 0; }));
         socket_ = host::UniqueFd{::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
         const int probe = IPV6_PMTUDISC_PROBE;  // no fragments: whole or not at all
         ASSERT_EQ(::setsockopt(socket_.get(), IPPROTO_IPV6, IPV6_MTU_DISCOVER, &probe, sizeof probe), 0);
