@@ -11,6 +11,7 @@ pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)  # configuration files of the daemon and of the air
 
 if(MESHNET_BUILD_STATION)
+  pkg_check_modules(MNL REQUIRED IMPORTED_TARGET libmnl)  # rtnetlink: the TUN interface
   pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
   pkg_check_modules(LIBARCHIVE REQUIRED IMPORTED_TARGET libarchive)  # SigMF archives of recordings
   find_package(spdlog REQUIRED)

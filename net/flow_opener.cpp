@@ -59,7 +59,7 @@ void FlowOpener::send(Instant now, const NodeId& destination, FlowClass flow_cla
     if (f != nullptr && !f->broken) {
         const auto route = p_.routes.lookup(destination);
         const bool elsewhere = route && route->next_hop != f->next && p_.links.reachable(route->next_hop);
-        if (elsewhere && p_.links.lost(now, f->next)) {
+        if ((elsewhere || !route) && p_.links.lost(now, f->next)) {
             break_own_flow(now, *f);
         } else {
             if (nearly_used_up(*f) && !c.opening) {
@@ -465,12 +465,39 @@ void FlowOpener::opening_failed(Instant now, const Opening& opening, RejectReaso
     }
     Conversation& c = it->second;
     c.opening.reset();
+    c.full = reason == RejectReason::kFull;
+    if (reason == RejectReason::kPrice || reason == RejectReason::kRefused) {  // asking again would not help
+        while (!c.waiting.empty()) {
+            give_up_front(c, opening.conversation,
+                          reason == RejectReason::kPrice ? Undeliverable::kPrice : Undeliverable::kRefused);
+        }
+        waiting_.erase(opening.conversation);
+        return;
+    }
     if (reason == RejectReason::kNotOffered) {  // the offer was forgotten: we pay, or do not send
         p_.offers.withdraw(opening.conversation.first);
         c.pay_ourselves = true;
         c.next_try = now;
     }
     waiting_.insert(opening.conversation);
+}
+
+void FlowOpener::give_up_front(Conversation& c, const ConversationKey& key, Undeliverable reason) {
+    RouterCounters& counters = p_.counters;
+    ++(reason == Undeliverable::kPrice       ? counters.unreachable_price
+       : reason == Undeliverable::kRefused   ? counters.unreachable_refused
+       : reason == Undeliverable::kRouteLost ? counters.unreachable_route_lost
+                                             : counters.unreachable_no_answer);
+    p_.undeliverable.add_compressed(reason, c.waiting.front().plain, key.first);
+    c.waiting_bytes -= c.waiting.front().plain.size();
+    c.waiting.pop_front();
+}
+
+Undeliverable FlowOpener::why_waiting(const Conversation& c, const ConversationKey& key) const {
+    const auto route = p_.routes.lookup(key.first);
+    return !route || !p_.links.reachable(route->next_hop) ? Undeliverable::kRouteLost
+           : c.full                                       ? Undeliverable::kRefused
+                                                          : Undeliverable::kNoAnswer;
 }
 
 void FlowOpener::on_flow_error(Instant now, NeighborId from, ByteView body) {
@@ -546,9 +573,8 @@ void FlowOpener::retry_conversations(Instant now) {
     for (auto it = waiting_.begin(); it != waiting_.end();) {
         Conversation& c = conversations_.at(*it);
         while (!c.waiting.empty() && now - c.waiting.front().since > kWaitingAge) {
-            c.waiting_bytes -= c.waiting.front().plain.size();
-            c.waiting.pop_front();
             ++p_.counters.dropped_old;
+            give_up_front(c, *it, why_waiting(c, *it));
         }
         if (c.waiting.empty()) {
             it = waiting_.erase(it);

@@ -20,6 +20,7 @@
 #include "net/outbox.hpp"
 #include "net/payment_offers.hpp"
 #include "net/route_table.hpp"
+#include "net/undeliverable.hpp"
 
 namespace meshnet::net {
 
@@ -42,6 +43,7 @@ public:
         Forwarder& forwarder;
         PaymentOffers& offers;
         Outbox& outbox;
+        UndeliverableQueue& undeliverable;
         RouterCounters& counters;
     };
 
@@ -90,6 +92,7 @@ private:
         Instant next_try{};
         Instant last_used{};
         bool pay_ourselves = false;  // the other end refused to pay
+        bool full = false;           // the newest opening was refused for lack of room
     };
 
     void open(Instant now, Conversation& c, const ConversationKey& key);
@@ -104,6 +107,10 @@ private:
     Flow& add_flow(Instant now, Flow&& flow);
     void reject(NeighborId to, const FlowId& flow, RejectReason reason);
     void opening_failed(Instant now, const Opening& opening, RejectReason reason);
+    /// Forgets the packet that has waited longest, and reports it.
+    void give_up_front(Conversation& c, const ConversationKey& key, Undeliverable reason);
+    /// Why packets of this conversation grow old.
+    [[nodiscard]] Undeliverable why_waiting(const Conversation& c, const ConversationKey& key) const;
     void break_own_flow(Instant now, Flow& f);
     void retry_openings(Instant now);
     void retry_conversations(Instant now);

@@ -174,7 +174,7 @@ void RouteTable::learn(const Certificate& certificate) {
         return;
     }
     destinations_[id].proofs.learn(certificate);
-    by_address_[address_of(id)] = id;
+    address_changes_ += by_address_.insert_or_assign(address_of(id), id).second ? 1 : 0;
 }
 
 // Our own signature over a seqno that we do not remember: our state was lost. Continue above it.
@@ -227,7 +227,7 @@ void RouteTable::on_update(Instant now, NeighborId from, const RouteUpdate& u) {
         }
         return;
     }
-    by_address_[address_of(u.destination)] = u.destination;
+    address_changes_ += by_address_.insert_or_assign(address_of(u.destination), u.destination).second ? 1 : 0;
     const Route received{u.seqno, u.metric, now + config_.update_interval * 7 / 2};
     if (!feasible(u.destination, d, from, received) && d.selected == from) {
         // 3.5.3: an unfeasible update of the chosen route may be ignored; it then expires unless a new seqno comes.
@@ -489,6 +489,7 @@ void RouteTable::sweep(Instant now) {
                 reservations_.push_back({it->first, std::nullopt});
             }
             by_address_.erase(address_of(it->first));
+            ++address_changes_;
             it = destinations_.erase(it);
         } else {
             ++it;
@@ -513,6 +514,14 @@ std::optional<RouteTable::Selected> RouteTable::lookup(const NodeId& destination
 std::optional<NodeId> RouteTable::id_of(const Address& address) const {
     const auto it = by_address_.find(address);
     return it == by_address_.end() ? std::nullopt : std::optional(it->second);
+}
+
+std::vector<Address> RouteTable::addresses() const {
+    std::vector<Address> out;
+    for (const auto& [address, id] : by_address_) {
+        out.push_back(address);
+    }
+    return out;
 }
 
 const Certificate* RouteTable::certificate_of(const NodeId& id) const {

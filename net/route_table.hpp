@@ -83,6 +83,9 @@ public:
 
     [[nodiscard]] std::optional<Selected> lookup(const NodeId& destination) const;
     [[nodiscard]] std::optional<NodeId> id_of(const Address& address) const;
+    /// Every address that id_of() knows, and how often that set has changed.
+    [[nodiscard]] std::vector<Address> addresses() const;
+    [[nodiscard]] std::uint64_t address_changes() const noexcept { return address_changes_; }
     /// The verified certificate of a destination we received updates of.
     [[nodiscard]] const Certificate* certificate_of(const NodeId& id) const;
     [[nodiscard]] std::vector<View> routes() const;
@@ -150,6 +153,7 @@ private:
     std::map<NeighborId, std::uint16_t> own_sent_to_;
     Destinations destinations_;
     std::map<Address, NodeId> by_address_;
+    std::uint64_t address_changes_ = 0;
     std::deque<Out> out_;
     std::deque<Reservation> reservations_;
     std::optional<Instant> triggered_at_;

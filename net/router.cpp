@@ -72,6 +72,7 @@ Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored
       own_address(config.identity.address()),
       routes(route_config(config), self.certificate, self.device, RouteReservations::restored_seqno(restored),
              RouteReservations::restored_ceilings(restored)),
+      undeliverable(own_address),
       reservations(routes, outbox),
       links({config.closed_fleet, config.rekey_after_frames}, self, config.identity.station_id(), random, counters),
       flows(random,
@@ -85,7 +86,7 @@ Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored
       settlement(self, links, flows, credit, outbox, counters),
       forwarder(own_address, links, flows, credit, settlement, offers, counters),
       opener({config.price_msat_per_mib, config.max_price_msat_per_mib, config.unit_bytes, config.pay},
-             {self, random, routes, links, flows, credit, forwarder, offers, outbox, counters}) {
+             {self, random, routes, links, flows, credit, forwarder, offers, outbox, undeliverable, counters}) {
     outbox.add_source([this](Outbox::Rows& rows) { reservations.take_rows(rows); });
     outbox.add_source([this](Outbox::Rows& rows) { flows.take_rows(rows); });
     outbox.add_source([this](Outbox::Rows& rows) { settlement.take_rows(rows); });
@@ -221,14 +222,30 @@ void Router::on_packet(Instant now, ByteView packet) {
     Parts& p = *parts_;
     ++p.counters.packets_from_host;
     const auto ip = parse_ip(packet);
-    if (!ip || packet.size() > p.config.mtu || ip->source != p.own_address) {
+    if (!ip) {
         ++p.counters.dropped_malformed;
         return;
     }
+    const auto give_up = [&](Undeliverable reason, std::uint64_t& counter) {
+        ++counter;
+        p.undeliverable.add(reason, packet);
+    };
+    if (ip->destination[0] == 0xff) {
+        ++p.counters.dropped_multicast;
+        return;
+    }
+    if (ip->source != p.own_address) {
+        return give_up(Undeliverable::kSource, p.counters.dropped_source);
+    }
+    if (packet.size() > p.config.mtu) {
+        return give_up(Undeliverable::kTooBig, p.counters.dropped_too_big);
+    }
+    if (ip->hop_limit == 0) {
+        return give_up(Undeliverable::kHopLimit, p.counters.dropped_hop_limit);
+    }
     const auto destination = p.routes.id_of(ip->destination);
     if (!destination || *destination == p.self.id) {
-        ++p.counters.dropped_no_route;
-        return;
+        return give_up(Undeliverable::kNoRoute, p.counters.dropped_no_route);
     }
     p.opener.send(now, *destination, class_of(*ip), compress_ip(*ip));
 }
@@ -241,6 +258,9 @@ std::vector<NeighborId> Router::pending() const {
 }
 std::optional<Bytes> Router::poll_packet() {
     return parts_->forwarder.poll_packet();
+}
+std::optional<UndeliverablePacket> Router::poll_undeliverable() {
+    return parts_->undeliverable.poll();
 }
 std::optional<LedgerBatch> Router::poll_persist(Instant) {
     return parts_->outbox.poll();
@@ -378,6 +398,12 @@ std::vector<FlowView> Router::flows() const {
     return out;
 }
 
+std::vector<Address> Router::stations() const {
+    return parts_->routes.addresses();
+}
+std::uint64_t Router::station_changes() const {
+    return parts_->routes.address_changes();
+}
 const RouterCounters& Router::counters() const {
     return parts_->counters;
 }

@@ -24,6 +24,7 @@
 #include "net/node_id.hpp"
 #include "net/payment/ledger.hpp"
 #include "net/router_counters.hpp"
+#include "net/undeliverable.hpp"
 
 namespace meshnet::net {
 
@@ -102,6 +103,8 @@ public:
     /// Neighbours (and kBroadcast) for which something waits, by priority of what waits.
     [[nodiscard]] std::vector<NeighborId> pending() const;
     [[nodiscard]] std::optional<Bytes> poll_packet();  ///< an IP packet for our own host
+    /// A packet of our own host that was given up, and why. Not polled: the oldest are forgotten.
+    [[nodiscard]] std::optional<UndeliverablePacket> poll_undeliverable();
     [[nodiscard]] std::optional<LedgerBatch> poll_persist(Instant now);
     [[nodiscard]] std::optional<Instant> next_timeout() const;
 
@@ -110,6 +113,10 @@ public:
     [[nodiscard]] std::vector<NeighborView> neighbors() const;
     [[nodiscard]] std::vector<RouteView> routes() const;
     [[nodiscard]] std::vector<FlowView> flows() const;
+    /// The stations packets can be sent to, also those to which no way leads at the moment.
+    [[nodiscard]] std::vector<Address> stations() const;
+    /// Another number whenever stations() has changed.
+    [[nodiscard]] std::uint64_t station_changes() const;
     [[nodiscard]] const RouterCounters& counters() const;
     [[nodiscard]] const RouteCounters& route_counters() const;
     [[nodiscard]] const NodeId& id() const;

@@ -11,6 +11,11 @@ namespace meshnet::net {
 struct RouterCounters {
     std::uint64_t packets_from_host = 0, packets_to_host = 0, packets_forwarded = 0;
     std::uint64_t dropped_no_route = 0, dropped_queue_full = 0, dropped_hop_limit = 0, dropped_malformed = 0;
+    std::uint64_t dropped_too_big = 0;    ///< from our host: longer than the MTU
+    std::uint64_t dropped_source = 0;     ///< from our host: the source is not our address
+    std::uint64_t dropped_multicast = 0;  ///< from our host: there is no multicast here
+    std::uint64_t unreachable_route_lost = 0, unreachable_price = 0, unreachable_refused = 0;  ///< given up, by reason
+    std::uint64_t unreachable_no_answer = 0;
     std::uint64_t dropped_auth = 0, dropped_replay = 0, dropped_window = 0;
     std::uint64_t handshakes = 0, paywords_sent = 0, paywords_accepted = 0, paywords_refused = 0;
     std::uint64_t handshakes_refused = 0;  ///< genuine, but not of the closed fleet, or not the station it came from
@@ -31,6 +36,13 @@ constexpr void visit_counters(const RouterCounters& c, Visit&& visit) {
     visit("dropped_queue_full", c.dropped_queue_full);
     visit("dropped_hop_limit", c.dropped_hop_limit);
     visit("dropped_malformed", c.dropped_malformed);
+    visit("dropped_too_big", c.dropped_too_big);
+    visit("dropped_source", c.dropped_source);
+    visit("dropped_multicast", c.dropped_multicast);
+    visit("unreachable_route_lost", c.unreachable_route_lost);
+    visit("unreachable_price", c.unreachable_price);
+    visit("unreachable_refused", c.unreachable_refused);
+    visit("unreachable_no_answer", c.unreachable_no_answer);
     visit("dropped_auth", c.dropped_auth);
     visit("dropped_replay", c.dropped_replay);
     visit("dropped_window", c.dropped_window);

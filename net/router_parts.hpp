@@ -15,6 +15,7 @@
 #include "net/route_table.hpp"
 #include "net/router.hpp"
 #include "net/settlement.hpp"
+#include "net/undeliverable.hpp"
 
 namespace meshnet::net {
 
@@ -27,6 +28,7 @@ struct Router::Parts {
     RouterCounters counters;
     Outbox outbox;
     RouteTable routes;
+    UndeliverableQueue undeliverable;
     RouteReservations reservations;
     LinkTable links;
     FlowTable flows;

@@ -130,6 +130,10 @@ std::optional<Bytes> Node::poll_packet() {
     return impl_->router.poll_packet();
 }
 
+std::optional<net::UndeliverablePacket> Node::poll_undeliverable() {
+    return impl_->router.poll_undeliverable();
+}
+
 std::optional<net::LedgerBatch> Node::poll_persist(Instant now) {
     return impl_->router.poll_persist(now);
 }

@@ -38,6 +38,7 @@ public:
 
     [[nodiscard]] std::optional<mac::TxRequest> poll_transmit(Instant now);
     [[nodiscard]] std::optional<Bytes> poll_packet();
+    [[nodiscard]] std::optional<net::UndeliverablePacket> poll_undeliverable();
     [[nodiscard]] std::optional<net::LedgerBatch> poll_persist(Instant now);
     [[nodiscard]] std::optional<Instant> next_timeout() const;
 

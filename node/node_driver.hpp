@@ -16,6 +16,8 @@ namespace meshnet::node {
 ///     void transmit(mac::TxRequest&&)        a burst for the radio
 ///     void deliver(Bytes&&)                  an IP packet for the host
 ///     void persist(net::LedgerBatch&&)       a batch for the ledger; may call Node::on_persisted() at once
+/// and, if it answers its host,
+///     void undeliverable(net::UndeliverablePacket&&)   a packet of the host that was given up
 template <class Sinks>
 void drive(Node& node, Instant now, Sinks& sinks) {
     for (bool progress = true; progress;) {
@@ -27,6 +29,12 @@ void drive(Node& node, Instant now, Sinks& sinks) {
         while (auto packet = node.poll_packet()) {
             sinks.deliver(std::move(*packet));
             progress = true;
+        }
+        if constexpr (requires(net::UndeliverablePacket p) { sinks.undeliverable(std::move(p)); }) {
+            while (auto packet = node.poll_undeliverable()) {
+                sinks.undeliverable(std::move(*packet));
+                progress = true;
+            }
         }
         while (auto batch = node.poll_persist(now)) {
             sinks.persist(std::move(*batch));

@@ -18,6 +18,7 @@
 #include "mac/mac.hpp"
 #include "net/node_id.hpp"
 #include "phy/modes.hpp"
+#include "station/ip_prefix.hpp"
 
 namespace meshnet::station {
 
@@ -48,6 +49,9 @@ struct Config {
     bool tun_enabled = true;
     std::string tun_name = "meshnet0";
     unsigned tun_mtu = 1'400;
+    bool tun_route = true;
+    std::vector<IpPrefix> tun_prefixes;
+    std::string tun_congestion_control;
     // [log]
     std::string log_level = "info";
 

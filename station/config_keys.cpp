@@ -141,6 +141,30 @@ Status store_tun_name(Config& c, const ConfigValue& v) {
     return Ok{};
 }
 
+Status store_prefixes(Config& c, const ConfigValue& v) {
+    c.tun_prefixes.clear();
+    for (const auto& text : v.list) {
+        const auto prefix = ip_prefix_from_string(text);
+        if (!prefix) {
+            return fail("\"" + text +
+                        "\" is not an IPv6 prefix; a prefix is like fd00::/8, all bits behind its length 0");
+        }
+        c.tun_prefixes.push_back(*prefix);
+    }
+    return Ok{};
+}
+
+Status store_congestion_control(Config& c, const ConfigValue& v) {
+    const bool fine = v.text.size() <= 15 && std::all_of(v.text.begin(), v.text.end(), [](char ch) {
+                          return (ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9') || ch == '-' || ch == '_';
+                      });
+    if (!fine) {
+        return fail("must be a name of /proc/sys/net/ipv4/tcp_available_congestion_control, or empty");
+    }
+    c.tun_congestion_control = v.text;
+    return Ok{};
+}
+
 Status store_level(Config& c, const ConfigValue& v) {
     constexpr std::array<std::string_view, 5> kLevels{"debug", "info", "warn", "error", "off"};
     if (std::find(kLevels.begin(), kLevels.end(), v.text) == kLevels.end()) {
@@ -232,12 +256,25 @@ std::span<const ConfigKey> config_keys() {
         {"net", "pay", Kind::kFlag, "", 0, 0, "true",
          "false: own traffic pays nothing, and relays that ask a price refuse it.", store_flag<&C::pay>},
         {"tun", "enabled", Kind::kFlag, "", 0, 0, "true",
-         "A network interface with this station's IPv6 address; needs root or CAP_NET_ADMIN.\n"
+         "A network interface with this station's IPv6 address; needs CAP_NET_ADMIN and /dev/net/tun.\n"
          "false: packets come and go over the control socket (meshnet-cli send, receive).",
          store_flag<&C::tun_enabled>},
         {"tun", "name", Kind::kText, "", 0, 0, "\"meshnet0\"", "Name of the interface, at most 15 characters.",
          store_tun_name},
         {"tun", "mtu", Kind::kInteger, "bytes", 1'280, 1'500, "1400", "Largest IP packet.", store_integer<&C::tun_mtu>},
+        {"tun", "route", Kind::kFlag, "", 0, 0, "true",
+         "Routes to the interface: one for each station that is known, and those of prefixes.\n"
+         "false: none; add those you want yourself.",
+         store_flag<&C::tun_route>},
+        {"tun", "prefixes", Kind::kTextList, "", 0, 0, "[]",
+         "IPv6 prefixes that go to the mesh as a whole, for example [\"fd00::/8\"]: what no station has is answered\n"
+         "with an error at once and never leaves by another interface. Empty: only the known stations, and other\n"
+         "private networks (fd..) stay reachable.",
+         store_prefixes},
+        {"tun", "congestion_control", Kind::kText, "", 0, 0, "\"\"",
+         "TCP's algorithm on these routes, for example \"cubic\" where the system's own is bbr; empty: the system's "
+         "own.",
+         store_congestion_control},
         {"log", "level", Kind::kText, "", 0, 0, "\"info\"",
          "debug, info, warn, error or off; one line per event on stderr.", store_level},
     };

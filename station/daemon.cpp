@@ -19,6 +19,7 @@
 #include <spdlog/spdlog.h>
 
 #include "host/text.hpp"
+#include "net/icmpv6.hpp"
 #include "node/node.hpp"
 #include "node/node_driver.hpp"
 #include "node/phy_model.hpp"
@@ -146,6 +147,7 @@ struct Daemon::Impl final : RadioEvents {
               [this] { return reopen_radio(); }, c.device, WallClock::now()),
           model(*phy::find_profile(c.profile), radio.link().clock().rate(), node::first_mode(c.longest_preamble)),
           node(node_config(c, std::move(parts.identity)), model, random, ledger->state()),
+          icmp_errors(c.tun_mtu),
           signals(std::move(parts.signals)),
           ticker(std::move(parts.ticker)),
           price(c.price_msat_per_mib) {}
@@ -183,6 +185,11 @@ struct Daemon::Impl final : RadioEvents {
             control.deliver(packet);
         }
     }
+    void undeliverable(net::UndeliverablePacket&& packet) {
+        if (auto answer = icmp_errors.answer(radio.now(), packet)) {
+            deliver(std::move(*answer));
+        }
+    }
     void persist(net::LedgerBatch&& batch) { ledger->submit(std::move(batch)); }
 
     /// A radio that was lost, and its recording, which goes on.
@@ -194,7 +201,14 @@ struct Daemon::Impl final : RadioEvents {
         return again;
     }
 
-    void pump() { node::drive(node, radio.now(), *this); }
+    void pump() {
+        node::drive(node, radio.now(), *this);
+        const net::Router& router = node.router();
+        if (tun && router.station_changes() != stations_seen) {
+            stations_seen = router.station_changes();
+            tun->set_stations(router.stations());
+        }
+    }
 
     void read_tun() {
         for (int i = 0; i < kPacketsPerTurn; ++i) {
@@ -255,14 +269,26 @@ struct Daemon::Impl final : RadioEvents {
         radio.on_tick(wall, *this);
         control.on_tick(wall);
         neighbors.update(node, radio.link());
+        if (tun) {
+            tun->on_tick(wall);
+        }
+    }
+
+    ViewContext view_context() {
+        ViewContext c{node,         config,
+                      radio.link(), std::chrono::duration_cast<Duration>(WallClock::now() - started),
+                      price,        tun != nullptr && tun->trouble().empty()};
+        if (tun) {
+            c.tun_name = tun->name();
+            c.tun_state = c.tun_up ? "up" : tun->trouble();
+            c.interface = tun->counters();
+        }
+        c.icmp = icmp_errors.counters();
+        return c;
     }
 
     ControlService::Station station_for_control() {
-        return {[this] {
-                    return ViewContext{node,         config,
-                                       radio.link(), std::chrono::duration_cast<Duration>(WallClock::now() - started),
-                                       price,        tun.has_value()};
-                },
+        return {[this] { return view_context(); },
                 [this](ByteView packet) {
                     node.on_packet(radio.now(), packet);
                     pump();
@@ -284,14 +310,15 @@ struct Daemon::Impl final : RadioEvents {
     }
 
     Status loop() {
-        enum : std::size_t { kSignals, kTicker, kLedger, kRadio, kTun };
+        enum : std::size_t { kSignals, kTicker, kLedger, kRadio, kTun, kTunChanges };
         std::vector<pollfd> fds;
         while (running) {
             fds.assign({{signals.get(), POLLIN, 0},
                         {ticker.get(), POLLIN, 0},
                         {ledger->fd(), POLLIN, 0},
                         {radio.fd(), POLLIN, 0},
-                        {tun ? tun->fd() : -1, POLLIN, 0}});
+                        {tun ? tun->fd() : -1, POLLIN, 0},
+                        {tun ? tun->changes_fd() : -1, POLLIN, 0}});
             control.add_poll(fds);
             if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) {
                 return host::system_error("poll", errno);
@@ -308,6 +335,9 @@ struct Daemon::Impl final : RadioEvents {
             }
             if (fds[kTun].revents != 0) {
                 read_tun();
+            }
+            if (fds[kTunChanges].revents != 0) {
+                tun->take_changes();
             }
             control.handle(fds);
             if (fds[kTicker].revents != 0) {
@@ -329,7 +359,9 @@ struct Daemon::Impl final : RadioEvents {
     RadioSupervisor radio;
     node::PhyModel model;
     node::Node node;
-    std::optional<Tun> tun;
+    std::unique_ptr<Tun> tun;
+    std::uint64_t stations_seen = 0;
+    net::IcmpErrors icmp_errors;
     host::UniqueFd signals, ticker;
     std::uint64_t price;
     NeighborLog neighbors;
@@ -398,11 +430,15 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const Record
         return Error{ErrorCode::kInvalidArgument, std::string("configuration: ") + e.what()};
     }
     if (config.tun_enabled) {
-        auto tun = Tun::open(config.tun_name, address, config.tun_mtu);
+        auto tun = Tun::open({config.tun_name, address, config.tun_mtu, config.tun_route, config.tun_prefixes,
+                              config.tun_congestion_control});
         if (!tun) {
             return tun.error();
         }
         impl->tun = std::move(tun).value();
+        for (const auto& line : impl->tun->shadowed_routes()) {
+            spdlog::warn("{}", line);
+        }
     }
     spdlog::info("station {} is {} on {}, profile {}, {}", config.name, net::to_string(address), config.device,
                  config.profile, config.tun_enabled ? "interface " + config.tun_name : std::string("no TUN"));

@@ -236,9 +236,19 @@ price_msat_per_mib = {self.options.price if station == "beacon" else 0}
 [tun]
 enabled = {"true" if self.with_tun else "false"}
 name = "mesh0"
+congestion_control = "{self.congestion_control()}"
 [log]
 level = "{self.options.log_level}"
 """)
+
+    def congestion_control(self):
+        """Linux's default, also where this machine's own is another (docs/operating.md, "TCP"); empty: its own."""
+        folder = pathlib.Path("/proc/sys/net/ipv4")
+        own = (folder / "tcp_congestion_control").read_text().strip()
+        cubic = "cubic" in (folder / "tcp_available_congestion_control").read_text().split()
+        if self.with_tun:
+            self.result["tcp_congestion_control"] = "cubic" if cubic else own
+        return "cubic" if self.with_tun and cubic else ""
 
     def start_station(self, station):
         self.spawn(station, [self.bin / "meshnetd", "--config", self.path(station, "toml")],
@@ -257,18 +267,8 @@ level = "{self.options.log_level}"
         for station in STATIONS:
             status = self.wait_for(f"station {station}", lambda: self.control(station).try_ask({"cmd": "status"}))
             self.addresses[station], self.ids[station] = status["address"], status["id"]
-        self.choose_tcp()
         self.say("three stations are up, each with its own key, ledger and " +
                  ("interface in its own network namespace" if self.with_tun else "control socket"))
-
-    def choose_tcp(self):
-        """Linux's default congestion control, also where this machine's own is another (docs/operating.md, "TCP")."""
-        for station in ("coast", "ship"):
-            if self.with_tun:
-                done = subprocess.run(["ip", "-n", self.namespaces[station], "-6", "route", "change", "fd00::/8", "dev", "mesh0",
-                                       "metric", "1024", "congctl", "cubic"], capture_output=True, check=False)
-                system = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
-                self.result["tcp_congestion_control"] = "cubic" if done.returncode == 0 else system
 
     def links_up(self):
         for station in ("coast", "ship"):

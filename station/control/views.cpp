@@ -66,7 +66,8 @@ Result<std::string> status_view(const ViewContext& c) {
     j["address"] = net::to_string(c.node.router().address());
     j["uptime_s"] = to_seconds(c.uptime);
     j["price_msat_per_mib"] = c.price_msat_per_mib;
-    j["tun"] = c.tun_up ? Json(c.config.tun_name) : Json(nullptr);
+    j["tun"] = c.tun_up ? Json(c.tun_name) : Json(nullptr);
+    j["tun_state"] = c.tun_state;
     j["host_attached"] = c.host_attached;
     j["cpu_s"] = cpu_seconds();
     j["radio"] = Json{{"device", c.config.device},
@@ -80,6 +81,8 @@ Result<std::string> status_view(const ViewContext& c) {
     add_counters(c.node.mac().counters(), j["mac"]);
     add_counters(c.node.router().counters(), j["net"]);
     add_counters(c.node.router().route_counters(), j["routing"]);
+    add_counters(c.interface, j["interface"]);
+    add_counters(c.icmp, j["interface"]);
     return dump(j);
 }
 

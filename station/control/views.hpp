@@ -10,8 +10,10 @@
 
 #include "core/result.hpp"
 #include "core/time.hpp"
+#include "net/icmpv6.hpp"
 #include "node/node.hpp"
 #include "station/config.hpp"
+#include "station/control/interface_counters.hpp"
 #include "station/radio/radio_link.hpp"
 
 namespace meshnet::station {
@@ -23,9 +25,13 @@ struct ViewContext {
     const RadioLink& link;
     Duration uptime{};
     std::uint64_t price_msat_per_mib = 0;
-    bool tun_up = false;
+    bool tun_up = false;  ///< there is an interface and nothing is wrong with it
     bool host_attached = false;
     std::uint32_t limit = 0;  ///< newest entries wanted, by views that have entries
+    std::string tun_name = {};
+    std::string tun_state = "off";  ///< "off", "up", or what is wrong
+    InterfaceCounters interface = {};
+    net::IcmpCounters icmp = {};
 };
 
 /// One column of a table for people.

@@ -22,7 +22,9 @@ struct FlowOpenerTest : ::testing::Test {
     Settlement settlement{self, links, flows, credit, outbox, counters};
     PaymentOffers offers;
     Forwarder forwarder{w.ends[0].identity.address(), links, flows, credit, settlement, offers, counters};
-    FlowOpener opener{{}, {self, w.random, routes, links, flows, credit, forwarder, offers, outbox, counters}};
+    UndeliverableQueue undeliverable{w.ends[0].identity.address()};
+    FlowOpener opener{
+        {}, {self, w.random, routes, links, flows, credit, forwarder, offers, outbox, undeliverable, counters}};
 
     FlowOpenerTest() {
         w.join();

@@ -66,7 +66,7 @@ const std::vector<Room>& rooms() {
         {"station settings",
          kGpl,
          {"core", "host", "phy values", "phy", "mac", "net values", "node", "station/radio"},
-         {"station/config", "station/config_keys", "station/key_file"}},
+         {"station/config", "station/config_keys", "station/ip_prefix", "station/key_file"}},
         {"station/control",
          kGpl,
          {"core", "host", "phy values", "phy", "mac", "net values", "net/payment", "net", "node", "station/ledger",

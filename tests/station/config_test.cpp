@@ -73,6 +73,13 @@ INSTANTIATE_TEST_SUITE_P(
                   "(meshnet status prints it)"},
         BadConfig{"Windows", "[net]\ninitial_window_kib = 64\nmax_window_kib = 32\n",
                   "station.toml: net.max_window_kib is below net.initial_window_kib; raise it to at least 64"},
+        BadConfig{
+            "TunPrefix", "[tun]\nprefixes = [\"fd00::1/8\"]\n",
+            "station.toml:2: tun.prefixes: \"fd00::1/8\" is not an IPv6 prefix; a prefix is like fd00::/8, all bits "
+            "behind its length 0"},
+        BadConfig{"TunCongestionControl", "[tun]\ncongestion_control = \"Cubic!\"\n",
+                  "station.toml:2: tun.congestion_control: must be a name of "
+                  "/proc/sys/net/ipv4/tcp_available_congestion_control, or empty"},
         BadConfig{"TunName", "[tun]\nname = \"a/b\"\n",
                   "station.toml:2: tun.name: must be 1 to 15 printable characters without space, /, : and %"},
         BadConfig{"Level", "[log]\nlevel = \"loud\"\n",
@@ -131,6 +138,9 @@ TEST(Config, TheExampleParsesAndIsTheDefaults) {
     EXPECT_EQ(config->tun_enabled, expected.tun_enabled);
     EXPECT_EQ(config->tun_name, expected.tun_name);
     EXPECT_EQ(config->tun_mtu, expected.tun_mtu);
+    EXPECT_EQ(config->tun_route, expected.tun_route);
+    EXPECT_EQ(config->tun_prefixes, expected.tun_prefixes);
+    EXPECT_EQ(config->tun_congestion_control, expected.tun_congestion_control);
     EXPECT_EQ(config->log_level, expected.log_level);
 }
 
