@@ -70,7 +70,7 @@ private:
     std::unique_ptr<::meshnet::station::SqliteLedger> ledger_;  // null: in memory
     std::unique_ptr<::meshnet::node::Node> node_;
     std::string address_;
-    ::meshnet::Instant now_{};  // the node's time: it never goes back
+    ::meshnet::Instant now_{};     // the node's time: it never goes back
     ::meshnet::Duration shift_{};  // now_ less the radio's time
     std::uint64_t time_lines_ = 1;
     bool busy_ = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "phy/demodulation/channel_follower.hpp"
 
+#include <array>
 #include <cmath>
 #include <numbers>
 #include <utility>
@@ -26,6 +27,7 @@ ChannelFollower::ChannelFollower(DemodulatorShared& shared, std::size_t capacity
     groups_.resize(groups);
     group_end_.resize(groups);
     group_noise_.resize(groups);
+    row_excess_.resize(capacity);
     for (auto* g : {&newest_group_, &previous_group_}) {
         g->measured.resize(k);
         g->filtered.resize(k);
@@ -59,6 +61,18 @@ void ChannelFollower::start(const TrainingEstimator::Estimate& training, std::sp
     reference_.error = static_cast<double>(training.channel_error);
     reference_.symbol = -(static_cast<double>(training_symbols) + 1.0) / 2.0;
     block_start_ = reference_;
+}
+
+void ChannelFollower::predict_pilots(SymbolBuffer& symbols, const SymbolTracker& track) const {
+    const std::size_t row = symbols.size() - 1;
+    const std::size_t symbol = symbols.first_symbol() + row;
+    const auto& grid = shared_.grid;
+    const double per_carrier = 2.0 * std::numbers::pi / static_cast<double>(grid.profile().fft_size);
+    const std::span<Sample> carriers = symbols.newest();
+    CarrierRotation rotation(track.filtered_phase(row), -per_carrier * track.filtered_time(row));
+    for (const std::uint16_t c : grid.pilots(symbol, dense_)) {
+        carriers[c] = reference_.h[c] * rotation.at(grid.subcarrier(c)) * grid.pilot(symbol, c);
+    }
 }
 
 void ChannelFollower::add(const SymbolBuffer& symbols, const SymbolTracker& track, double pilot_error) {
@@ -113,7 +127,7 @@ void ChannelFollower::estimate(const SymbolBuffer& symbols, SymbolTracker& track
         }
         tracker.end(static_cast<double>(training_.noise), state, training_.long_delay_spread, group);
         ChannelTracker::update(state, group, variation);
-        group_noise_[group_count_] = measured_noise(track, group_count_ > 0 ? group_end_[group_count_ - 1] : 0, end);
+        group_noise_[group_count_] = measure_noise(track, group_count_ > 0 ? group_end_[group_count_ - 1] : 0, end);
         group_end_[group_count_++] = end;
         if (end <= delivered) {
             next_block_start_ = state;
@@ -217,6 +231,9 @@ bool ChannelFollower::fit_time_varying(const SymbolBuffer& symbols, SymbolTracke
     residual_cfo_deviation_ = fit.residual_cfo_deviation;
     track.set_phase_line(fit.residual_cfo, symbols.first_symbol());
     std::fill_n(group_noise_.begin(), group_count_, static_cast<float>(fit.noise));
+    for (std::size_t r = 0; r < track.size(); ++r) {
+        row_excess_[r] = track.excess(r);  // pilots that missed the forward prediction are explained now
+    }
     return true;
 }
 
@@ -233,19 +250,34 @@ double ChannelFollower::least_noise() const noexcept {
 }
 
 // Noise while rows [first_row, last_row) lasted: as in the training, unless their pilots show that interference began
-// or ended. What the forward reference may miss by itself, on a time-varying channel, is no sign of that.
-float ChannelFollower::measured_noise(const SymbolTracker& track, std::size_t first_row,
-                                      std::size_t last_row) const noexcept {
+// or ended. What the forward reference may miss by itself, on a time-varying channel, is no sign of that. A row that
+// misses it by far more than the others of its group was hit alone and keeps that to itself.
+float ChannelFollower::measure_noise(const SymbolTracker& track, std::size_t first_row, std::size_t last_row) noexcept {
     constexpr float kClear = 1.6F;  // four deviations for the fewest pilots of a complete group
     const auto least = static_cast<float>(least_noise());
-    float error = 0.0F;
-    for (std::size_t r = first_row; r < last_row; ++r) {
-        error += track.pilot_error(r);
-    }
-    error /= static_cast<float>(last_row - first_row);
     const auto explained = static_cast<float>(reference_error());
+    const std::size_t rows = last_row - first_row;
+    std::array<float, kGroup> errors{};
+    for (std::size_t r = 0; r < rows; ++r) {
+        errors[r] = track.pilot_error(first_row + r);
+        row_excess_[first_row + r] = track.excess(first_row + r);
+    }
+    const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(rows / 2);
+    std::nth_element(errors.begin(), middle, errors.begin() + static_cast<std::ptrdiff_t>(rows));
+    const float usual = std::max(training_.noise + explained, 2.0F * *middle);
+    float error = 0.0F;
+    std::size_t counted = 0;
+    for (std::size_t r = first_row; r < last_row; ++r) {
+        if (track.pilot_error(r) > kHit * usual) {
+            row_excess_[r] = std::max(row_excess_[r], track.pilot_error(r) - explained);
+        } else {
+            error += track.pilot_error(r);
+            ++counted;
+        }
+    }
+    error /= static_cast<float>(std::max<std::size_t>(counted, 1));
     float noise = training_.noise;
-    if (last_row - first_row < kGroup / 2) {
+    if (rows < kGroup / 2) {
         return std::max(noise, least);
     }
     if (error > kClear * (noise + explained)) {

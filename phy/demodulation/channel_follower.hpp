@@ -37,6 +37,12 @@ public:
     /// SNR for which the frame's mode was made; before it is known, that of a header.
     void set_required_snr_db(double snr_db) noexcept { required_snr_db_ = snr_db; }
 
+    /// Pilots that miss the reference by `mean_error` do so by far more than noise and the channel's variation explain.
+    [[nodiscard]] bool is_hit(float mean_error) const noexcept {
+        return mean_error > kHit * (training_.noise + static_cast<float>(reference_error()));
+    }
+    /// The pilots of the newest row as they are expected, in place of those received: of a symbol that says nothing.
+    void predict_pilots(SymbolBuffer& symbols, const SymbolTracker& track) const;
     /// The expected channel of the next symbol [K] and its power: what its pilots are compared with.
     [[nodiscard]] std::span<const Sample> reference() const noexcept { return reference_.h; }
     [[nodiscard]] std::span<const float> reference_power() const noexcept { return reference_power_; }
@@ -57,7 +63,7 @@ public:
     /// The estimated response of a row, [K], and its noise power per carrier, the latter at least the one at which the
     /// SNR would be 10 dB above set_required_snr_db().
     void response(std::size_t row, std::span<Sample> channel);
-    [[nodiscard]] float noise(std::size_t row) const noexcept { return group_noise_[group_of(row)]; }
+    [[nodiscard]] float noise(std::size_t row) const noexcept { return group_noise_[group_of(row)] + row_excess_[row]; }
     /// The rows at hand are estimated as a time-varying channel.
     [[nodiscard]] bool time_varying() const noexcept { return time_varying_; }
     /// Of the last time-varying fit: residual carrier frequency offset, radians per symbol, and its deviation.
@@ -69,6 +75,8 @@ public:
     }
 
 private:
+    static constexpr float kHit =
+        6.0F;  // beyond what the noise of so few pilots reaches: significance 1e-9 for 8 pilots
     static constexpr std::size_t kHistory = 3 * kGroup;  // symbols before the block that the fit takes in
 
     void update_reference(const SymbolBuffer& symbols, const SymbolTracker& track);
@@ -79,8 +87,7 @@ private:
     bool fit_time_varying(const SymbolBuffer& symbols, SymbolTracker& track, bool forced);
     [[nodiscard]] double least_noise() const noexcept;
     [[nodiscard]] double reference_error() const noexcept;
-    [[nodiscard]] float measured_noise(const SymbolTracker& track, std::size_t first_row,
-                                       std::size_t last_row) const noexcept;
+    [[nodiscard]] float measure_noise(const SymbolTracker& track, std::size_t first_row, std::size_t last_row) noexcept;
     void interpolate(std::size_t row, std::span<Sample> channel) const;
 
     DemodulatorShared& shared_;
@@ -108,6 +115,7 @@ private:
     std::vector<ChannelGroup> groups_;    // measured with smoothed phases
     std::vector<std::size_t> group_end_;  // one past the last row of each
     std::vector<float> group_noise_;      // per carrier, while they lasted
+    std::vector<float> row_excess_;       // of each row: power per carrier of a burst that hit it alone
     std::size_t group_count_ = 0;
     PilotRecord record_;
     bool time_varying_ = false;  // shared_.time_varying holds their channel

@@ -170,6 +170,7 @@ bool FrameDemodulator::receive_training(const SampleRing& ring) {
     }
     channel_.start(training_, shared_.channel, m, params_.dense_pilots);
     tracker_.start(training_, m, params_.dense_pilots);
+    bursts_.start(training_.signal + training_.noise, symbol / p.sample_rate_hz);
     state_ = State::kHeader;
     return true;
 }
@@ -187,8 +188,21 @@ bool FrameDemodulator::receive_symbol(const SampleRing& ring) {
     }
     const std::span<Sample> carriers = rows_.push();
     shared_.transform.run(ring, window(first), carriers);
-    const double error = tracker_.add(carriers, symbol, channel_.reference(), channel_.reference_power());
-    channel_.add(rows_, tracker_, error);
+    float power = 0.0F;
+    for (const Sample& c : carriers) {
+        power += std::norm(c);
+    }
+    auto innovation = tracker_.predict(carriers, symbol, channel_.reference(), channel_.reference_power());
+    const float excess =
+        bursts_.excess(power / static_cast<float>(carriers.size()), channel_.is_hit(innovation.mean_error));
+    if (excess > 0.0F) {
+        tracker_.skip(excess);
+        channel_.predict_pilots(rows_, tracker_);
+        innovation.error = 0.0;
+    } else {
+        tracker_.take(innovation);
+    }
+    channel_.add(rows_, tracker_, innovation.error);
     return true;
 }
 

@@ -18,6 +18,7 @@
 #include <optional>
 #include <span>
 
+#include "phy/demodulation/burst_guard.hpp"
 #include "phy/demodulation/channel_follower.hpp"
 #include "phy/demodulation/demodulator_shared.hpp"
 #include "phy/demodulation/payload_receiver.hpp"
@@ -97,6 +98,7 @@ private:
     std::optional<Header> known_header_;  // decoded before the frame was begun once more with a better offset
     TrainingEstimator::Estimate training_;
     SymbolBuffer rows_;
+    BurstGuard bursts_;
     SymbolTracker tracker_;
     ChannelFollower channel_;
     PayloadReceiver payload_;

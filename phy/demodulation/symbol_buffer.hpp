@@ -31,6 +31,11 @@ public:
         return std::span(rows_).subspan(row * carriers_, carriers_);
     }
 
+    /// The newest row, to be changed.
+    [[nodiscard]] std::span<Sample> newest() noexcept {
+        assert(size_ > 0);
+        return std::span(rows_).subspan((size_ - 1) * carriers_, carriers_);
+    }
     /// A new last row, [K], to be written. The buffer must not be full.
     [[nodiscard]] std::span<Sample> push() noexcept {
         assert(!full());

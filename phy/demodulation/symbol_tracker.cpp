@@ -56,8 +56,9 @@ void SymbolTracker::start(const TrainingEstimator::Estimate& training, std::size
     time_.start(state);
 }
 
-double SymbolTracker::add(std::span<const Sample> carriers, std::size_t symbol, std::span<const Sample> reference,
-                          std::span<const float> reference_power) noexcept {
+SymbolTracker::Innovation SymbolTracker::predict(std::span<const Sample> carriers, std::size_t symbol,
+                                                 std::span<const Sample> reference,
+                                                 std::span<const float> reference_power) noexcept {
     assert(size_ < tracks_.size());
     phase_.predict();
     time_.predict();
@@ -84,26 +85,44 @@ double SymbolTracker::add(std::span<const Sample> carriers, std::size_t symbol, 
         b0 += im;
         b1 += im * g;
     }
+    Innovation out;
+    out.error = error;
+    out.mean_error = static_cast<float>(error / static_cast<double>(pilots.size()));
     const double noise = noise_ / 2.0;
     const double determinant = a00 * a11 - a01 * a01;
     if (determinant > 0.0 && a00 > 0.0) {
         // Least squares for (phase, time) and the variance of each.
-        const double d_phase = (a11 * b0 - a01 * b1) / determinant;
-        const double d_time = (a00 * b1 - a01 * b0) / determinant;
-        phase_.update(d_phase, noise * a11 / determinant);
-        time_.update(d_time, noise * a00 / determinant);
+        out.usable = true;
+        out.phase = (a11 * b0 - a01 * b1) / determinant;
+        out.phase_variance = noise * a11 / determinant;
+        out.time = (a00 * b1 - a01 * b0) / determinant;
+        out.time_variance = noise * a00 / determinant;
     }
-    tracks_[size_++] = {phase_.state(), time_.state(), window_shift_,
-                        static_cast<float>(error / static_cast<double>(pilots.size()))};
+    return out;
+}
 
-    // Most of a sample late or early: move the window; the filter keeps counting from where it started.
+void SymbolTracker::take(const Innovation& innovation) noexcept {
+    if (innovation.usable) {
+        phase_.update(innovation.phase, innovation.phase_variance);
+        time_.update(innovation.time, innovation.time_variance);
+    }
+    tracks_[size_++] = {phase_.state(), time_.state(), window_shift_, innovation.mean_error, 0.0F};
+    follow_window();
+}
+
+void SymbolTracker::skip(float excess) noexcept {
+    tracks_[size_++] = {phase_.state(), time_.state(), window_shift_, static_cast<float>(noise_), excess};
+    follow_window();
+}
+
+// Most of a sample late or early: move the window; the filter keeps counting from where it started.
+void SymbolTracker::follow_window() noexcept {
     const double left = time_.state().value - window_shift_;
     if (left > 0.75) {
         ++window_shift_;
     } else if (left < -0.75) {
         --window_shift_;
     }
-    return error;
 }
 
 void SymbolTracker::smooth() noexcept {

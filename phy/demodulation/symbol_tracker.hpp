@@ -29,11 +29,32 @@ public:
     /// Starts the filters just before symbol 0. `training`: the estimate, whose CFO was removed before the transform.
     void start(const TrainingEstimator::Estimate& training, std::size_t training_symbols, bool dense_pilots) noexcept;
 
-    /// Forward step with the pilots of `symbol`, which becomes the next row. `carriers` [K]; `reference` [K]: the
-    /// expected channel, phase and time taken out, and its power per carrier. Returns the sum over the pilots of the
-    /// power by which they miss it.
+    /// What the pilots of one symbol say against the prediction.
+    struct Innovation {
+        double phase = 0.0;  ///< radians
+        double phase_variance = 0.0;
+        double time = 0.0;  ///< samples
+        double time_variance = 0.0;
+        bool usable = false;      ///< the reference has power: the values above can be taken
+        double error = 0.0;       ///< sum over the pilots of the power by which they miss the reference
+        float mean_error = 0.0F;  ///< the same for each pilot
+    };
+    /// Moves the filters to `symbol`, the next row, and compares its pilots. `carriers` [K]; `reference` [K]: the
+    /// expected channel, phase and time taken out, and its power per carrier. One of take() and skip() must follow.
+    [[nodiscard]] Innovation predict(std::span<const Sample> carriers, std::size_t symbol,
+                                     std::span<const Sample> reference,
+                                     std::span<const float> reference_power) noexcept;
+    /// The filters take it.
+    void take(const Innovation& innovation) noexcept;
+    /// The symbol was hit by interference of power `excess` per carrier: the filters stay as predicted.
+    void skip(float excess) noexcept;
+    /// predict() and take(): returns the sum of the pilots' errors.
     double add(std::span<const Sample> carriers, std::size_t symbol, std::span<const Sample> reference,
-               std::span<const float> reference_power) noexcept;
+               std::span<const float> reference_power) noexcept {
+        const Innovation innovation = predict(carriers, symbol, reference, reference_power);
+        take(innovation);
+        return innovation.error;
+    }
     /// Smooths all rows at hand.
     void smooth() noexcept;
     /// Replaces the smoothed phases by those of a constant residual CFO, radians per symbol.
@@ -52,6 +73,8 @@ public:
     [[nodiscard]] double time(std::size_t row) const noexcept { return smooth_time_[row].value - tracks_[row].shift; }
     /// Mean power by which the row's pilots missed the forward prediction.
     [[nodiscard]] float pilot_error(std::size_t row) const noexcept { return tracks_[row].error; }
+    /// Power per carrier of the interference for which the row was skipped; 0 if it was not.
+    [[nodiscard]] float excess(std::size_t row) const noexcept { return tracks_[row].excess; }
     /// Samples by which the row's window was moved against the first symbol's, and by which the next one will be.
     [[nodiscard]] int shift(std::size_t row) const noexcept { return tracks_[row].shift; }
     [[nodiscard]] int next_shift() const noexcept { return window_shift_; }
@@ -60,11 +83,14 @@ public:
     [[nodiscard]] double time_drift() const noexcept { return time_.state().drift; }
 
 private:
+    void follow_window() noexcept;
+
     struct Track {
         DriftFilter::State phase;
         DriftFilter::State time;
         int shift = 0;
         float error = 0.0F;
+        float excess = 0.0F;
     };
 
     const Grid& grid_;

@@ -33,7 +33,8 @@ public:
 
     [[nodiscard]] int format() const noexcept { return format_; }
     /// Structure, checksums, and that the entries of each neighbour add up to its balance. Empty if all is well.
-    /// Error: it could not be read (in use by another program, no permission, a failing disk), which says nothing of it.
+    /// Error: it could not be read (in use by another program, no permission, a failing disk), which says nothing of
+    /// it.
     [[nodiscard]] Result<std::vector<std::string>> check();
     /// check(), and its outcome as one line that names the file.
     [[nodiscard]] Status require_sound(const std::string& path);
