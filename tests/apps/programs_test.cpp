@@ -179,6 +179,13 @@ TEST_F(Programs, ALedgerOfAnotherStationIsRefused) {
     write_config("b");
     ASSERT_EQ(run("$D --config a.toml").code, 0);
     ASSERT_EQ(run("sed -i 's/b.ledger/a.ledger/' b.toml").code, 0);
+    const auto keyless = run("$D --config b.toml");  // a new key would be a new station beside the ledger of another
+    EXPECT_EQ(keyless.code, 1);
+    EXPECT_NE(keyless.err.find("meshnetd: key file b.key is missing"), std::string::npos) << keyless.err;
+    ASSERT_EQ(run("$D --config b.toml --init").code, 1);
+    write_config("b");
+    ASSERT_EQ(run("$D --config b.toml --init").code, 0);
+    ASSERT_EQ(run("sed -i 's/b.ledger/a.ledger/' b.toml").code, 0);
     const auto other = run("$D --config b.toml");
     EXPECT_EQ(other.code, 1);
     EXPECT_NE(other.err.find("meshnetd: ledger a.ledger belongs to station fd"), std::string::npos) << other.err;
@@ -210,6 +217,7 @@ TEST_F(Programs, ARunningDaemonAnswersAndStopsAndSharesNothing) {
     EXPECT_EQ(same_socket.code, 1);
     EXPECT_EQ(same_socket.err,
               "meshnetd: control socket a.sock is in use by another meshnetd; stop it or choose another path\n");
+    ASSERT_EQ(run("$D --config b.toml --init").code, 0);
     write_file(folder_.path("c.toml"), read_file(folder_.path("b.toml")));
     ASSERT_EQ(run("sed -i 's/b.ledger/a.ledger/' c.toml").code, 0);
     const auto same_ledger = run("$D --config c.toml");
