@@ -141,7 +141,7 @@ Result<UniqueFd> connect_unix(const std::string& path, const std::string& what) 
         return system_error(what + " " + path, errno);
     }
     if (::connect(fd.get(), generic(*address), sizeof *address) != 0) {
-        return errno == EAGAIN ? Error{ErrorCode::kUnavailable, what + " " + path + ": its server does not answer"}
+        return errno == EAGAIN ? Error{ErrorCode::kInUse, what + " " + path + ": its server does not answer"}
                                : system_error(what + " " + path + " cannot be reached", errno);
     }
     return fd;

@@ -25,8 +25,9 @@ struct ListenOptions {
 /// kAlreadyExists (another kind of file is there), kInUse (somebody listens), or the system's.
 [[nodiscard]] Result<UniqueFd> listen_unix(const std::string& path, const ListenOptions& options);
 
-/// A blocking connection whose sends wait 5 s at most. Errors: kInvalidArgument (path), kNotFound (no file),
-/// kUnavailable (nobody listens, or who does hangs), kPermission, or the system's.
+/// A blocking connection; connecting and each send wait 5 s at most. Errors: kInvalidArgument (path), kNotFound (no
+/// file), kUnavailable (nobody listens), kInUse (the server takes no connection: it hangs), kPermission, or the
+/// system's.
 [[nodiscard]] Result<UniqueFd> connect_unix(const std::string& path, const std::string& what);
 
 }  // namespace meshnet::host

@@ -28,11 +28,10 @@ Error unreachable(const std::string& path, const Error& error) {
         case ErrorCode::kNotFound:
             return {error.code, "no daemon runs here: there is no control socket " + path + "; " + start};
         case ErrorCode::kUnavailable:
-            if (error.message.ends_with("answer")) {
-                return {error.code, "the daemon at " + path + " hangs: it took no connection within 5 s"};
-            }
             return {error.code,
                     "no daemon listens at " + path + " (it was killed, or this is no socket of it); " + start};
+        case ErrorCode::kInUse:
+            return {error.code, "the daemon at " + path + " hangs: it takes no connection"};
         case ErrorCode::kPermission:
             return {error.code,
                     "control socket " + path + " belongs to another user; run this as the user meshnetd runs as"};

@@ -213,6 +213,9 @@ TEST_F(Programs, ARunningDaemonAnswersAndStopsAndSharesNothing) {
     EXPECT_EQ(run("$C price --socket a.sock --set 77").out, "77 msat per MiB\n");
     EXPECT_EQ(nlohmann::json::parse(run("$C price --socket a.sock --json").out)["price_msat_per_mib"], 77);
 
+    ASSERT_EQ(run("kill -HUP $(cat a.pid)").code, 0);  // as of a closed terminal: no reason to die
+    EXPECT_EQ(run("$C status --socket a.sock").code, 0);
+
     const auto same_socket = run("$D --config a.toml");
     EXPECT_EQ(same_socket.code, 1);
     EXPECT_EQ(same_socket.err,
