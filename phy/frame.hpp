@@ -29,6 +29,7 @@ struct Frame {
     std::uint64_t sample_index = 0;    ///< first preamble sample, counted from the first sample pushed
     float sample_fraction = 0.0F;      ///< + this fraction of a sample, [0, 1)
     std::uint64_t length_samples = 0;  ///< preamble to last payload sample
+    std::uint8_t version = 1;          ///< of the waveform
     ModeIndex mode = 0;
     std::uint8_t redundancy_version = 0;  ///< 0..3
     float snr_db = 0.0F;                  ///< in the occupied band

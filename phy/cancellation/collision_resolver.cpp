@@ -161,8 +161,8 @@ void CollisionResolver::take(EndedReception& ended, Pass* pass) {
     if (pass != nullptr && d.good == 0) {
         return;  // the residual of a frame that was subtracted, more likely than a frame
     }
-    if (config_.cancel && error_free && d.blocks > 0) {
-        note_error_free(frame, ended, first, pass != nullptr ? pass->level : 0);
+    if (config_.cancel && error_free && d.blocks > 0 && frame.version == kWaveformVersion) {
+        note_error_free(frame, ended, pass);
     }
     delivered_[next_delivered_] = d;
     next_delivered_ = (next_delivered_ + 1) % delivered_.size();
@@ -208,7 +208,10 @@ void CollisionResolver::note_failure(std::uint64_t start, std::uint64_t end, std
     next_failed_ = (next_failed_ + 1) % failed_.size();
 }
 
-void CollisionResolver::note_error_free(Frame frame, const EndedReception& ended, std::uint64_t first, unsigned level) {
+void CollisionResolver::note_error_free(Frame frame, const EndedReception& ended, const Pass* pass) {
+    const std::uint64_t first = pass != nullptr ? pass->first : 0;
+    const unsigned level = pass != nullptr ? pass->level : 0;
+    const std::uint64_t subtracted = pass != nullptr ? pass->serial : 0;
     const std::uint64_t start = first + ended.start.sample_index;
     const std::uint64_t end = first + ended.end;
     // Of the same arrival only failures of other frames remain.
@@ -228,12 +231,14 @@ void CollisionResolver::note_error_free(Frame frame, const EndedReception& ended
     const double residual = static_cast<double>(ended.residual_interference);
     w.unexplained = level < kDeepest && residual > kOverNoise * noise_power_ * static_cast<double>(fft_size_) &&
                     residual > kOverSignal * static_cast<double>(ended.signal_power) &&
-                    !explained(start, end, w.serial);
+                    !explained(start, end, w.serial, subtracted);
     pending_ = true;
 }
 
-// Is there another frame in [start, end), received or under way? Error-free frame `serial` does not count.
-bool CollisionResolver::explained(std::uint64_t start, std::uint64_t end, std::uint64_t serial) const noexcept {
+// Is there another frame in [start, end), received or under way? Error-free frame `serial` does not count, nor do those
+// up to `subtracted`, which were taken out of the samples.
+bool CollisionResolver::explained(std::uint64_t start, std::uint64_t end, std::uint64_t serial,
+                                  std::uint64_t subtracted) const noexcept {
     const auto running = [&](const ReceiverChain& chain, std::uint64_t first) {
         return end > first && chain.receiving_since_before(end - first);
     };
@@ -241,7 +246,7 @@ bool CollisionResolver::explained(std::uint64_t start, std::uint64_t end, std::u
            std::any_of(passes_.begin(), passes_.end(),
                        [&](const Pass& p) { return p.active && running(*p.chain, p.first); }) ||
            std::any_of(error_free_.begin(), error_free_.end(), [&](const ErrorFree& w) {
-               return w.serial != 0 && w.serial != serial && overlap(w.decoded.start, w.end, start, end);
+               return w.serial > subtracted && w.serial != serial && overlap(w.decoded.start, w.end, start, end);
            });
 }
 

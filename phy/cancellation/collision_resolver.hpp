@@ -92,8 +92,9 @@ private:
     void take(EndedReception& ended, Pass* pass);
     [[nodiscard]] bool is_repetition(const Delivered& d) const noexcept;
     void note_failure(std::uint64_t start, std::uint64_t end, std::uint64_t serial);
-    void note_error_free(Frame frame, const EndedReception& ended, std::uint64_t first, unsigned level);
-    [[nodiscard]] bool explained(std::uint64_t start, std::uint64_t end, std::uint64_t serial) const noexcept;
+    void note_error_free(Frame frame, const EndedReception& ended, const Pass* pass);
+    [[nodiscard]] bool explained(std::uint64_t start, std::uint64_t end, std::uint64_t serial,
+                                 std::uint64_t subtracted) const noexcept;
     bool start_due_pass();
     void start_pass(Pass& pass, std::uint64_t from, unsigned level);
     void end_pass(Pass& pass) noexcept;

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "phy/dsp/carrier_rotation.hpp"
+#include "phy/waveform/whitening.hpp"
 
 namespace meshnet::phy {
 namespace {
@@ -60,7 +61,8 @@ bool add_points(BlockAssembly& assembly, const float* llr, std::size_t count) no
 
 }  // namespace
 
-PayloadReceiver::PayloadReceiver(DemodulatorShared& shared) : shared_(shared), header_llr_(kHeaderCodedBits) {}
+PayloadReceiver::PayloadReceiver(DemodulatorShared& shared)
+    : shared_(shared), header_llr_(kHeaderCodedBits), unwhitened_header_llr_(kHeaderCodedBits) {}
 
 void PayloadReceiver::reset(bool dense_pilots) {
     dense_ = dense_pilots;
@@ -71,6 +73,7 @@ void PayloadReceiver::reset(bool dense_pilots) {
 
 void PayloadReceiver::clear_header() noexcept {
     std::fill(header_llr_.begin(), header_llr_.end(), 0.0F);
+    std::fill(unwhitened_header_llr_.begin(), unwhitened_header_llr_.end(), 0.0F);
 }
 
 // LLRs of the data points of one symbol, in carrier order, into shared_.llr.
@@ -96,23 +99,32 @@ void PayloadReceiver::make_llrs(std::span<const Sample> carriers, SymbolEstimate
 void PayloadReceiver::add_header_symbol(std::span<const Sample> carriers, SymbolEstimate& estimate) {
     const std::size_t bits = 2 * shared_.grid.data_per_symbol(dense_);
     make_llrs(carriers, estimate, shared_.constellations[0]);
-    for (std::size_t i = 0; i < bits; ++i) {
-        header_llr_[HeaderCodec::coded_bit(estimate.symbol * bits + i)] += shared_.llr[i];
-    }
+    const auto add_to = [&](std::vector<float>& header) {
+        for (std::size_t i = 0; i < bits; ++i) {
+            header[HeaderCodec::coded_bit(estimate.symbol * bits + i)] += shared_.llr[i];
+        }
+    };
+    add_to(unwhitened_header_llr_);
+    Whitening::undo(std::span(shared_.llr).first(bits), estimate.symbol * bits);
+    add_to(header_llr_);
 }
 
 std::optional<Header> PayloadReceiver::decode_header(PreambleClass preamble) {
-    return shared_.header_codec.decode(header_llr_, preamble);
+    auto header = shared_.header_codec.decode(header_llr_, preamble, kWaveformVersion);
+    return header ? header : shared_.header_codec.decode(unwhitened_header_llr_, preamble, kUnwhitenedVersion);
 }
 
 void PayloadReceiver::begin_payload(const Header& header) {
     const Mode& mode = modes()[header.mode];
     layout_.emplace(mode, header.payload_bytes, shared_.grid.data_per_symbol(dense_));
     constellation_ = &shared_.constellations[mode.bits_per_symbol / 2 - 1];
+    frame_.version = header.version;
     frame_.mode = header.mode;
     frame_.redundancy_version = header.redundancy_version;
     frame_.payload.assign(header.payload_bytes, 0);
     frame_.blocks.reserve(layout_->blocks());
+    whitened_ = header.version != kUnwhitenedVersion;
+    payload_bits_ = 0;
     assembly_.block = 0;
     assembly_.begin_block(layout_->block_points(0), mode.bits_per_symbol);
     if (shared_.constellation_out != nullptr) {
@@ -125,6 +137,10 @@ void PayloadReceiver::add_payload_symbol(std::span<const Sample> carriers, Symbo
     const std::size_t per_symbol = shared_.grid.data_per_symbol(dense_);
     const unsigned bits = constellation_->bits_per_symbol();
     make_llrs(carriers, estimate, *constellation_);
+    if (whitened_) {
+        Whitening::undo(std::span(shared_.llr).first(per_symbol * bits), payload_bits_);
+    }
+    payload_bits_ += per_symbol * bits;
     if (shared_.constellation_out != nullptr) {
         show_points(estimate.symbol);
     }

@@ -51,9 +51,12 @@ private:
 
     DemodulatorShared& shared_;
     bool dense_ = false;
-    std::vector<float> header_llr_;  // [kHeaderCodedBits]
+    std::vector<float> header_llr_;             // [kHeaderCodedBits]
+    std::vector<float> unwhitened_header_llr_;  // the same if the frame is of the version without whitening
     std::optional<PayloadLayout> layout_;
     const Constellation* constellation_ = nullptr;  // of the payload
+    bool whitened_ = true;                          // the payload is
+    std::size_t payload_bits_ = 0;                  // received so far
     BlockAssembly assembly_;
     Frame frame_;
 };

@@ -13,8 +13,14 @@
 
 namespace meshnet::phy {
 
+/// Version of the waveform that transmitters send: header and payload whitened.
+inline constexpr std::uint8_t kWaveformVersion = 1;
+/// The one before it, not whitened, which receivers still read: recordings of it exist.
+inline constexpr std::uint8_t kUnwhitenedVersion = 0;
+
 /// The header before coding.
 struct Header {
+    std::uint8_t version = kWaveformVersion;
     ModeIndex mode = 0;
     std::uint16_t payload_bytes = 0;      ///< 1..kMaxPayloadBytes
     std::uint8_t redundancy_version = 0;  ///< 0..3

@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "phy/frame.hpp"
+#include "phy/waveform/whitening.hpp"
 
 namespace meshnet::phy {
 namespace {
@@ -55,6 +56,7 @@ void FrameMapper::begin(ModeIndex mode, ByteView payload, unsigned redundancy_ve
     block_ = 0;
     point_ = 0;
     points_ = 0;
+    payload_bits_ = 0;
 }
 
 std::size_t FrameMapper::symbols() const noexcept {
@@ -84,12 +86,16 @@ void FrameMapper::place_pilots(std::size_t symbol) {
 }
 
 void FrameMapper::map_header(std::size_t symbol) {
-    std::size_t bit = 2 * symbol * grid_.data_per_symbol(dense_);
+    const std::size_t first = 2 * symbol * grid_.data_per_symbol(dense_);
+    bits_.resize(2 * grid_.data_per_symbol(dense_));
+    for (std::size_t i = 0; i < bits_.size(); ++i) {
+        bits_[i] = header_bits_[HeaderCodec::coded_bit(first + i)];
+    }
+    Whitening::apply(bits_, first);
+    const std::uint8_t* pair = bits_.data();
     for (const std::uint16_t c : grid_.data(symbol, dense_)) {
-        const std::uint8_t pair[2] = {header_bits_[HeaderCodec::coded_bit(bit)],
-                                      header_bits_[HeaderCodec::coded_bit(bit + 1)]};
         carriers_[c] = constellations_[0].map(pair);
-        bit += 2;
+        pair += 2;
     }
     if (limit_peaks_) {
         limiter_.apply(carriers_, grid_.data(symbol, dense_), header_strength(*mode_));
@@ -106,6 +112,8 @@ void FrameMapper::map_payload(std::size_t symbol) {
             bits_.resize(points_ * mode_->bits_per_symbol);
             encoder_.encode(payload_.subspan(layout_->block_offset(block_), layout_->block_bytes(block_)),
                             redundancy_version_, points_, mode_->bits_per_symbol, bits_);
+            Whitening::apply(bits_, payload_bits_);
+            payload_bits_ += bits_.size();
             ++block_;
         }
         carriers_[c] = constellation.map(&bits_[point_ * mode_->bits_per_symbol]);

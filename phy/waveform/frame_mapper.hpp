@@ -65,10 +65,11 @@ private:
     bool dense_ = false;
     std::size_t training_symbols_ = 0;
     std::size_t header_symbols_ = 0;
-    std::size_t next_ = 0;    // symbol
-    std::size_t block_ = 0;   // next code block
-    std::size_t point_ = 0;   // within the block under way
-    std::size_t points_ = 0;  // of the block under way
+    std::size_t next_ = 0;          // symbol
+    std::size_t block_ = 0;         // next code block
+    std::size_t point_ = 0;         // within the block under way
+    std::size_t points_ = 0;        // of the block under way
+    std::size_t payload_bits_ = 0;  // of the blocks encoded so far
 };
 
 }  // namespace meshnet::phy

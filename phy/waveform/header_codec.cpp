@@ -7,10 +7,14 @@
 namespace meshnet::phy {
 namespace {
 
-constexpr unsigned kVersion = 0;
+// What a header must agree with to be taken for one.
+struct Expected {
+    PreambleClass preamble;
+    std::uint8_t version;
+};
 
 std::array<std::uint8_t, 8> pack(const Header& header) {
-    std::uint64_t bits = kVersion;
+    std::uint64_t bits = header.version;
     bits = (bits << 5) | header.mode;
     bits = (bits << 15) | header.payload_bytes;
     bits = (bits << 2) | header.redundancy_version;
@@ -25,7 +29,7 @@ std::array<std::uint8_t, 8> pack(const Header& header) {
     return out;
 }
 
-std::optional<Header> unpack(std::span<const std::uint8_t> bits, PreambleClass preamble) {
+std::optional<Header> unpack(std::span<const std::uint8_t> bits, Expected expected) {
     std::array<std::uint8_t, 8> bytes{};
     for (std::size_t i = 0; i < kHeaderBits; ++i) {
         bytes[i / 8] = static_cast<std::uint8_t>((bytes[i / 8] << 1) | (bits[i] & 1U));
@@ -42,9 +46,11 @@ std::optional<Header> unpack(std::span<const std::uint8_t> bits, PreambleClass p
     header.redundancy_version = static_cast<std::uint8_t>((word >> 24) & 3);
     header.payload_bytes = static_cast<std::uint16_t>((word >> 26) & 0x7FFF);
     header.mode = static_cast<ModeIndex>((word >> 41) & 31);
-    const bool possible = (word & 0xFFFFFF) == 0 && (word >> 46) == kVersion && header.mode < modes().size() &&
-                          header.payload_bytes >= 1 && header.payload_bytes <= kMaxPayloadBytes &&
-                          modes()[header.mode].preamble == preamble;
+    header.version = static_cast<std::uint8_t>(word >> 46);
+    const bool possible = (word & 0xFFFFFF) == 0 && header.version == expected.version &&
+                          header.mode < modes().size() && header.payload_bytes >= 1 &&
+                          header.payload_bytes <= kMaxPayloadBytes &&
+                          modes()[header.mode].preamble == expected.preamble;
     if (!possible) {
         return std::nullopt;
     }
@@ -72,17 +78,18 @@ std::size_t HeaderCodec::coded_bit(std::size_t i) noexcept {
     return (37 * (i % kHeaderCodedBits) + 53 * copy) % kHeaderCodedBits;
 }
 
-std::optional<Header> HeaderCodec::decode(std::span<const float> llr, PreambleClass preamble) {
+std::optional<Header> HeaderCodec::decode(std::span<const float> llr, PreambleClass preamble, std::uint8_t version) {
+    const Expected expected{preamble, version};
     TailBitingCode::Options options;
     options.check = [](std::span<const std::uint8_t> bits, const void* context) {
-        return unpack(bits, *static_cast<const PreambleClass*>(context)).has_value();
+        return unpack(bits, *static_cast<const Expected*>(context)).has_value();
     };
-    options.context = &preamble;
+    options.context = &expected;
     std::array<std::uint8_t, kHeaderBits> bits{};
     if (!code_.decode(llr, bits, options).accepted) {
         return std::nullopt;
     }
-    return unpack(bits, preamble);
+    return unpack(bits, expected);
 }
 
 }  // namespace meshnet::phy

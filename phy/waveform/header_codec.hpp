@@ -4,8 +4,8 @@
 //
 //     version 2 | mode 5 | payload bytes 15 | redundancy version 2 | reserved 24 (zero) | CRC-16
 //
-// Spec: docs/spec/phy.md, "Header". A header is accepted only if the CRC holds, the version and the reserved bits are
-// zero, and the values are possible.
+// Spec: docs/spec/phy.md, "Header". A header is accepted only if the CRC holds, the version is the one asked for, the
+// reserved bits are zero, and the values are possible.
 #pragma once
 
 #include <array>
@@ -32,8 +32,9 @@ public:
     [[nodiscard]] static std::size_t coded_bit(std::size_t i) noexcept;
 
     /// From 256 combined LLRs (positive: bit 0), or nothing. `preamble`: the class it came with, which its mode must
-    /// match.
-    [[nodiscard]] std::optional<Header> decode(std::span<const float> llr, PreambleClass preamble);
+    /// match; `version`: which its version must be.
+    [[nodiscard]] std::optional<Header> decode(std::span<const float> llr, PreambleClass preamble,
+                                               std::uint8_t version);
 
 private:
     TailBitingCode code_;

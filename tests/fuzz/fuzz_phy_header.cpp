@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         llr[at] = v;
         touched = true;
     }
-    const auto decoded = codec.decode(llr, preamble);
+    const auto decoded = codec.decode(llr, preamble, kWaveformVersion);
     if (!touched && (!decoded || !(*decoded == header))) {
         __builtin_trap();
     }

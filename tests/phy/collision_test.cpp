@@ -168,8 +168,8 @@ TEST(Collision, EveryKindOfProfile) {
     }
 }
 
-std::vector<Sample> three_frames(std::vector<Bytes>& payloads) {
-    Rng rng(45);
+std::vector<Sample> three_frames(std::uint64_t seed, std::vector<Bytes>& payloads) {
+    Rng rng(seed);
     std::vector<Sample> air;
     const double snr_db[] = {26.0, 18.0, 10.0};
     const std::size_t start[] = {kLead, kLead + 3000, kLead + 5500};
@@ -188,20 +188,28 @@ std::vector<Sample> three_frames(std::vector<Bytes>& payloads) {
 }
 
 TEST(Collision, ThreeFramesAreTakenApart) {
-    std::vector<Bytes> payloads;
-    const auto air = three_frames(payloads);
-    const auto received = test::receive(one_megahertz(), air, payloads, true);
-    EXPECT_EQ(received.error_free, (std::vector<int>{1, 1, 1}));
-    EXPECT_EQ(received.wrong, 0);
-    EXPECT_EQ(received.counters.frames_ok, 3U);
-    EXPECT_EQ(received.counters.frames_recovered, 2U);
-    EXPECT_LE(received.counters.headers_ok, received.counters.preambles);
-    EXPECT_LE(received.counters.frames_ok, received.counters.headers_ok);
+    constexpr int kTrials = 12;
+    int all = 0;
+    for (int t = 0; t < kTrials; ++t) {
+        std::vector<Bytes> payloads;
+        const auto air = three_frames(45 + static_cast<std::uint64_t>(t), payloads);
+        const auto received = test::receive(one_megahertz(), air, payloads, true);
+        EXPECT_EQ(received.wrong, 0);
+        EXPECT_LE(received.counters.headers_ok, received.counters.preambles);
+        EXPECT_LE(received.counters.frames_ok, received.counters.headers_ok);
+        if (received.error_free == std::vector<int>{1, 1, 1}) {
+            ++all;
+            EXPECT_EQ(received.counters.frames_ok, 3U);
+            EXPECT_EQ(received.counters.frames_recovered, 2U);
+        }
+    }
+    std::printf("all three frames in %d of %d\n", all, kTrials);
+    EXPECT_GE(all, 11);
 }
 
 TEST(Collision, ChunkingNeverChangesTheResult) {
     std::vector<Bytes> payloads;
-    const auto air = three_frames(payloads);
+    const auto air = three_frames(45, payloads);
     const auto receive_in_chunks = [&](auto next) {
         Receiver::Config config;
         config.profile = &one_megahertz();

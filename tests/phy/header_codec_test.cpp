@@ -23,8 +23,8 @@ TEST(HeaderCodec, RoundTripOfEveryMode) {
     for (ModeIndex m = 0; m < modes().size(); ++m) {
         for (const std::uint16_t bytes :
              {std::uint16_t{1}, std::uint16_t{1500}, static_cast<std::uint16_t>(kMaxPayloadBytes)}) {
-            const Header header{m, bytes, static_cast<std::uint8_t>(m % 4)};
-            const auto decoded = codec.decode(clean_llrs(codec.encode(header)), modes()[m].preamble);
+            const Header header{kWaveformVersion, m, bytes, static_cast<std::uint8_t>(m % 4)};
+            const auto decoded = codec.decode(clean_llrs(codec.encode(header)), modes()[m].preamble, kWaveformVersion);
             ASSERT_TRUE(decoded.has_value());
             EXPECT_EQ(*decoded, header);
         }
@@ -34,14 +34,17 @@ TEST(HeaderCodec, RoundTripOfEveryMode) {
 TEST(HeaderCodec, RefusesWhatCannotBe) {
     HeaderCodec codec;
     const auto tried = [&](const Header& header, PreambleClass preamble) {
-        return codec.decode(clean_llrs(codec.encode(header)), preamble).has_value();
+        return codec.decode(clean_llrs(codec.encode(header)), preamble, kWaveformVersion).has_value();
     };
     const ModeIndex half = *find_mode("qpsk-1/2");
-    EXPECT_TRUE(tried({half, 100, 0}, PreambleClass::kShort));
-    EXPECT_FALSE(tried({half, 100, 0}, PreambleClass::kLong)) << "the mode does not belong to that preamble";
-    EXPECT_FALSE(tried({static_cast<ModeIndex>(modes().size()), 100, 0}, PreambleClass::kShort));
-    EXPECT_FALSE(tried({half, 0, 0}, PreambleClass::kShort));
-    EXPECT_FALSE(tried({half, kMaxPayloadBytes + 1, 0}, PreambleClass::kShort));
+    EXPECT_TRUE(tried({kWaveformVersion, half, 100, 0}, PreambleClass::kShort));
+    EXPECT_FALSE(tried({kWaveformVersion, half, 100, 0}, PreambleClass::kLong))
+        << "the mode does not belong to that preamble";
+    EXPECT_FALSE(tried({kWaveformVersion, static_cast<ModeIndex>(modes().size()), 100, 0}, PreambleClass::kShort));
+    EXPECT_FALSE(tried({kWaveformVersion, half, 0, 0}, PreambleClass::kShort));
+    EXPECT_FALSE(tried({kWaveformVersion, half, kMaxPayloadBytes + 1, 0}, PreambleClass::kShort));
+    EXPECT_FALSE(tried({kUnwhitenedVersion, half, 100, 0}, PreambleClass::kShort)) << "another version was asked for";
+    EXPECT_FALSE(tried({2, half, 100, 0}, PreambleClass::kShort)) << "no such version";
 }
 
 TEST(HeaderCodec, CopiesUseEveryCodedBitEquallyOften) {
@@ -65,7 +68,7 @@ TEST(HeaderCodec, NoiseIsNotAHeader) {
         for (auto& v : llr) {
             v = static_cast<float>(rng.normal());
         }
-        accepted += codec.decode(llr, PreambleClass::kShort).has_value() ? 1 : 0;
+        accepted += codec.decode(llr, PreambleClass::kShort, kWaveformVersion).has_value() ? 1 : 0;
     }
     // 4 candidates, CRC 2^-16, 26 fixed bits and the mode's range: expected 2000 * 4 * 2^-16 * 2^-26 * ... = 0.
     EXPECT_EQ(accepted, 0);

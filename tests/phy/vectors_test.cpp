@@ -52,7 +52,7 @@ Vector make_vector(ModeIndex index) {
     Vector v;
     v.mode = mode.name;
     HeaderCodec codec;
-    v.header_coded = packed_hex(codec.encode({index, 40, 0}));
+    v.header_coded = packed_hex(codec.encode({kWaveformVersion, index, 40, 0}));
     const Grid grid(profile);
     const PayloadLayout layout(mode, payload.size(),
                                grid.data_per_symbol(class_params(profile, mode.preamble).dense_pilots));

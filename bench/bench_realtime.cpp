@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+// Whether each profile is received in real time on one core: profile x mode x frame size x channel.
+//
+// Signals are what users send: frames of 300, 1400 and 24 000 bytes back to back, with a carrier offset of 3 kHz and a
+// sampling clock error of 5 ppm, in white noise and over a two-ray channel; and noise alone. The receiver listens for
+// every preamble class, as in the daemon. `x_real_time` is processor time, so other programs do not change it; `lost`
+// must be 0 and `extra` (preambles found beside those sent) near it. Main prints the table; `--benchmark_filter=20M`
+// takes a part of it.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/random.hpp"
+#include "phy/receiver.hpp"
+#include "phy/transmitter.hpp"
+#include "sim/channel/channel.hpp"
+
+namespace {
+
+using namespace meshnet;
+using namespace meshnet::phy;
+
+struct Case {
+    const Profile* profile;
+    std::string mode;
+    std::size_t bytes;
+    std::string channel;
+};
+
+struct Signal {
+    std::vector<Sample> samples;
+    std::size_t frames = 0;
+};
+
+double snr_db(const std::string& mode) {
+    return mode.starts_with("256qam") ? 30.0 : 20.0;
+}
+
+sim::Channel make_channel(const Case& c, double snr) {
+    sim::Channel::Config base;
+    base.sample_rate_hz = c.profile->sample_rate_hz;
+    base.occupied_fraction = static_cast<double>(c.profile->carriers) / static_cast<double>(c.profile->fft_size);
+    base.snr_db = snr;
+    base.cfo_hz = 3e3;
+    base.sfo_ppm = 5.0;
+    return sim::Channel(sim::Channel::configure(c.channel, base).value());
+}
+
+Signal make_signal(const Case& c) {
+    constexpr std::size_t kLeast = 300'000;  // samples
+    constexpr std::size_t kFewest = 3;       // frames
+    Transmitter transmitter(*c.profile);
+    Rng rng(c.bytes);
+    std::vector<Sample> sent(2'000);
+    Signal out;
+    while (sent.size() < kLeast || out.frames < kFewest) {
+        Bytes payload(c.bytes);
+        for (auto& b : payload) {
+            b = static_cast<std::uint8_t>(rng.below(256));
+        }
+        transmitter.modulate(*find_mode(c.mode.c_str()), payload, sent);
+        ++out.frames;
+    }
+    sent.resize(sent.size() + 30'000);
+    make_channel(c, snr_db(c.mode)).process(sent, out.samples);
+    return out;
+}
+
+void receive(benchmark::State& state, const Case& c) {
+    const Signal signal = make_signal(c);
+    Receiver::Config config;
+    config.profile = c.profile;
+    Receiver receiver(config);
+    std::uint64_t good = 0;
+    std::uint64_t passes = 0;
+    for (auto _ : state) {
+        receiver.push(signal.samples);
+        while (const auto frame = receiver.poll_frame()) {
+            good += frame->ok() ? 1 : 0;
+        }
+        ++passes;
+    }
+    const double samples = static_cast<double>(passes * signal.samples.size());
+    const auto sent = static_cast<double>(passes * signal.frames);
+    state.counters["x_real_time"] =
+        benchmark::Counter(samples / c.profile->sample_rate_hz, benchmark::Counter::kIsRate);
+    state.counters["Msps"] = benchmark::Counter(samples / 1e6, benchmark::Counter::kIsRate);
+    state.counters["lost"] = (sent - static_cast<double>(good)) / static_cast<double>(passes);
+    state.counters["extra"] = (static_cast<double>(receiver.counters().preambles) - sent) / static_cast<double>(passes);
+    state.counters["sic"] = static_cast<double>(receiver.counters().sic_passes) / static_cast<double>(passes);
+}
+
+void idle(benchmark::State& state, const Profile* profile) {
+    std::vector<Sample> noise;
+    make_channel({profile, "", 0, "awgn"}, 0.0).process(std::vector<Sample>(std::size_t{1} << 18), noise);
+    Receiver::Config config;
+    config.profile = profile;
+    Receiver receiver(config);
+    std::uint64_t passes = 0;
+    for (auto _ : state) {
+        receiver.push(noise);
+        ++passes;
+    }
+    const double samples = static_cast<double>(passes * noise.size());
+    state.counters["x_real_time"] = benchmark::Counter(samples / profile->sample_rate_hz, benchmark::Counter::kIsRate);
+    state.counters["Msps"] = benchmark::Counter(samples / 1e6, benchmark::Counter::kIsRate);
+}
+
+void register_all() {
+    for (const Profile& profile : profiles()) {
+        const auto name = std::string(profile.name);
+        benchmark::RegisterBenchmark((name + "/noise").c_str(), [&profile](auto& state) { idle(state, &profile); });
+        for (const char* mode : {"qpsk-1/2", "64qam-3/4", "256qam-5/6"}) {
+            for (const std::size_t bytes : {300U, 1'400U, 24'000U}) {
+                for (const char* channel : {"awgn", "two-ray"}) {
+                    const Case c{&profile, mode, bytes, channel};
+                    const std::string row = name + "/" + mode + "/" + std::to_string(bytes) + "/" + channel;
+                    benchmark::RegisterBenchmark(row.c_str(), [c](auto& state) { receive(state, c); });
+                }
+            }
+        }
+    }
+}
+
+// One line per case, as short as the table is long.
+class Table : public benchmark::BenchmarkReporter {
+public:
+    bool ReportContext(const Context&) override {
+        std::printf("%-32s %9s %9s %7s %7s %7s\n", "profile/mode/bytes/channel", "Msample/s", "x real t", "lost",
+                    "extra", "SIC");
+        return true;
+    }
+    void ReportRuns(const std::vector<Run>& runs) override {
+        for (const auto& run : runs) {
+            const auto value = [&](const char* counter) {
+                const auto it = run.counters.find(counter);
+                return it == run.counters.end() ? 0.0 : it->second.value;
+            };
+            std::printf("%-32s %9.1f %9.2f %7.1f %7.1f %7.1f\n", run.benchmark_name().c_str(), value("Msps"),
+                        value("x_real_time"), value("lost"), value("extra"), value("sic"));
+            std::fflush(stdout);
+        }
+    }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
+        return 2;
+    }
+    register_all();
+    Table table;
+    benchmark::RunSpecifiedBenchmarks(&table);
+    return 0;
+}
