@@ -33,6 +33,7 @@ void FrameDemodulator::start(const FrameStart& start) {
     timing_shift_ = 0;
     header_symbols_ = header_symbols(shared_.grid.profile(), start.preamble);
     header_.reset();
+    end_.reset();
     known_header_.reset();
     rows_.clear();
     tracker_.reset();
@@ -73,12 +74,7 @@ std::uint64_t FrameDemodulator::oldest_needed() const noexcept {
 }
 
 std::optional<std::uint64_t> FrameDemodulator::end_index() const noexcept {
-    if (!header_ || !payload_.begun()) {
-        return std::nullopt;
-    }
-    return start_.sample_index + 2 * params_.chirp_samples +
-           (params_.training_symbols + header_symbols_ + payload_.payload_symbols()) *
-               shared_.grid.profile().symbol_samples();
+    return end_;
 }
 
 void FrameDemodulator::advance(const SampleRing& ring, unsigned max_iterations) {
@@ -290,6 +286,9 @@ void FrameDemodulator::decode_header(std::size_t rows) {
         return;
     }
     payload_.begin_payload(*header_);
+    end_ = start_.sample_index + 2 * params_.chirp_samples +
+           (params_.training_symbols + header_symbols_ + payload_.payload_symbols()) *
+               shared_.grid.profile().symbol_samples();
     channel_.set_required_snr_db(static_cast<double>(modes()[header_->mode].required_snr_db));
     state_ = State::kData;
 }

@@ -95,6 +95,7 @@ private:
     int timing_shift_ = 0;
     std::size_t header_symbols_ = 0;
     std::optional<Header> header_;
+    std::optional<std::uint64_t> end_;    // one past the last sample, when the header is known
     std::optional<Header> known_header_;  // decoded before the frame was begun once more with a better offset
     TrainingEstimator::Estimate training_;
     SymbolBuffer rows_;

@@ -15,8 +15,8 @@ std::uint64_t search_delay(const FrameSynchronizer& s) noexcept {
 }  // namespace
 
 ReceiverChain::ReceiverChain(DemodulatorShared& shared, const Config& config)
-    : max_iterations_(config.max_iterations), ring_(config.ring_capacity) {
-    const Profile& p = shared.grid.profile();
+    : profile_(shared.grid.profile()), max_iterations_(config.max_iterations), ring_(config.ring_capacity) {
+    const Profile& p = profile_;
     if (config.search_short) synchronizers_.emplace_back(p, PreambleClass::kShort);
     if (config.search_medium) synchronizers_.emplace_back(p, PreambleClass::kMedium);
     if (config.search_long) synchronizers_.emplace_back(p, PreambleClass::kLong);
@@ -49,6 +49,7 @@ void ReceiverChain::restart() noexcept {
     for (auto& d : demodulators_) {
         d.release();
     }
+    trainings_ = {};
 }
 
 void ReceiverChain::look(std::uint64_t before, std::vector<EndedReception>& ended, ReceiverCounters* counters) {
@@ -68,7 +69,26 @@ void ReceiverChain::look(std::uint64_t before, std::vector<EndedReception>& ende
     }
 }
 
+// Training symbols are all alike: a longer chirp finds lines in them that noise does not have. Next to those of frames
+// with a shorter preamble twice the metric is asked for.
+bool ReceiverChain::looks_like_training(const FrameStart& start) const noexcept {
+    constexpr float kAboveLines = 2.0F;
+    const std::uint64_t end = start.sample_index + 2 * class_params(profile_, start.preamble).chirp_samples;
+    return start.margin < kAboveLines && std::any_of(trainings_.begin(), trainings_.end(), [&](const Training& t) {
+               return t.end > start.sample_index && t.first < end && t.preamble < start.preamble;
+           });
+}
+
 void ReceiverChain::begin(const FrameStart& start, ReceiverCounters* counters) {
+    if (looks_like_training(start)) {
+        return;
+    }
+    const auto params = class_params(profile_, start.preamble);
+    trainings_[next_training_] = {
+        start.sample_index,
+        start.sample_index + 2 * params.chirp_samples + params.training_symbols * profile_.symbol_samples(),
+        start.preamble};
+    next_training_ = (next_training_ + 1) % trainings_.size();
     if (counters != nullptr) {
         ++counters->preambles;
     }

@@ -6,6 +6,7 @@
 // The receiver has one for the samples as received, and further ones for interference cancellation (SIC).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -78,14 +79,23 @@ public:
     [[nodiscard]] std::optional<std::uint64_t> next_reception_end() const noexcept;
 
 private:
+    // Preamble and training of a detection: samples [first, end).
+    struct Training {
+        std::uint64_t first = 0, end = 0;  // end == 0: empty
+        PreambleClass preamble{};
+    };
+    [[nodiscard]] bool looks_like_training(const FrameStart& start) const noexcept;
     void begin(const FrameStart& start, ReceiverCounters* counters);
     void advance(FrameDemodulator& d, std::vector<EndedReception>& ended, ReceiverCounters* counters);
 
+    const Profile& profile_;
     unsigned max_iterations_;
     SampleRing ring_;
     std::vector<FrameSynchronizer> synchronizers_;
     std::vector<FrameDemodulator> demodulators_;
     std::vector<FrameStart> found_;
+    std::array<Training, 16> trainings_{};  // of the latest detections, in a ring
+    std::size_t next_training_ = 0;
 };
 
 }  // namespace meshnet::phy

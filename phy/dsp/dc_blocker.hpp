@@ -19,20 +19,30 @@ class DcBlocker {
 public:
     /// Takes the estimate off samples of a step that may not be complete yet.
     void apply(std::span<Sample> samples) noexcept {
-        // Eight sums side by side, in a fixed order: quick, and the same whatever the compiler makes of it.
-        Sample sums[8] = {};
+        // Eight sums side by side, in a fixed order: quick, and the same whatever the compiler makes of it. Real and
+        // imaginary parts alternate.
+        constexpr std::size_t kLanes = 16;
+        float means[kLanes];
+        float sums[kLanes] = {};
+        for (std::size_t j = 0; j < kLanes; j += 2) {
+            means[j] = mean_.real();
+            means[j + 1] = mean_.imag();
+        }
+        auto* values = reinterpret_cast<float*>(samples.data());
+        const std::size_t count = 2 * samples.size();
         std::size_t i = 0;
-        for (; i + 8 <= samples.size(); i += 8) {
-            for (std::size_t j = 0; j < 8; ++j) {
-                samples[i + j] -= mean_;
-                sums[j] += samples[i + j];
+        for (; i + kLanes <= count; i += kLanes) {
+            for (std::size_t j = 0; j < kLanes; ++j) {
+                values[i + j] -= means[j];
+                sums[j] += values[i + j];
             }
         }
-        for (; i < samples.size(); ++i) {
-            samples[i] -= mean_;
-            sums[0] += samples[i];
+        for (; i < count; ++i) {
+            values[i] -= means[i % 2];
+            sums[i % 2] += values[i];
         }
-        sum_ += ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+        const auto pair = [&](std::size_t j) { return Sample(sums[j] + sums[j + 2], sums[j + 1] + sums[j + 3]); };
+        sum_ += (pair(0) + pair(4)) + (pair(8) + pair(12));
         count_ += samples.size();
     }
     /// The step is complete: what was left of its mean goes into the estimate.

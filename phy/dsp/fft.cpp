@@ -5,16 +5,12 @@
 #include <utility>
 
 namespace meshnet::phy {
-namespace {
-
 // FFTW has one planner for the whole process: GNU Radio and others plan with it too, each under a mutex of its own that
 // the others do not know. FFTW's own lock covers them all.
 void make_planner_thread_safe() {
     static std::once_flag once;
     std::call_once(once, fftwf_make_planner_thread_safe);
 }
-
-}  // namespace
 
 Fft::Fft(std::size_t size, Direction direction) : size_(size) {
     make_planner_thread_safe();

@@ -21,6 +21,16 @@ public:
 
     /// Copies `in` to `out` (same length), made safe.
     void pass(std::span<const Sample> in, std::span<Sample> out) noexcept {
+        // Nearly always all are as they should be: one look at all of them, which compilers make of vectors.
+        const auto* values = reinterpret_cast<const float*>(in.data());
+        int outside = 0;
+        for (std::size_t i = 0; i < 2 * in.size(); ++i) {
+            outside |= static_cast<int>(!(std::abs(values[i]) <= kLimit));
+        }
+        if (outside == 0) {
+            std::copy(in.begin(), in.end(), out.begin());
+            return;
+        }
         for (std::size_t i = 0; i < in.size(); ++i) {
             float re = in[i].real();
             float im = in[i].imag();

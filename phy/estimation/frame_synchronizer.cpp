@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "phy/dsp/norms.hpp"
 #include "phy/waveform/grid.hpp"
 #include "phy/waveform/preamble.hpp"
 
@@ -55,8 +56,7 @@ FrameSynchronizer::FrameSynchronizer(const Profile& profile, PreambleClass pream
       score_(pair_.size()),
       merge_span_(length_ / 2),
       chirp_(rising_chirp(profile, length_)),
-      forward_(4 * length_, Fft::Direction::kForward),
-      inverse_(4 * length_, Fft::Direction::kInverse) {
+      filter_(4 * length_) {
     const auto which = static_cast<std::size_t>(preamble);
     first_threshold_ = kFirst[which] / static_cast<float>(length_);
     joint_threshold_ = kJoint[which] / static_cast<float>(length_);
@@ -64,13 +64,13 @@ FrameSynchronizer::FrameSynchronizer(const Profile& profile, PreambleClass pream
 
     const std::size_t f = 4 * length_;
     const auto make_reference = [&](bool falling) {
-        auto in = forward_.in();
+        auto in = filter_.in();
         std::fill(in.begin(), in.end(), Sample{});
         for (std::size_t n = 0; n < length_; ++n) {
             in[n] = falling ? std::conj(chirp_[n]) : chirp_[n];
         }
-        forward_.run();
-        std::vector<Sample> out(forward_.out().begin(), forward_.out().end());
+        filter_.forward();
+        std::vector<Sample> out(filter_.spectrum().begin(), filter_.spectrum().end());
         const float scale = 1.0F / static_cast<float>(f);
         for (auto& v : out) {
             v = std::conj(v) * scale;
@@ -132,7 +132,7 @@ void FrameSynchronizer::advance(const SampleRing& ring, std::vector<FrameStart>&
 void FrameSynchronizer::search_block(const SampleRing& ring) {
     const std::size_t f = 4 * length_;
     const std::size_t hop = 3 * length_;
-    auto in = forward_.in();
+    auto in = filter_.in();
     ring.copy(next_block_, in);
 
     // Window energies every 8 samples, by a running sum that starts afresh in every block. Each covers L + 8 samples,
@@ -140,11 +140,7 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
     // like a chirp.
     constexpr std::size_t kCoarse = 8;
     for (std::size_t j = 0; j < f / kCoarse; ++j) {
-        float part = 0.0F;
-        for (std::size_t i = 0; i < kCoarse; ++i) {
-            part += std::norm(in[kCoarse * j + i]);
-        }
-        part_energy_[j] = part;
+        part_energy_[j] = sum_of_eight(&in[kCoarse * j]);
     }
     double sum = 0.0;
     double total = 0.0;
@@ -158,21 +154,35 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
         sum += static_cast<double>(part_energy_[j + length_ / kCoarse + 1]) - static_cast<double>(part_energy_[j]);
     }
 
-    forward_.run();
-    volk_32fc_x2_multiply_32fc(inverse_.in().data(), forward_.out().data(), reference_.data(),
+    filter_.forward();
+    volk_32fc_x2_multiply_32fc(filter_.product().data(), filter_.spectrum().data(), reference_.data(),
                                static_cast<unsigned>(f));
-    inverse_.run();
-    const auto out = inverse_.out();
+    filter_.inverse();
+    const auto out = filter_.out();
 
     const float scale = first_threshold_ * static_cast<float>(length_);
-    for (std::size_t k = 0; k < hop; ++k) {
-        const float energy = energy_[k / kCoarse];
-        const float power = std::norm(out[k]);
-        if (!(power > scale * energy)) {
+    for (std::size_t j = 0; j < hop / kCoarse; ++j) {
+        if (largest_of_eight(&out[kCoarse * j]) > scale * energy_[j]) {
+            note_peaks(kCoarse * j, out.subspan(kCoarse * j, kCoarse), energy_[j]);
+        }
+    }
+    next_block_ += hop;
+    if (pending_.active && next_block_ - pending_.index > merge_span_) {
+        queue_.push_back(pending_);
+        pending_.active = false;
+    }
+}
+
+// Filter outputs from lag `first` of the block on, some of which exceed the threshold, in windows of `energy`.
+void FrameSynchronizer::note_peaks(std::size_t first, std::span<const Sample> outputs, float energy) {
+    const float least = first_threshold_ * static_cast<float>(length_) * energy;
+    for (std::size_t k = 0; k < outputs.size(); ++k) {
+        const float power = std::norm(outputs[k]);
+        if (!(power > least)) {
             continue;
         }
         const float metric = power / (static_cast<float>(length_) * energy);
-        const std::uint64_t index = next_block_ + k;
+        const std::uint64_t index = next_block_ + first + k;
         if (pending_.active && index - pending_.index > merge_span_) {
             queue_.push_back(pending_);
             pending_.active = false;
@@ -180,11 +190,6 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
         if (!pending_.active || metric > pending_.metric) {
             pending_ = {index, metric, true};
         }
-    }
-    next_block_ += hop;
-    if (pending_.active && next_block_ - pending_.index > merge_span_) {
-        queue_.push_back(pending_);
-        pending_.active = false;
     }
 }
 
@@ -197,7 +202,7 @@ std::optional<FrameSynchronizer::Pairing> FrameSynchronizer::pair_paths(const Sa
     if (rising_at - reach < static_cast<std::int64_t>(ring.begin())) {
         return std::nullopt;
     }
-    Sample* x = forward_.in().data();
+    Sample* x = filter_.in().data();
     ring.copy(static_cast<std::uint64_t>(rising_at - reach), {x, length_ + 2 * path_reach_});
     for (std::size_t d = 0; d <= 2 * path_reach_; ++d) {
         volk_32fc_x2_conjugate_dot_prod_32fc(&rising_paths_[d], x + d, chirp_.data(), static_cast<unsigned>(length_));
@@ -238,7 +243,7 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     const std::int64_t range = 2 * shift + static_cast<std::int64_t>(path_reach_);
     const std::int64_t first_lag = peak_at + length - range;
     const std::size_t lags = static_cast<std::size_t>(2 * range + 1);
-    auto in = forward_.in();
+    auto in = filter_.in();
     std::fill(in.begin(), in.end(), Sample{});
     ring.copy(static_cast<std::uint64_t>(first_lag), in.first(lags + length_ - 1));
     double window = 0.0;
@@ -254,11 +259,11 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
         energy_[k] = static_cast<float>(std::max(window, least));
         window += static_cast<double>(std::norm(in[k + length_])) - static_cast<double>(std::norm(in[k]));
     }
-    forward_.run();
-    volk_32fc_x2_multiply_32fc(inverse_.in().data(), forward_.out().data(), falling_reference_.data(),
+    filter_.forward();
+    volk_32fc_x2_multiply_32fc(filter_.product().data(), filter_.spectrum().data(), falling_reference_.data(),
                                static_cast<unsigned>(4 * length_));
-    inverse_.run();
-    const auto correlation = inverse_.out();
+    filter_.inverse();
+    const auto correlation = filter_.out();
     std::size_t best = 0;
     float best_metric = 0.0F;
     for (std::size_t k = path_reach_; k + path_reach_ < lags; ++k) {
@@ -282,7 +287,7 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     // Both peaks to a fraction of a sample. |correlation| at three lags; the rising one is computed directly.
     const auto magnitude_at = [&](std::int64_t lag, bool falling) {
         Sample sum{};
-        Sample* x = forward_.in().data();
+        Sample* x = filter_.in().data();
         ring.copy(static_cast<std::uint64_t>(lag), {x, length_});
         if (falling) {
             volk_32fc_x2_dot_prod_32fc(&sum, x, chirp_.data(), static_cast<unsigned>(length_));
@@ -320,8 +325,8 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     Sample falling_sum{};
     double power = 0.0;
     for (int half = 0; half < 2; ++half) {
-        Sample* x = forward_.in().data();
-        Sample* y = inverse_.in().data();
+        Sample* x = filter_.in().data();
+        Sample* y = filter_.product().data();
         ring.copy(static_cast<std::uint64_t>(start_at) + static_cast<std::uint64_t>(half) * length_, {x, length_});
         const double step = -2.0 * std::numbers::pi * cfo;
         const double phase0 = step * static_cast<double>(half) * static_cast<double>(length_);
@@ -350,6 +355,7 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     out.preamble = preamble_;
     out.cfo_cycles_per_sample = cfo;
     out.metric = 0.5F * (peak.metric + best_metric);
+    out.margin = (peak.metric + best_metric) / joint_threshold_;
     out.power = static_cast<float>(power);
     return true;
 }

@@ -17,7 +17,7 @@
 #include <span>
 #include <vector>
 
-#include "phy/dsp/fft.hpp"
+#include "phy/dsp/block_convolution.hpp"
 #include "phy/dsp/sample_ring.hpp"
 #include "phy/modes.hpp"
 #include "phy/profile.hpp"
@@ -32,6 +32,7 @@ struct FrameStart {
     PreambleClass preamble{};
     double cfo_cycles_per_sample = 0;  ///< sender's carrier minus ours
     float metric = 0.0F;               ///< mean of the two correlation energies over window energy, 0 noise .. 1 clean
+    float margin = 1.0F;               ///< of the metric over the threshold, as a ratio, at least 1
     float power = 0.0F;                ///< mean power of the preamble itself (correlated), full scale = 1
 };
 
@@ -57,6 +58,7 @@ private:
         bool active = false;
     };
     void search_block(const SampleRing& ring);
+    void note_peaks(std::size_t first, std::span<const Sample> outputs, float energy);
     [[nodiscard]] std::size_t samples_to_verify() const noexcept;
     bool verify(const SampleRing& ring, const Peak& peak, FrameStart& out);
     struct Pairing {
@@ -80,10 +82,9 @@ private:
     std::vector<double> score_;          // [2 pair_search + 1]
     std::size_t merge_span_;             // peaks closer than this are one arrival
     std::vector<Sample> chirp_;
-    std::vector<Sample> reference_;  // conj(transform of the rising chirp) / (L F), shape [F]
+    std::vector<Sample> reference_;  // conj(transform of the rising chirp) / F, in filter_'s order, shape [F]
     std::vector<Sample> falling_reference_;
-    Fft forward_;
-    Fft inverse_;
+    BlockConvolution filter_;
     std::vector<float> energy_;       // window energies along the block
     std::vector<float> part_energy_;  // energy of every 8 samples
     std::uint64_t next_block_ = 0;

@@ -19,15 +19,18 @@ namespace meshnet::phy {
 class PowerMeter {
 public:
     void add(std::span<const Sample> samples) noexcept {
-        float sums[8] = {};
+        constexpr std::size_t kLanes = 16;
+        float sums[kLanes] = {};
+        const auto* values = reinterpret_cast<const float*>(samples.data());
+        const std::size_t count = 2 * samples.size();
         std::size_t i = 0;
-        for (; i + 8 <= samples.size(); i += 8) {
-            for (std::size_t j = 0; j < 8; ++j) {
-                sums[j] += std::norm(samples[i + j]);
+        for (; i + kLanes <= count; i += kLanes) {
+            for (std::size_t j = 0; j < kLanes; ++j) {
+                sums[j] += values[i + j] * values[i + j];
             }
         }
-        for (; i < samples.size(); ++i) {
-            sums[0] += std::norm(samples[i]);
+        for (; i < count; ++i) {
+            sums[0] += values[i] * values[i];
         }
         for (const float s : sums) {
             sum_ += static_cast<double>(s);

@@ -80,7 +80,7 @@ TrainingEstimator::TrainingEstimator(const Grid& grid)
       long_smoother_(grid, ChannelSmoother::Reach::kBeyond),
       mean_(grid.carriers()),
       inverse_(grid.profile().fft_size, Fft::Direction::kInverse) {
-    energy_.resize(grid.profile().fft_size);
+    energy_.resize(2 * (grid.profile().fft_size / 4) + grid.profile().cyclic_prefix + 2);
 }
 
 TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, double prior_variance,
@@ -224,25 +224,26 @@ int TrainingEstimator::best_shift(std::span<const Sample> channel, float noise_p
     }
     inverse_.run();
     const auto response = inverse_.out();
-    for (std::size_t i = 0; i < n; ++i) {
-        energy_[i] = static_cast<double>(std::norm(response[i]));
-    }
+    // Running sums of the energies of the taps -n/4 .. n/2: any window is the difference of two of them.
     const std::size_t span = profile.cyclic_prefix + 1;
+    const std::size_t reach = n / 4;
+    double sum = 0.0;
+    for (std::size_t i = 0; i < 2 * reach + span; ++i) {
+        energy_[i] = sum;
+        sum += static_cast<double>(std::norm(response[(n - reach + i) % n]));
+    }
+    energy_[2 * reach + span] = sum;
     const auto window = [&](int shift) {
-        double sum = 0.0;
-        for (std::size_t i = 0; i < span; ++i) {
-            sum += energy_[(n + static_cast<std::size_t>(static_cast<int>(i) + static_cast<int>(n) + shift)) % n];
-        }
-        return sum;
+        const std::size_t first = static_cast<std::size_t>(static_cast<int>(reach) + shift);
+        return energy_[first + span] - energy_[first];
     };
     const double here = window(0);
     // Noise energy per tap is k * noise; a window must win by more than that noise can explain, and by 5 %.
     const double tap_noise = static_cast<double>(noise_per_carrier) * static_cast<double>(k);
     const double needed = std::max(0.05 * here, 6.0 * tap_noise * std::sqrt(static_cast<double>(span)));
-    const int reach = static_cast<int>(n / 4);
     int best = 0;
     double best_energy = here + needed;
-    for (int distance = 1; distance <= reach; ++distance) {
+    for (int distance = 1; distance <= static_cast<int>(reach); ++distance) {
         for (const int shift : {distance, -distance}) {
             const double e = window(shift);
             if (e > best_energy * 1.001) {
