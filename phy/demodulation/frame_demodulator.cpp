@@ -11,6 +11,15 @@ namespace {
 
 constexpr double kTwoPi = 2.0 * std::numbers::pi;
 
+// Inter-carrier interference (ICI) over the signal, of an offset that turns the phase by so much per symbol.
+// Source: P. Moose, "A technique for orthogonal frequency division multiplexing frequency offset correction", IEEE
+// Trans. Commun. 42 (1994).
+double carrier_interference(const Profile& p, double radians_per_symbol) noexcept {
+    const double subcarriers =
+        radians_per_symbol / kTwoPi * static_cast<double>(p.fft_size) / static_cast<double>(p.symbol_samples());
+    return std::pow(std::numbers::pi * subcarriers, 2.0) / 3.0;
+}
+
 std::size_t prefix_backoff(const Profile& p) {
     return p.cyclic_prefix / 4;
 }
@@ -103,8 +112,16 @@ void FrameDemodulator::advance(const SampleRing& ring, unsigned max_iterations) 
     }
 }
 
-// Transforms the training symbols and estimates from them, once more if the window has to move. The response is left
-// in shared_.channel. False if samples are gone.
+// The carrier offset that the preamble left disturbs the training's estimates: the ICI of symbols that are all alike is
+// the same in each, so their mean keeps it.
+bool FrameDemodulator::drift_disturbs_training() const noexcept {
+    constexpr double kHarmless = 0.03;  // of the noise
+    const double interference = carrier_interference(shared_.grid.profile(), training_.drift);
+    return interference * static_cast<double>(training_.signal) > kHarmless * static_cast<double>(training_.noise);
+}
+
+// Transforms the training symbols and estimates from them, once more if the window has to move or the oscillator to be
+// corrected. The response is left in shared_.channel. False if samples are gone.
 bool FrameDemodulator::estimate_training(const SampleRing& ring) {
     const auto& p = shared_.grid.profile();
     const std::size_t k = shared_.grid.carriers();
@@ -115,7 +132,7 @@ bool FrameDemodulator::estimate_training(const SampleRing& ring) {
     const double metric = std::clamp(static_cast<double>(start_.metric), 1e-6, 0.999);
     const double energy_to_noise = l * metric / (1.0 - metric);
     const double per_symbol = static_cast<double>(p.symbol_samples()) / l;
-    const double prior = (1.0 / energy_to_noise + 1e-4) * per_symbol * per_symbol;
+    double prior = (1.0 / energy_to_noise + 1e-4) * per_symbol * per_symbol;
     for (int pass = 0; pass < 2; ++pass) {
         const std::int64_t first = first_window();
         if (first < static_cast<std::int64_t>(ring.begin())) {
@@ -126,7 +143,8 @@ bool FrameDemodulator::estimate_training(const SampleRing& ring) {
                                   rows.subspan(s * k, k));
         }
         training_ = shared_.training.run(rows, prior, shared_.channel);
-        if (training_.timing_shift == 0 || pass == 1) {
+        const bool drifts = drift_disturbs_training();
+        if ((training_.timing_shift == 0 && !drifts) || pass == 1) {
             break;
         }
         // The paths do not fit the window: move it, keeping the main path's earlier half of the prefix free.
@@ -136,6 +154,10 @@ bool FrameDemodulator::estimate_training(const SampleRing& ring) {
         }
         origin_ = static_cast<std::uint64_t>(moved);
         timing_shift_ = training_.timing_shift;
+        if (drifts) {
+            cfo_ += training_.drift / (kTwoPi * static_cast<double>(p.symbol_samples()));
+            prior = 4.0 * training_.drift_variance;
+        }
     }
     return true;
 }
@@ -153,13 +175,14 @@ bool FrameDemodulator::receive_training(const SampleRing& ring) {
         return false;
     }
     // From here on the oscillator removes the residual offset too; the reference phase is that of the training's
-    // middle. That rotates the reference by what the oscillator now adds up to there.
+    // middle, and of the middle of its window. That rotates the reference by what the oscillator now adds up to there.
     const double symbol = static_cast<double>(p.symbol_samples());
     cfo_ += training_.drift / (kTwoPi * symbol);
     const double middle_window =
         static_cast<double>(window_start(0, 0) - static_cast<std::int64_t>(start_.sample_index)) -
         symbol * (static_cast<double>(m) + 1.0) / 2.0;
-    const double angle = -training_.drift / symbol * middle_window;
+    const double half_window = (static_cast<double>(p.fft_size) - 1.0) / 2.0;
+    const double angle = -training_.drift / symbol * (middle_window + half_window);
     const Sample rotation(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
     for (Sample& h : shared_.channel) {
         h *= rotation;
@@ -243,14 +266,9 @@ std::optional<Header> FrameDemodulator::find_header(std::size_t rows) {
     return header ? header : known_header_;
 }
 
-// The residual offset causes more inter-carrier interference (ICI) than the mode bears: 10 dB below what it needs.
-// Source: P. Moose, "A technique for orthogonal frequency division multiplexing frequency offset correction", IEEE
-// Trans. Commun. 42 (1994).
+// The residual offset causes more ICI than the mode bears: 10 dB below what it needs.
 bool FrameDemodulator::offset_matters() const noexcept {
-    const auto& p = shared_.grid.profile();
-    const double subcarriers =
-        channel_.residual_cfo() / kTwoPi * static_cast<double>(p.fft_size) / static_cast<double>(p.symbol_samples());
-    const double interference = std::pow(std::numbers::pi * subcarriers, 2.0) / 3.0;
+    const double interference = carrier_interference(shared_.grid.profile(), channel_.residual_cfo());
     const double bearable = std::pow(10.0, -0.1 * (static_cast<double>(modes()[header_->mode].required_snr_db) + 10.0));
     return interference > bearable && std::abs(channel_.residual_cfo()) > 6.0 * channel_.residual_cfo_deviation();
 }

@@ -70,6 +70,7 @@ private:
     static constexpr std::size_t kLookahead = 3 * ChannelFollower::kGroup;
 
     bool receive_training(const SampleRing& ring);
+    [[nodiscard]] bool drift_disturbs_training() const noexcept;
     bool estimate_training(const SampleRing& ring);
     bool receive_symbol(const SampleRing& ring);
     [[nodiscard]] SymbolEstimate estimate_of(std::size_t row);
