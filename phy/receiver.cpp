@@ -33,6 +33,10 @@ const Profile& checked(const Receiver::Config& config) {
         throw std::invalid_argument("Receiver: max_iterations must be 1..100, is " +
                                     std::to_string(config.max_iterations));
     }
+    if (config.decode_threads > 16) {
+        throw std::invalid_argument("Receiver: decode_threads must be 0..16, is " +
+                                    std::to_string(config.decode_threads));
+    }
     if (!config.search_short && !config.search_medium && !config.search_long) {
         throw std::invalid_argument("Receiver: search_short, search_medium and search_long are all off");
     }
@@ -48,6 +52,9 @@ struct Receiver::Impl {
           live(shared, chain_config(c, c.cancel_interference ? kHistory : 0)),
           resolver(shared, {chain_config(c, 0), live.ring().capacity(), c.cancel_interference}),
           oscillator(c.profile->sample_rate_hz) {
+        if (c.decode_threads > 0) {
+            shared.workers = std::make_unique<DecodeWorkers>(c.decode_threads);
+        }
         gated.resize(kStep);
         ended.reserve(kDemodulators);
         finished.reserve(kDemodulators);

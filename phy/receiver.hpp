@@ -32,6 +32,7 @@ public:
         bool search_medium = true;        ///< ... the medium one
         bool search_long = true;          ///< ... the long one
         unsigned max_iterations = 25;     ///< LDPC iterations per block, 1..100
+        unsigned decode_threads = 0;      ///< besides the caller's, 0..16; frames are the same with any number
         bool keep_constellation = false;  ///< fill constellation() for displays
         bool cancel_interference = true;  ///< successive interference cancellation (SIC): 12 to 33 MB more
     };

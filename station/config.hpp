@@ -34,6 +34,7 @@ struct Config {
     bool invert = false;
     std::string profile = "1M";
     phy::PreambleClass longest_preamble = phy::PreambleClass::kMedium;
+    std::uint64_t decode_threads = 0;
     // [mac]: `self` and `fixed_mode` stay unset until identity and radio are known
     mac::Mac::Config mac = default_mac();
     std::string fixed_mode;

@@ -216,6 +216,9 @@ std::span<const ConfigKey> config_keys() {
          "Longer reaches weaker signals, costs CPU and needs a longer max_burst_ms. The same on all stations of a "
          "channel.",
          store_preamble},
+        {"radio", "decode_threads", Kind::kInteger, "", 0, 16, "0",
+         "Threads that decode code blocks beside the receiver: wide profiles want one where there are cores to spare.",
+         store_integer<&C::decode_threads>},
         {"mac", "turnaround_ms", Kind::kNumber, "milliseconds", 0.0, 1'000, "2.0",
          "From samples at the antenna to a decision on the air, at least; more is learnt.\n"
          "2 suits the simulated air, 5 to 20 a USB radio.",

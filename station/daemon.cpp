@@ -143,8 +143,8 @@ struct Daemon::Impl final : RadioEvents {
           control(std::move(parts.control), station_for_control()),
           ledger(std::move(parts.ledger)),
           radio(
-              {phy::find_profile(c.profile), c.longest_preamble}, std::move(parts.radio),
-              [this] { return reopen_radio(); }, c.device, WallClock::now()),
+              {phy::find_profile(c.profile), c.longest_preamble, static_cast<unsigned>(c.decode_threads)},
+              std::move(parts.radio), [this] { return reopen_radio(); }, c.device, WallClock::now()),
           model(*phy::find_profile(c.profile), radio.link().clock().rate(), node::first_mode(c.longest_preamble)),
           node(node_config(c, std::move(parts.identity)), model, random, ledger->state()),
           icmp_errors(c.tun_mtu),

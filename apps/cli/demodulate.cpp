@@ -44,6 +44,7 @@ struct DemodulateOptions {
     std::string file = "-";
     std::string output;  ///< for the payload; empty: not written
     unsigned channel = 0;
+    unsigned decode_threads = 0;
     bool swap_iq = false;
     bool json = false;
 };
@@ -156,11 +157,12 @@ struct Tally {
 /// One recording through resampler and receiver.
 class Demodulation {
 public:
-    Demodulation(const phy::Profile& profile, double rate_hz, Resampler resampler, FramePrinter& printer)
+    Demodulation(const phy::Profile& profile, double rate_hz, Resampler resampler, unsigned decode_threads,
+                 FramePrinter& printer)
         : rate_hz_(rate_hz),
           places_(rate_hz, profile.sample_rate_hz, resampler.delay_samples()),
           resampler_(std::move(resampler)),
-          receiver_(config(profile)),
+          receiver_(config(profile, decode_threads)),
           printer_(printer) {}
 
     /// Reads to the end. Error: the recording cannot be read. False: the output cannot be written.
@@ -192,9 +194,10 @@ public:
     [[nodiscard]] const phy::Receiver& receiver() const noexcept { return receiver_; }
 
 private:
-    static phy::Receiver::Config config(const phy::Profile& profile) {
+    static phy::Receiver::Config config(const phy::Profile& profile, unsigned decode_threads) {
         phy::Receiver::Config out;
         out.profile = &profile;
+        out.decode_threads = decode_threads;
         return out;
     }
 
@@ -348,7 +351,7 @@ int demodulate(const DemodulateOptions& o) {
         }
     }
     FramePrinter printer(o.json, payload_file.get());
-    Demodulation work(*said->profile, *rate, std::move(resampler).value(), printer);
+    Demodulation work(*said->profile, *rate, std::move(resampler).value(), o.decode_threads, printer);
     const auto fine = work.run(*recording);
     if (!fine) {
         return complain(fine.error().message, 1);
@@ -385,6 +388,11 @@ void add_demodulate(CLI::App& app, int& exit_code) {
     command->add_option("--output", o.output, "Write the payload of frames without error here");
     command->add_option("--channel", o.channel, "Which of several interleaved channels, from 1")
         ->check(CLI::Range(1, 1'000));
+    command
+        ->add_option("--decode-threads", o.decode_threads,
+                     "Threads that decode code blocks beside the receiver; frames are the same")
+        ->check(CLI::Range(0, 16))
+        ->capture_default_str();
     command->add_flag("--swap-iq", o.swap_iq,
                       "I and Q are swapped, or the spectrum is inverted: take the complex conjugate");
     add_sample_file(*command, o.samples, "by the recording's metadata, else ");

@@ -36,7 +36,7 @@ const pmt::pmt_t& constellation_port() {
 }
 
 phy::Receiver::Config make_config(const std::string& profile, bool constellation, unsigned max_iterations,
-                                  const std::string& longest_preamble) {
+                                  const std::string& longest_preamble, unsigned decode_threads) {
     const auto longest = preamble_named("OFDM Receiver", longest_preamble);
     phy::Receiver::Config config;
     config.search_medium = longest >= phy::PreambleClass::kMedium;
@@ -44,6 +44,7 @@ phy::Receiver::Config make_config(const std::string& profile, bool constellation
     config.profile = &profile_named("OFDM Receiver", profile);
     config.keep_constellation = constellation;
     config.max_iterations = max_iterations;
+    config.decode_threads = decode_threads;
     return config;
 }
 
@@ -77,16 +78,18 @@ pmt::pmt_t describe(const phy::Frame& frame, const SampleClock& clock) {
 }  // namespace
 
 ofdm_receiver::sptr ofdm_receiver::make(const std::string& profile, bool pass_block_errors, bool constellation,
-                                        unsigned max_iterations, const std::string& longest_preamble) {
+                                        unsigned max_iterations, const std::string& longest_preamble,
+                                        unsigned decode_threads) {
     return gnuradio::make_block_sptr<ofdm_receiver_impl>(profile, pass_block_errors, constellation, max_iterations,
-                                                         longest_preamble);
+                                                         longest_preamble, decode_threads);
 }
 
 ofdm_receiver_impl::ofdm_receiver_impl(const std::string& profile, bool pass_block_errors, bool constellation,
-                                       unsigned max_iterations, const std::string& longest_preamble)
+                                       unsigned max_iterations, const std::string& longest_preamble,
+                                       unsigned decode_threads)
     : gr::sync_block("meshnet_ofdm_receiver", gr::io_signature::make(1, 1, sizeof(gr_complex)),
                      gr::io_signature::make(0, 0, 0)),
-      config_(make_config(profile, constellation, max_iterations, longest_preamble)),
+      config_(make_config(profile, constellation, max_iterations, longest_preamble, decode_threads)),
       pass_block_errors_(pass_block_errors),
       tick_samples_(static_cast<std::uint64_t>(std::llround(config_.profile->sample_rate_hz * 1e-3))),
       receiver_(std::make_unique<phy::Receiver>(config_)),

@@ -18,7 +18,7 @@ namespace gr::meshnet {
 class ofdm_receiver_impl final : public ofdm_receiver {
 public:
     ofdm_receiver_impl(const std::string& profile, bool pass_block_errors, bool constellation, unsigned max_iterations,
-                       const std::string& longest_preamble);
+                       const std::string& longest_preamble, unsigned decode_threads);
 
     bool start() override;
     bool stop() override;

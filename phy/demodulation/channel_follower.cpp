@@ -6,6 +6,8 @@
 #include <numbers>
 #include <utility>
 
+#include "core/target_clones.hpp"
+
 #include "phy/dsp/carrier_rotation.hpp"
 
 namespace meshnet::phy {
@@ -297,7 +299,7 @@ std::size_t ChannelFollower::group_of(std::size_t row) const noexcept {
 }
 
 // The channel at one row: between the centres of the groups around it.
-void ChannelFollower::interpolate(std::size_t row, std::span<Sample> channel) const {
+MESHNET_TARGET_CLONES void ChannelFollower::interpolate(std::size_t row, std::span<Sample> channel) const {
     const std::size_t g = group_of(row);
     const double at = static_cast<double>(first_symbol_ + row);
     const Sample* left = groups_[g].filtered.data();

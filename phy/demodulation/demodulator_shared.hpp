@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "phy/demodulation/block_decoder.hpp"
+#include "phy/demodulation/decode_workers.hpp"
 #include "phy/demodulation/estimation_strategy.hpp"
 #include "phy/demodulation/symbol_transform.hpp"
 #include "phy/estimation/channel_tracker.hpp"
@@ -42,6 +43,7 @@ struct DemodulatorShared {
     std::vector<Constellation> constellations;  // 2, 4, 6, 8 bits
     HeaderCodec header_codec;
     BlockDecoder decoder;
+    std::unique_ptr<DecodeWorkers> workers;            // nullptr: blocks are decoded by `decoder`, at once
     std::vector<Sample>* constellation_out = nullptr;  // points for displays, if wanted
 };
 

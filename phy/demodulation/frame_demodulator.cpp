@@ -321,6 +321,7 @@ void FrameDemodulator::decode_payload(std::size_t rows, unsigned max_iterations)
 }
 
 void FrameDemodulator::finish() {
+    payload_.finish();
     const auto& p = shared_.grid.profile();
     const double symbol = static_cast<double>(p.symbol_samples());
     const double start = static_cast<double>(start_.fraction) < 0 ? start_.fraction + 1.0 : start_.fraction;

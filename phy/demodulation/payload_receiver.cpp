@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <numbers>
+#include <utility>
 
+#include "core/target_clones.hpp"
 #include "phy/dsp/carrier_rotation.hpp"
 #include "phy/waveform/whitening.hpp"
 
@@ -19,8 +21,9 @@ float* parts(Sample* values) noexcept {
 
 // Zero-forcing equalisation of `count` carriers: what was sent, and the power the channel gave each. Real and imaginary
 // parts apart or alternating, as compilers need it to work on several carriers at once.
-void equalise(std::size_t count, const float* received, const float* channel, const float* back_re,
-              const float* back_im, float* __restrict points, float* __restrict power) noexcept {
+MESHNET_TARGET_CLONES void equalise(std::size_t count, const float* received, const float* channel,
+                                    const float* back_re, const float* back_im, float* __restrict points,
+                                    float* __restrict power) noexcept {
     for (std::size_t c = 0; c < count; ++c) {
         const std::size_t re = 2 * c;
         const std::size_t im = 2 * c + 1;
@@ -62,9 +65,25 @@ bool add_points(BlockAssembly& assembly, const float* llr, std::size_t count) no
 }  // namespace
 
 PayloadReceiver::PayloadReceiver(DemodulatorShared& shared)
-    : shared_(shared), header_llr_(kHeaderCodedBits), unwhitened_header_llr_(kHeaderCodedBits) {}
+    : shared_(shared),
+      header_llr_(kHeaderCodedBits),
+      unwhitened_header_llr_(kHeaderCodedBits),
+      pending_(std::make_unique<DecodeWorkers::Pending>()) {}
+
+PayloadReceiver::~PayloadReceiver() {
+    if (pending_ != nullptr) {
+        finish();
+    }
+}
+
+void PayloadReceiver::finish() {
+    if (shared_.workers != nullptr) {
+        shared_.workers->wait(*pending_);
+    }
+}
 
 void PayloadReceiver::reset(bool dense_pilots) {
+    finish();
     dense_ = dense_pilots;
     layout_.reset();
     clear_header();
@@ -122,7 +141,7 @@ void PayloadReceiver::begin_payload(const Header& header) {
     frame_.mode = header.mode;
     frame_.redundancy_version = header.redundancy_version;
     frame_.payload.assign(header.payload_bytes, 0);
-    frame_.blocks.reserve(layout_->blocks());
+    frame_.blocks.resize(layout_->blocks());
     whitened_ = header.version != kUnwhitenedVersion;
     payload_bits_ = 0;
     assembly_.block = 0;
@@ -157,12 +176,19 @@ void PayloadReceiver::add_payload_symbol(std::span<const Sample> carriers, Symbo
 void PayloadReceiver::decode_block(unsigned max_iterations) {
     const unsigned bits = constellation_->bits_per_symbol();
     const std::size_t b = assembly_.block;
-    const std::size_t offset = layout_->block_offset(b);
-    auto block = shared_.decoder.decode(
-        std::span<const float>(assembly_.llr).first(assembly_.total * bits), frame_.redundancy_version, max_iterations,
-        std::span<std::uint8_t>(frame_.payload).subspan(offset, layout_->block_bytes(b)));
-    block.offset = offset;
-    frame_.blocks.push_back(block);
+    FrameBlock& block = frame_.blocks[b];
+    block.offset = layout_->block_offset(b);
+    const auto out = std::span<std::uint8_t>(frame_.payload).subspan(block.offset, layout_->block_bytes(b));
+    if (shared_.workers != nullptr) {
+        auto llr = std::exchange(assembly_.llr, shared_.workers->take_buffer());
+        shared_.workers->submit({std::move(llr), assembly_.total * bits, frame_.redundancy_version, max_iterations, out,
+                                 &block, pending_.get()});
+    } else {
+        const std::size_t offset = block.offset;
+        block = shared_.decoder.decode(std::span<const float>(assembly_.llr).first(assembly_.total * bits),
+                                       frame_.redundancy_version, max_iterations, out);
+        block.offset = offset;
+    }
     if (++assembly_.block < layout_->blocks()) {
         assembly_.begin_block(layout_->block_points(assembly_.block), bits);
     }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -22,6 +23,9 @@ namespace meshnet::phy {
 class PayloadReceiver {
 public:
     explicit PayloadReceiver(DemodulatorShared& shared);
+    ~PayloadReceiver();
+    PayloadReceiver(PayloadReceiver&& other) noexcept = default;
+    PayloadReceiver& operator=(PayloadReceiver&&) = delete;
 
     /// Begins a new frame.
     void reset(bool dense_pilots);
@@ -41,6 +45,8 @@ public:
     /// Adds one payload symbol; decodes the code blocks it completes.
     void add_payload_symbol(std::span<const Sample> carriers, SymbolEstimate& estimate, unsigned max_iterations);
 
+    /// Waits for blocks that are still being decoded. To be called before the frame is taken.
+    void finish();
     /// Mode, redundancy version, payload and blocks are set here; the rest by the FrameDemodulator.
     [[nodiscard]] Frame& frame() noexcept { return frame_; }
 
@@ -59,6 +65,7 @@ private:
     std::size_t payload_bits_ = 0;                  // received so far
     BlockAssembly assembly_;
     Frame frame_;
+    std::unique_ptr<DecodeWorkers::Pending> pending_;  // stays where it is when this is moved
 };
 
 }  // namespace meshnet::phy

@@ -7,6 +7,8 @@
 #include <map>
 #include <numbers>
 
+#include "core/target_clones.hpp"
+
 namespace meshnet::phy {
 namespace {
 
@@ -49,13 +51,16 @@ Quad load(const float* from) noexcept {
     return v;
 }
 
-// One row for eight carriers, whose windows begin at successive ones: `x` and `out` hold real and imaginary parts.
-void smooth_block(const float* row, std::size_t window, const float* x, float* out) noexcept {
-    Quad sum[4]{};
+// One row for kBlock carriers, whose windows begin at successive ones: `x` and `out` hold real and imaginary parts.
+inline void smooth_block(const float* row, std::size_t window, const float* x, float* out) noexcept {
+    using Oct = float __attribute__((vector_size(8 * sizeof(float))));
+    constexpr std::size_t kParts = 4;
+    Oct sum[kParts]{};
     for (std::size_t i = 0; i < window; ++i) {
-        const Quad weight = {row[i], row[i], row[i], row[i]};
-        for (std::size_t v = 0; v < 4; ++v) {
-            sum[v] += weight * load(x + 2 * i + 4 * v);
+        for (std::size_t v = 0; v < kParts; ++v) {
+            Oct values;
+            std::memcpy(&values, x + 2 * i + 8 * v, sizeof(values));
+            sum[v] += row[i] * values;
         }
     }
     std::memcpy(out, sum, sizeof(sum));
@@ -184,7 +189,7 @@ void ChannelSmoother::find_blocks() {
     }
 }
 
-void ChannelSmoother::apply(std::span<Sample> estimate, float estimate_snr_db) {
+MESHNET_TARGET_CLONES void ChannelSmoother::apply(std::span<Sample> estimate, float estimate_snr_db) {
     const std::size_t k = grid_.carriers();
     const auto& rows = rows_[level(estimate_snr_db)];
     for (std::size_t c = 0; c < k; ++c) {

@@ -38,7 +38,7 @@ private:
     static constexpr std::size_t kLevels = 6;   // -10, 0, 10, 20, 30, 40 dB
     static constexpr std::size_t kWindow = 31;  // carriers
     static constexpr std::size_t kLanes = 4;    // floats of a vector that every machine has
-    static constexpr std::size_t kBlock = 8;    // carriers smoothed together
+    static constexpr std::size_t kBlock = 16;   // carriers smoothed together
     [[nodiscard]] static std::size_t level(float snr_db) noexcept;
 
     void find_blocks();

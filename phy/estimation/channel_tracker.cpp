@@ -5,12 +5,14 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/target_clones.hpp"
+
 #include "phy/dsp/carrier_rotation.hpp"
 
 namespace meshnet::phy {
 
-void ChannelVariation::add(std::span<const Sample> before, std::span<const Sample> after, double symbols, double noise,
-                           double independent_values) noexcept {
+MESHNET_TARGET_CLONES void ChannelVariation::add(std::span<const Sample> before, std::span<const Sample> after,
+                                                 double symbols, double noise, double independent_values) noexcept {
     double difference = 0.0;
     for (std::size_t c = 0; c < before.size(); ++c) {
         difference += static_cast<double>(std::norm(after[c] - before[c]));
@@ -87,7 +89,8 @@ void ChannelTracker::end(double noise, const ChannelState& prior, bool long_dela
     out.complete = sounded == k;
 }
 
-void ChannelTracker::update(ChannelState& state, ChannelGroup& group, double variation_per_symbol) noexcept {
+MESHNET_TARGET_CLONES void ChannelTracker::update(ChannelState& state, ChannelGroup& group,
+                                                  double variation_per_symbol) noexcept {
     const double predicted = state.error + variation_per_symbol * std::abs(group.centre - state.symbol);
     const double gain = predicted / (predicted + group.noise + 1e-30);
     const auto g = static_cast<float>(gain);
@@ -100,7 +103,8 @@ void ChannelTracker::update(ChannelState& state, ChannelGroup& group, double var
     group.error = state.error;
 }
 
-void ChannelTracker::smooth(std::span<ChannelGroup> groups, double variation_per_symbol) noexcept {
+MESHNET_TARGET_CLONES void ChannelTracker::smooth(std::span<ChannelGroup> groups,
+                                                  double variation_per_symbol) noexcept {
     for (std::size_t i = groups.size(); i-- > 1;) {
         auto& group = groups[i - 1];
         const auto& next = groups[i];

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/target_clones.hpp"
 #include "phy/dsp/norms.hpp"
 #include "phy/waveform/grid.hpp"
 #include "phy/waveform/preamble.hpp"
@@ -129,7 +130,7 @@ void FrameSynchronizer::advance(const SampleRing& ring, std::vector<FrameStart>&
     queue_.resize(kept);
 }
 
-void FrameSynchronizer::search_block(const SampleRing& ring) {
+MESHNET_TARGET_CLONES void FrameSynchronizer::search_block(const SampleRing& ring) {
     const std::size_t f = 4 * length_;
     const std::size_t hop = 3 * length_;
     auto in = filter_.in();

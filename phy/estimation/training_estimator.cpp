@@ -5,15 +5,17 @@
 #include <cassert>
 #include <cmath>
 
+#include "core/target_clones.hpp"
+
 namespace meshnet::phy {
 namespace {
 
 constexpr double kSilence = 1e-25;  // power of samples that are all zero: keeps every ratio a number
 
 // Sums over carriers in several parts, none of which waits for another.
-constexpr std::size_t kLanes = 8;
+constexpr std::size_t kLanes = 16;
 
-double energy(std::span<const Sample> x) noexcept {
+MESHNET_TARGET_CLONES double energy(std::span<const Sample> x) noexcept {
     float part[kLanes]{};
     const std::size_t whole = x.size() / kLanes * kLanes;
     for (std::size_t c = 0; c < whole; c += kLanes) {
@@ -32,7 +34,7 @@ double energy(std::span<const Sample> x) noexcept {
 }
 
 // Energy of x - y.
-double distance(std::span<const Sample> x, std::span<const Sample> y) noexcept {
+MESHNET_TARGET_CLONES double distance(std::span<const Sample> x, std::span<const Sample> y) noexcept {
     float part[kLanes]{};
     const std::size_t whole = x.size() / kLanes * kLanes;
     for (std::size_t c = 0; c < whole; c += kLanes) {
@@ -51,7 +53,7 @@ double distance(std::span<const Sample> x, std::span<const Sample> y) noexcept {
 }
 
 // Sum of x times y conjugated.
-std::complex<double> correlation(std::span<const Sample> x, std::span<const Sample> y) noexcept {
+MESHNET_TARGET_CLONES std::complex<double> correlation(std::span<const Sample> x, std::span<const Sample> y) noexcept {
     float re[kLanes]{};
     float im[kLanes]{};
     const std::size_t whole = x.size() / kLanes * kLanes;
@@ -70,6 +72,32 @@ std::complex<double> correlation(std::span<const Sample> x, std::span<const Samp
         sum += std::complex<double>(static_cast<double>(re[l]), static_cast<double>(im[l]));
     }
     return sum;
+}
+
+MESHNET_TARGET_CLONES void scale(std::span<Sample> x, Sample factor) noexcept {
+    const float re = factor.real();
+    const float im = factor.imag();
+    auto* values = reinterpret_cast<float*>(x.data());
+    for (std::size_t c = 0; c < x.size(); ++c) {
+        const float a = values[2 * c];
+        const float b = values[2 * c + 1];
+        values[2 * c] = a * re - b * im;
+        values[2 * c + 1] = a * im + b * re;
+    }
+}
+
+// y += x
+MESHNET_TARGET_CLONES void add(std::span<const Sample> x, std::span<Sample> y) noexcept {
+    for (std::size_t c = 0; c < x.size(); ++c) {
+        y[c] += x[c];
+    }
+}
+
+// y *= x conjugated
+MESHNET_TARGET_CLONES void take_off(std::span<const Sample> x, std::span<Sample> y) noexcept {
+    for (std::size_t c = 0; c < x.size(); ++c) {
+        y[c] *= std::conj(x[c]);
+    }
 }
 
 }  // namespace
@@ -92,30 +120,21 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
     const auto row = [&](std::size_t s) { return symbols.subspan(s * k, k); };
     double total = 0.0;
     for (std::size_t s = 0; s < m; ++s) {
-        for (std::size_t c = 0; c < k; ++c) {
-            symbols[s * k + c] *= std::conj(training[c]);
-        }
+        take_off(training, row(s));
         total += energy(row(s));
     }
     total /= static_cast<double>(m * k);
 
     const auto rotate = [&](std::size_t s, double radians) {
         const Sample w(static_cast<float>(std::cos(radians)), static_cast<float>(std::sin(radians)));
-        for (std::size_t c = 0; c < k; ++c) {
-            symbols[s * k + c] *= w;
-        }
+        scale(row(s), w);
     };
     const auto average = [&] {
         std::fill(channel.begin(), channel.end(), Sample{});
         for (std::size_t s = 0; s < m; ++s) {
-            for (std::size_t c = 0; c < k; ++c) {
-                channel[c] += symbols[s * k + c];
-            }
+            add(row(s), channel);
         }
-        const float scale = 1.0F / static_cast<float>(m);
-        for (auto& h : channel) {
-            h *= scale;
-        }
+        scale(channel, Sample(1.0F / static_cast<float>(m)));
     };
     const auto residual = [&] {
         double sum = 0.0;

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 
+#include "core/target_clones.hpp"
 #include "phy/fec/ldpc_kernel.hpp"
 #include "phy/fec/ldpc_tables.hpp"
 
@@ -311,9 +312,10 @@ LdpcDecoder::~LdpcDecoder() = default;
 LdpcDecoder::LdpcDecoder(LdpcDecoder&&) noexcept = default;
 LdpcDecoder& LdpcDecoder::operator=(LdpcDecoder&&) noexcept = default;
 
-LdpcDecoder::Outcome LdpcDecoder::decode(const LdpcCode& code, std::span<const float> llr,
-                                         const Options& options) noexcept {
-    assert(llr.size() <= code.mother_bits());
+namespace {
+
+/// Steps of int8 per unit of LLR that give `llr` the mean magnitude the decoder works best with.
+MESHNET_TARGET_CLONES float gain_for(std::span<const float> llr) noexcept {
     // Sixteen sums in a fixed order: the same gain whatever the compiler makes of the loop.
     constexpr std::size_t kLanes = 16;
     std::array<float, kLanes> sums{};
@@ -338,16 +340,29 @@ LdpcDecoder::Outcome LdpcDecoder::decode(const LdpcCode& code, std::span<const f
         count += static_cast<double>(counts[j]);
     }
     // All zero: any gain will do.
-    const double gain = sum > 0.0 ? static_cast<double>(kMeanMagnitude) * count / sum : 1.0;
-    const auto factor = static_cast<float>(std::min(gain, static_cast<double>(kLargestGain)));
+    const double gain = sum > 0.0 ? static_cast<double>(LdpcDecoder::kMeanMagnitude) * count / sum : 1.0;
+    return static_cast<float>(std::min(gain, static_cast<double>(kLargestGain)));
+}
+
+MESHNET_TARGET_CLONES void quantise(std::span<const float> llr, float factor, std::span<std::int8_t> out) noexcept {
     const float* in = llr.data();
-    std::int8_t* out = impl_->quantised.data();
+    std::int8_t* to = out.data();
     const std::size_t n = llr.size();
     for (std::size_t i = 0; i < n; ++i) {
         const float x = std::min(std::max(gate(in[i]) * factor, -kLargestChannel), kLargestChannel);
-        out[i] = static_cast<std::int8_t>(static_cast<int>(x + (x < 0.0F ? -0.5F : 0.5F)));
+        to[i] = static_cast<std::int8_t>(static_cast<int>(x + (x < 0.0F ? -0.5F : 0.5F)));
     }
-    return decode_int8(code, {out, n}, factor, options);
+}
+
+}  // namespace
+
+LdpcDecoder::Outcome LdpcDecoder::decode(const LdpcCode& code, std::span<const float> llr,
+                                         const Options& options) noexcept {
+    assert(llr.size() <= code.mother_bits());
+    const float factor = gain_for(llr);
+    const std::span<std::int8_t> quantised(impl_->quantised.data(), llr.size());
+    quantise(llr, factor, quantised);
+    return decode_int8(code, quantised, factor, options);
 }
 
 LdpcDecoder::Outcome LdpcDecoder::decode_int8(const LdpcCode& code, std::span<const std::int8_t> llr,

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/target_clones.hpp"
+
 namespace meshnet::phy {
 
 std::size_t rate_matching_start(const LdpcCode& code, unsigned redundancy_version, std::size_t coded_bits) noexcept {
@@ -33,8 +35,8 @@ void select(const LdpcCode& code, std::span<const std::uint8_t> mother, unsigned
     }
 }
 
-void accumulate(const LdpcCode& code, unsigned redundancy_version, std::span<const float> llr,
-                std::span<float> soft) noexcept {
+MESHNET_TARGET_CLONES void accumulate(const LdpcCode& code, unsigned redundancy_version, std::span<const float> llr,
+                                      std::span<float> soft) noexcept {
     assert(soft.size() == code.mother_bits());
     constexpr float kLargest = std::numeric_limits<float>::max();
     const std::size_t n = code.mother_bits();

@@ -25,6 +25,26 @@ std::size_t point_stride(std::size_t points) noexcept {
     return stride % points;
 }
 
+namespace {
+
+// Coded bits in the order of points: point j takes bits b * points + (j * stride mod points).
+template <unsigned kBits>
+void order_points(const std::uint8_t* coded, std::size_t points, std::uint8_t* to) noexcept {
+    const std::size_t stride = point_stride(points);
+    std::size_t position = 0;
+    for (std::size_t j = 0; j < points; ++j) {
+        for (unsigned b = 0; b < kBits; ++b) {
+            *to++ = coded[b * points + position];
+        }
+        position += stride;
+        if (position >= points) {
+            position -= points;
+        }
+    }
+}
+
+}  // namespace
+
 BlockEncoder::BlockEncoder() : info_(LdpcCode::kMaxInfoBits), mother_(LdpcCode::kMaxMotherBits) {}
 
 void BlockEncoder::encode(ByteView bytes, unsigned redundancy_version, std::size_t points, unsigned bits_per_symbol,
@@ -46,17 +66,15 @@ void BlockEncoder::encode(ByteView bytes, unsigned redundancy_version, std::size
     encoder_.encode(code, std::span<const std::uint8_t>(info_).first(info_bits), needed);
     SendingOrder<std::uint8_t>::apply(code, needed, late_);
     select(code, mother_, redundancy_version, coded_);
-    const std::size_t stride = point_stride(points);
-    std::size_t position = 0;
-    std::uint8_t* to = out.data();
-    for (std::size_t j = 0; j < points; ++j) {
-        for (unsigned b = 0; b < bits_per_symbol; ++b) {
-            *to++ = coded_[b * points + position];
-        }
-        position += stride;
-        if (position >= points) {
-            position -= points;
-        }
+    switch (bits_per_symbol) {
+        case 2:
+            return order_points<2>(coded_.data(), points, out.data());
+        case 4:
+            return order_points<4>(coded_.data(), points, out.data());
+        case 6:
+            return order_points<6>(coded_.data(), points, out.data());
+        default:
+            return order_points<8>(coded_.data(), points, out.data());
     }
 }
 

@@ -27,6 +27,9 @@ public:
 
     /// The point for `bits_per_symbol()` bits, one per byte (0 or 1).
     [[nodiscard]] Sample map(const std::uint8_t* bits) const noexcept {
+        if (bits_per_axis_ == 1) {
+            return {levels_[bits[0]], levels_[bits[1]]};
+        }
         unsigned i = 0;
         unsigned q = 0;
         for (unsigned b = 0; b < bits_per_axis_; ++b) {

@@ -98,7 +98,7 @@ void FrameMapper::map_header(std::size_t symbol) {
         pair += 2;
     }
     if (limit_peaks_) {
-        limiter_.apply(carriers_, grid_.data(symbol, dense_), header_strength(*mode_));
+        limiter_.apply(carriers_, grid_.pilots(symbol, dense_), header_strength(*mode_));
     }
 }
 
@@ -120,7 +120,7 @@ void FrameMapper::map_payload(std::size_t symbol) {
         ++point_;
     }
     if (limit_peaks_) {
-        limiter_.apply(carriers_, grid_.data(symbol, dense_), payload_strength(*mode_));
+        limiter_.apply(carriers_, grid_.pilots(symbol, dense_), payload_strength(*mode_));
     }
 }
 

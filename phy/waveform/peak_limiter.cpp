@@ -6,6 +6,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/target_clones.hpp"
+
 namespace meshnet::phy {
 namespace {
 
@@ -20,6 +22,23 @@ struct Numbers {
 constexpr Numbers kNumbers[] = {{3, 1.5849F, 1.0836F}, {3, 1.6692F, 1.0635F}, {6, 1.7378F, 1.0541F},
                                 {3, 2.3988F, 1.0035F}, {3, 2.6303F, 1.0011F}, {3, 2.8840F, 1.0003F}};
 
+// What every sample exceeds `limit` by, negative: added to the sample it would clip it. False if none does.
+inline bool take_excess(std::span<const Sample> samples, float limit, std::span<Sample> excess) noexcept {
+    const float limit_power = limit * limit;
+    std::uint32_t any = 0;
+    const auto* x = reinterpret_cast<const float*>(samples.data());
+    auto* y = reinterpret_cast<float*>(excess.data());
+    const std::size_t n = samples.size();
+    for (std::size_t i = 0; i < n; ++i) {  // without a branch: several at a time
+        const float power = x[2 * i] * x[2 * i] + x[2 * i + 1] * x[2 * i + 1];
+        const float cut = limit / std::sqrt(power > limit_power ? power : limit_power) - 1.0F;
+        any |= std::bit_cast<std::uint32_t>(cut);
+        y[2 * i] = x[2 * i] * cut;
+        y[2 * i + 1] = x[2 * i + 1] * cut;
+    }
+    return any != 0;
+}
+
 }  // namespace
 
 PeakLimiter::PeakLimiter(const Grid& grid)
@@ -27,29 +46,31 @@ PeakLimiter::PeakLimiter(const Grid& grid)
       inverse_(2 * grid.profile().fft_size, Fft::Direction::kInverse),
       forward_(2 * grid.profile().fft_size, Fft::Direction::kForward) {
     const double angle = 0.5 * std::numbers::pi / static_cast<double>(grid.profile().fft_size);
-    weight_.resize(grid.carriers());
+    pilots_.resize(grid.carriers());
     for (std::size_t c = 0; c < grid.carriers(); ++c) {
         delay_.emplace_back(std::polar(1.0, angle * grid.subcarrier(c)));
     }
 }
 
-void PeakLimiter::apply(std::span<Sample> carriers, std::span<const std::uint16_t> data, Strength strength) noexcept {
+MESHNET_TARGET_CLONES void PeakLimiter::apply(std::span<Sample> carriers, std::span<const std::uint16_t> pilots,
+                                              Strength strength) noexcept {
     const std::size_t n = 2 * grid_.profile().fft_size;
     const std::size_t half = carriers.size() / 2;
     const auto bin = [n, half](std::size_t c) { return c < half ? n - half + c : c - half + 1; };
     const Numbers& numbers = kNumbers[static_cast<std::size_t>(strength)];
-    const float limit_power = numbers.clip * numbers.clip * static_cast<float>(carriers.size());
-    const float limit = std::sqrt(limit_power);
-    std::fill(weight_.begin(), weight_.end(), 0.0F);
-    for (const std::uint16_t c : data) {
-        weight_[c] = kStep / static_cast<float>(n);
+    const float limit = numbers.clip * std::sqrt(static_cast<float>(carriers.size()));
+    const float weight = kStep / static_cast<float>(n);
+    for (std::size_t i = 0; i < pilots.size(); ++i) {
+        pilots_[i] = carriers[pilots[i]];
     }
+    const auto restore_pilots = [&] {
+        for (std::size_t i = 0; i < pilots.size(); ++i) {
+            carriers[pilots[i]] = pilots_[i];
+        }
+    };
     for (int pass = 0; pass < numbers.passes; ++pass) {
         const bool between = pass % 2 != 0;
-        auto in = inverse_.in();
-        in[0] = {};
-        std::fill(in.begin() + 1 + static_cast<std::ptrdiff_t>(half), in.end() - static_cast<std::ptrdiff_t>(half),
-                  Sample{});
+        auto in = inverse_.in();  // 0 on the bins between
         for (const std::size_t first : {std::size_t{0}, half}) {
             Sample* to = &in[bin(first)];
             for (std::size_t c = 0; c < half; ++c) {
@@ -59,40 +80,31 @@ void PeakLimiter::apply(std::span<Sample> carriers, std::span<const std::uint16_
         inverse_.run();
         const auto time = inverse_.out();
         auto excess = forward_.in();
-        std::uint32_t any = 0;
-        const auto* x = reinterpret_cast<const float*>(time.data());
-        auto* y = reinterpret_cast<float*>(excess.data());
-        for (std::size_t i = 0; i < n; ++i) {  // without a branch: four at a time
-            const float power = x[2 * i] * x[2 * i] + x[2 * i + 1] * x[2 * i + 1];
-            const float cut = limit / std::sqrt(power > limit_power ? power : limit_power) - 1.0F;
-            any |= std::bit_cast<std::uint32_t>(cut);
-            y[2 * i] = x[2 * i] * cut;
-            y[2 * i + 1] = x[2 * i + 1] * cut;
-        }
-        if (any == 0) {
+        if (!take_excess(time, limit, excess)) {
             continue;  // between these samples there may still be a peak
         }
         forward_.run();
         const auto out = forward_.out();
         for (const std::size_t first : {std::size_t{0}, half}) {
             const Sample* error = &out[bin(first)];
-            const float* weight = &weight_[first];
             Sample* to = &carriers[first];
             if (between) {
                 const Sample* delay = &delay_[first];
                 for (std::size_t c = 0; c < half; ++c) {
-                    to[c] += weight[c] * (error[c] * std::conj(delay[c]));
+                    to[c] += weight * (error[c] * std::conj(delay[c]));
                 }
             } else {
                 for (std::size_t c = 0; c < half; ++c) {
-                    to[c] += weight[c] * error[c];
+                    to[c] += weight * error[c];
                 }
             }
         }
+        restore_pilots();
     }
-    for (const std::uint16_t c : data) {
-        carriers[c] *= numbers.regain;
+    for (Sample& point : carriers) {
+        point *= numbers.regain;
     }
+    restore_pilots();
 }
 
 }  // namespace meshnet::phy

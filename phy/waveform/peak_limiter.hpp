@@ -32,14 +32,14 @@ public:
 
     explicit PeakLimiter(const Grid& grid);
 
-    /// `carriers` [K], points of unit mean power, changed in place on the carriers listed in `data` only. Mean power is
-    /// kept.
-    void apply(std::span<Sample> carriers, std::span<const std::uint16_t> data, Strength strength) noexcept;
+    /// `carriers` [K], points of unit mean power, changed in place on all carriers but those listed in `pilots`. Mean
+    /// power is kept.
+    void apply(std::span<Sample> carriers, std::span<const std::uint16_t> pilots, Strength strength) noexcept;
 
 private:
     const Grid& grid_;
-    std::vector<Sample> delay_;  // [K]: half a sample of twice the sample rate
-    std::vector<float> weight_;  // [K]: of what was clipped, on each carrier; 0 on those that stay
+    std::vector<Sample> delay_;   // [K]: half a sample of twice the sample rate
+    std::vector<Sample> pilots_;  // values of the carriers that stay
     Fft inverse_;
     Fft forward_;
 };

@@ -26,10 +26,13 @@ public:
     /// Appends symbol_samples() samples to `out`. `carriers` [K].
     void append(std::span<const Sample> carriers, std::vector<Sample>& out) {
         const auto& p = grid_.profile();
-        auto in = inverse_.in();
-        std::fill(in.begin(), in.end(), Sample{});
-        for (std::size_t c = 0; c < p.carriers; ++c) {
-            in[grid_.bin(c)] = carriers[c] * scale_;
+        // Carriers below DC are the top of the transform, the others begin at bin 1; between them it stays empty.
+        const std::size_t half = p.carriers / 2;
+        Sample* below = &inverse_.in()[p.fft_size - half];
+        Sample* above = &inverse_.in()[1];
+        for (std::size_t c = 0; c < half; ++c) {
+            below[c] = carriers[c] * scale_;
+            above[c] = carriers[half + c] * scale_;
         }
         inverse_.run();
         const auto time = inverse_.out();

@@ -19,6 +19,7 @@ constexpr int kMostStretches = 64;
 phy::Receiver::Config receiver_config(const RadioLink::Config& c) {
     phy::Receiver::Config out;
     out.profile = c.profile;
+    out.decode_threads = c.decode_threads;
     out.search_medium = c.longest_preamble >= phy::PreambleClass::kMedium;
     out.search_long = c.longest_preamble >= phy::PreambleClass::kLong;
     return out;

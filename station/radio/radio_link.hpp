@@ -57,6 +57,7 @@ public:
     struct Config {
         const phy::Profile* profile = nullptr;
         phy::PreambleClass longest_preamble = phy::PreambleClass::kMedium;  ///< modes with a longer one are not used
+        unsigned decode_threads = 0;                                        ///< as phy::Receiver::Config's
     };
     RadioLink(const Config& config, std::unique_ptr<Radio> radio);
 

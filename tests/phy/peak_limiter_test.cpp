@@ -57,7 +57,7 @@ Measured measure(const Profile& profile, PeakLimiter::Strength strength, int sym
             points[c] = Sample(grid.pilot(index, c), 0.0F);
         }
         auto after = points;
-        limiter.apply(after, grid.data(index, false), strength);
+        limiter.apply(after, grid.pilots(index, false), strength);
         for (const auto c : grid.pilots(index, false)) {
             EXPECT_EQ(after[c], points[c]) << "pilots stay exact";
         }

@@ -237,14 +237,18 @@ TEST(Repository, HeadersFormNoCircle) {
     EXPECT_GT(finished.size(), 100U);
 }
 
-// Protocol code knows no clock, socket, file, log or global randomness: they are injected.
+// Protocol code knows no clock, socket, file, log or global randomness: they are injected. Threads it has where frames
+// are the same with any number of them (decode_workers_test).
 TEST(Repository, ProtocolCodeTouchesNothingOutside) {
     const std::regex forbidden(
         R"(system_clock|steady_clock|gettimeofday|clock_gettime|sleep_for|usleep|std::rand\b|random_device|)"
         R"(#\s*include\s*<(sys/socket|sys/time|unistd|fstream|iostream|thread|spdlog)|\bprintf\s*\(|std::c(out|err)\b)");
     for (const std::string folder : {"core", "phy", "mac", "net", "node"}) {
         for (const auto& path : files_below(kRoot / folder, kCode)) {
-            const std::string text = read(path);
+            std::string text = read(path);
+            if (path.stem() == "decode_workers") {
+                text = std::regex_replace(text, std::regex("#include <thread>"), "");
+            }
             std::smatch match;
             EXPECT_FALSE(std::regex_search(text, match, forbidden)) << path << ": " << match.str();
         }

@@ -33,9 +33,11 @@ public:
     /// `profile`: "125k" to "20M". `pass_block_errors`: frames with bad blocks go to `pdus` too. `constellation`:
     /// publish the equalised points of each frame. `max_iterations`: LDPC iterations per block, 1..100.
     /// `longest_preamble`: "short", "medium" or "long"; frames with a longer one are not searched for, which saves
-    /// time. Throws std::invalid_argument that names the parameter and what would be right.
+    /// time. `decode_threads`: threads that decode code blocks beside the block's own, 0..16. Throws
+    /// std::invalid_argument that names the parameter and what would be right.
     static sptr make(const std::string& profile, bool pass_block_errors = false, bool constellation = false,
-                     unsigned max_iterations = 25, const std::string& longest_preamble = "long");
+                     unsigned max_iterations = 25, const std::string& longest_preamble = "long",
+                     unsigned decode_threads = 0);
 
     /// Samples per second of the profile.
     [[nodiscard]] virtual double sample_rate() const = 0;

@@ -15,12 +15,14 @@ blocks_ok, segments. `events` carries all frames and the passing of time for a S
 equalised points of each frame.)doc")
         .def(py::init(&block::make), py::arg("profile"), py::arg("pass_block_errors") = false,
              py::arg("constellation") = false, py::arg("max_iterations") = 25, py::arg("longest_preamble") = "long",
+             py::arg("decode_threads") = 0,
              R"doc(
 profile: "125k" to "20M".
 pass_block_errors: frames with bad blocks go to `pdus` too.
 constellation: publish the equalised points of each frame.
 max_iterations: LDPC iterations per block, 1 to 100.
 longest_preamble: "short", "medium" or "long"; frames with a longer one are not searched for, which saves time.
+decode_threads: threads that decode code blocks beside the block's own, 0 to 16; frames are the same with any number.
 
 Raises ValueError that names the parameter and what would be right.)doc")
         .def("sample_rate", &block::sample_rate, "Samples per second of the profile.")

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#include "phy/demodulation/decode_workers.hpp"
+
+#include <utility>
+
+namespace meshnet::phy {
+
+DecodeWorkers::DecodeWorkers(std::size_t threads) {
+    for (std::size_t i = 0; i < threads; ++i) {
+        threads_.emplace_back([this] { work(); });
+    }
+}
+
+DecodeWorkers::~DecodeWorkers() {
+    {
+        const std::lock_guard lock(mutex_);
+        stop_ = true;
+    }
+    submitted_.notify_all();
+    for (auto& thread : threads_) {
+        thread.join();
+    }
+}
+
+void DecodeWorkers::submit(Job job) {
+    {
+        const std::lock_guard lock(mutex_);
+        ++job.pending->blocks;
+        jobs_.push_back(std::move(job));
+    }
+    submitted_.notify_one();
+}
+
+std::vector<float> DecodeWorkers::take_buffer() {
+    const std::lock_guard lock(mutex_);
+    if (buffers_.empty()) {
+        return {};
+    }
+    std::vector<float> buffer = std::move(buffers_.back());
+    buffers_.pop_back();
+    return buffer;
+}
+
+void DecodeWorkers::run(Job& job, BlockDecoder& decoder, std::unique_lock<std::mutex>& lock) {
+    lock.unlock();
+    FrameBlock block = decoder.decode(std::span<const float>(job.llr).first(job.bits), job.redundancy_version,
+                                      job.max_iterations, job.out);
+    block.offset = job.block->offset;
+    *job.block = block;
+    lock.lock();
+    buffers_.push_back(std::move(job.llr));
+    if (--job.pending->blocks == 0) {
+        done_.notify_one();
+    }
+}
+
+void DecodeWorkers::wait(Pending& pending) {
+    std::unique_lock lock(mutex_);
+    while (pending.blocks > 0) {
+        if (jobs_.empty()) {
+            done_.wait(lock);
+            continue;
+        }
+        Job job = std::move(jobs_.front());
+        jobs_.pop_front();
+        run(job, own_decoder_, lock);
+    }
+}
+
+void DecodeWorkers::work() {
+    BlockDecoder decoder;
+    std::unique_lock lock(mutex_);
+    while (true) {
+        submitted_.wait(lock, [this] { return stop_ || !jobs_.empty(); });
+        if (stop_) {
+            return;
+        }
+        Job job = std::move(jobs_.front());
+        jobs_.pop_front();
+        run(job, decoder, lock);
+    }
+}
+
+}  // namespace meshnet::phy
