@@ -8,71 +8,23 @@
 // those sent) near it. Main prints the table; `--benchmark_filter=20M` takes a part of it.
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
 #include <cstdio>
-#include <map>
 #include <string>
 #include <vector>
 
-#include "core/random.hpp"
+#include "bench/realtime_signal.hpp"
 #include "phy/receiver.hpp"
-#include "phy/transmitter.hpp"
-#include "sim/channel/channel.hpp"
 
 namespace {
 
 using namespace meshnet;
 using namespace meshnet::phy;
 
-struct Case {
-    const Profile* profile;
-    std::string mode;
-    std::size_t bytes;
-    std::string channel;
-};
-
-struct Signal {
-    std::vector<Sample> samples;
-    std::size_t frames = 0;
-};
-
-// As for users with a link that carries the mode; the reflection takes up to 10 dB of the narrow profiles.
-double snr_db(const Case& c) {
-    return (c.mode.starts_with("256qam") ? 30.0 : 20.0) + (c.channel == "two-ray" ? 12.0 : 0.0);
-}
-
-sim::Channel make_channel(const Case& c, double snr) {
-    sim::Channel::Config base;
-    base.sample_rate_hz = c.profile->sample_rate_hz;
-    base.occupied_fraction = static_cast<double>(c.profile->carriers) / static_cast<double>(c.profile->fft_size);
-    base.snr_db = snr;
-    base.cfo_hz = 3e3;
-    base.sfo_ppm = 5.0;
-    return sim::Channel(sim::Channel::configure(c.channel, base).value());
-}
-
-Signal make_signal(const Case& c) {
-    constexpr std::size_t kLeast = 300'000;  // samples
-    constexpr std::size_t kFewest = 3;       // frames
-    Transmitter transmitter(*c.profile);
-    Rng rng(c.bytes);
-    std::vector<Sample> sent(2'000);
-    Signal out;
-    while (sent.size() < kLeast || out.frames < kFewest) {
-        Bytes payload(c.bytes);
-        for (auto& b : payload) {
-            b = static_cast<std::uint8_t>(rng.below(256));
-        }
-        transmitter.modulate(*find_mode(c.mode.c_str()), payload, sent);
-        ++out.frames;
-    }
-    sent.resize(sent.size() + 30'000);
-    make_channel(c, snr_db(c)).process(sent, out.samples);
-    return out;
-}
+using bench::Case;
+using bench::Signal;
 
 void receive(benchmark::State& state, const Case& c, unsigned decode_threads) {
-    const Signal signal = make_signal(c);
+    const Signal signal = bench::make_signal(c);
     Receiver::Config config;
     config.profile = c.profile;
     config.decode_threads = decode_threads;
@@ -98,7 +50,7 @@ void receive(benchmark::State& state, const Case& c, unsigned decode_threads) {
 
 void idle(benchmark::State& state, const Profile* profile) {
     std::vector<Sample> noise;
-    make_channel({profile, "", 0, "awgn"}, 0.0).process(std::vector<Sample>(std::size_t{1} << 18), noise);
+    bench::make_channel({profile, "", 0, "awgn"}, 0.0).process(std::vector<Sample>(std::size_t{1} << 18), noise);
     Receiver::Config config;
     config.profile = profile;
     Receiver receiver(config);
@@ -148,8 +100,9 @@ public:
                 const auto it = run.counters.find(counter);
                 return it == run.counters.end() ? 0.0 : it->second.value;
             };
-            std::printf("%-32s %9.1f %9.2f %7.1f %7.1f %7.1f\n", run.benchmark_name().c_str(), value("Msps"),
-                        value("x_real_time"), value("lost"), value("extra"), value("sic"));
+            const std::string name = run.benchmark_name();
+            std::printf("%-32s %9.1f %9.2f %7.1f %7.1f %7.1f\n", name.substr(0, name.find("/real_time")).c_str(),
+                        value("Msps"), value("x_real_time"), value("lost"), value("extra"), value("sic"));
             std::fflush(stdout);
         }
     }
