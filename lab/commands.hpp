@@ -56,6 +56,18 @@ int run_spectrum(const SignalOptions& o);
 /// bit/s/Hz of every mode in every profile, for 1000-byte frames and bursts of 16 x 1500 bytes.
 int run_efficiency();
 
+struct LengthOptions {
+    std::string profile = "1M";
+    std::string mode;  ///< empty: the modes with the short preamble in turn
+    std::size_t first = 1;
+    std::size_t last = 24'576;
+    std::size_t step = 1;
+    unsigned threads = 1;
+    bool quiet = false;
+};
+/// Frames of every length without noise; 1 if one was lost.
+int run_lengths(const LengthOptions& o);
+
 struct DetectionOptions {
     ScenarioOptions scenario;
     std::string preamble = "short";

@@ -14,6 +14,7 @@ struct Everything {
     SweepOptions sweep;
     ThresholdOptions threshold;
     RegressOptions regress;
+    LengthOptions lengths;
     SignalOptions signal;
     DetectionOptions detection;
     int result = 0;
@@ -102,6 +103,21 @@ void add_regress(CLI::App& app, Everything& e) {
     command->callback([&e] { e.result = run_regress(e.regress); });
 }
 
+void add_lengths(CLI::App& app, Everything& e) {
+    auto* command = app.add_subcommand("lengths", "Frames of every length without noise; fails if one is lost (JSON)");
+    auto& o = e.lengths;
+    command->add_option("--profile", o.profile, "Profile")->capture_default_str();
+    command->add_option("--mode", o.mode, "One mode (default: those with the short preamble in turn)");
+    command->add_option("--first", o.first, "Shortest payload, bytes")->capture_default_str();
+    command->add_option("--last", o.last, "Longest payload, bytes")->capture_default_str();
+    command->add_option("--step", o.step, "Every so many bytes")->capture_default_str();
+    command->add_option("--threads", o.threads, "Threads; never changes a result")
+        ->check(CLI::Range(1, 256))
+        ->capture_default_str();
+    command->add_flag("--quiet", o.quiet, "No progress on stderr");
+    command->callback([&e] { e.result = run_lengths(e.lengths); });
+}
+
 void add_signal(CLI::App& app, Everything& e) {
     auto* papr = app.add_subcommand("papr", "Peak to mean power of the symbols of a mode (JSON)");
     add_scenario(papr, e.signal.scenario, true);
@@ -140,6 +156,7 @@ int main(int argc, char** argv) {
     add_sweep(app, e);
     add_thresholds(app, e);
     add_regress(app, e);
+    add_lengths(app, e);
     add_signal(app, e);
     try {
         app.parse(argc, argv);
