@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The signals that bench_realtime and bench_stages receive: frames back to back, as users send them.
+// The signals that bench_phy_realtime and bench_phy_stages receive: frames back to back, as users send them.
 #pragma once
 
 #include <cstddef>
