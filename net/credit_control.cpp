@@ -26,8 +26,20 @@ const CreditWindow* CreditControl::window(NeighborId link) const {
     return it == windows_.end() ? nullptr : &it->second;
 }
 
+bool CreditControl::payer_alarmed(const Flow& f) const {
+    if (!f.paid()) {
+        return false;
+    }
+    const bool we_pay = f.pay_price > 0 && alarms_.own_standing();
+    const bool they_pay = f.claim_price > 0 && alarms_.standing(f.claims_from_id());
+    return we_pay || they_pay || alarms_.standing(f.payer_is_destination ? f.destination : f.source);
+}
+
 bool CreditControl::may_send(NeighborId to, std::uint32_t label) const {
     const Flow* f = flows_.by_label_out(to, label);
+    if (f != nullptr && payer_alarmed(*f)) {
+        return false;  // what is owed stands; nothing more is carried until the alarm is over
+    }
     if (f == nullptr || f->claim_price == 0) {
         return true;
     }
