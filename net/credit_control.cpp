@@ -84,7 +84,9 @@ void CreditControl::resolve(Instant now, Flow& f, std::uint32_t sequence) {
         return;
     }
     // Delivery floor: a destination that confirms numbers but not bytes does not free the window.
-    up_to = std::min(up_to, std::max(f.resolved_bytes, kDeliveryFloor * f.best.bytes + CreditWindow::kFloor));
+    const std::uint64_t proven = f.best.bytes - f.proven_at_start;
+    const std::uint64_t floor = f.resolved_at_start + kDeliveryFloor * proven + CreditWindow::kFloor;
+    up_to = std::min(up_to, std::max(f.resolved_bytes, floor));
     const std::uint64_t settled = up_to - f.resolved_bytes;
     const std::uint64_t in_flight = f.forwarded_bytes - f.resolved_bytes;
     f.resolved_bytes = up_to;

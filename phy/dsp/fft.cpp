@@ -14,8 +14,8 @@ void make_planner_thread_safe() noexcept {
     std::call_once(once, fftwf_make_planner_thread_safe);
 }
 
-// When this library is loaded, before anybody's threads plan: a plan that is being made at that moment has not taken the
-// lock.
+// When this library is loaded, before anybody's threads plan: a plan that is being made at that moment has not taken
+// the lock.
 [[maybe_unused]] const bool kAtLoad = (make_planner_thread_safe(), true);
 
 }  // namespace
