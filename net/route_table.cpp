@@ -46,6 +46,7 @@ RouteTable::RouteTable(Config config, const Certificate& certificate, const Sign
 }
 
 void RouteTable::next_seqno(Instant now) {
+    const std::uint16_t before = seqno_;
     if (heard_seqno_ && seqno_newer(*heard_seqno_, seqno_)) {
         seqno_ = *heard_seqno_;
     }
@@ -57,6 +58,7 @@ void RouteTable::next_seqno(Instant now) {
     }
     own_instance_.alarm = alarms_.own_standing();
     ++seqno_;
+    seqnos_passed_ = std::min<std::uint32_t>(seqnos_passed_ + static_cast<std::uint16_t>(seqno_ - before), 0x1'0000U);
     own_signature_ =
         device_.sign(kRouteContext, RouteUpdate::signed_part(self_, seqno_, certificate_.serial, own_instance_));
     own_sent_to_.clear();
@@ -239,8 +241,8 @@ void RouteTable::on_own_update(Instant now, const RouteUpdate& u) {
     }
     if (!ours) {
         on_other_instance(now, u);
-    } else if (config_.boot != 0) {
-        raise(now, self_);  // a seqno we never used: a copy of this process
+    } else if (config_.boot != 0 && never_used(u.seqno)) {
+        raise(now, self_);  // a copy of this process
     }
     answer_other_instance(now);
 }
@@ -482,7 +484,8 @@ void RouteTable::on_seqno_request(Instant now, NeighborId from, const SeqnoReque
     if (request.destination == self_) {
         const auto ahead = static_cast<std::uint16_t>(request.seqno - seqno_);
         if (ahead != 0 && ahead <= kLongestJump) {
-            seqno_ = static_cast<std::uint16_t>(request.seqno - 1);
+            const auto before = static_cast<std::uint16_t>(request.seqno - 1);
+            heard_seqno_ = seqno_newer(before, heard_seqno_.value_or(seqno_)) ? before : heard_seqno_;
             next_seqno(now);
             triggered_at_ = now + kUrgentDelay;
         } else {

@@ -157,6 +157,10 @@ private:
     void send_all(bool only_due);
     void sweep(Instant now);
     void next_seqno(Instant now);
+    /// No seqno of this run is so far ahead of the present one.
+    [[nodiscard]] bool never_used(std::uint16_t seqno) const noexcept {
+        return seqnos_passed_ + static_cast<std::uint16_t>(seqno - seqno_) < 0x1'0000U;
+    }
     void push(NeighborId to, Bytes message);
 
     Config config_;
@@ -164,6 +168,7 @@ private:
     const SigningKey& device_;
     NodeId self_{};
     std::uint16_t seqno_;
+    std::uint32_t seqnos_passed_ = 0;  // since the start, at most 2^16: then any may have been ours
     Instance own_instance_;
     Signature own_signature_{};
     // Of another run with our key: a former one of ours, or another station.

@@ -273,6 +273,31 @@ TEST_F(OneStation, SignaturesOfItsPastPlayedByAnother) {
     expect_peace(w);
 }
 
+// Seqnos have 16 bits: a signature of this very run looks newer again after half a turn, which takes 12 days, or a
+// neighbour that requests one after the other.
+TEST_F(OneStation, ItsOwnSignatureAfterHalfATurnOfTheSeqnos) {
+    const auto& routes = RouterTestAccess::routes(w.router(s));
+    const auto& secrets = RouterTestAccess::secrets(w.router(s));
+    RouteUpdate u;
+    u.destination = w.node(s).id;
+    u.seqno = routes.own_seqno();
+    u.metric = RouteMetric::origin();
+    u.serial = secrets.certificate.serial;
+    u.instance = routes.own_instance();
+    u.signature =
+        secrets.device.sign(kRouteContext, RouteUpdate::signed_part(u.destination, u.seqno, u.serial, u.instance));
+    for (int i = 0; i < 40; ++i) {
+        const SeqnoRequest request{w.node(s).id, static_cast<std::uint16_t>(routes.own_seqno() + 1'000), 3};
+        RouterTestAccess::feed(w.router(s), w.now(), w.node(other).link, Bytes(request.encode()));
+        w.run(100ms);
+    }
+    ASSERT_TRUE(seqno_newer(u.seqno, routes.own_seqno()));
+    u.metric.airtime_us_per_kib = 5;
+    RouterTestAccess::feed(w.router(s), w.now(), w.node(other).link, u.encode());
+    w.run(10s);
+    expect_peace(w);
+}
+
 TEST_F(OneStation, EverythingReplayedAndForged) {
     std::vector<std::tuple<std::size_t, std::size_t, Bytes>> recorded;
     w.tamper = [&](std::size_t from, std::size_t to, Bytes& frame) { recorded.emplace_back(from, to, frame); };
