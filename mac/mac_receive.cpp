@@ -7,6 +7,12 @@
 
 namespace meshnet::mac {
 
+namespace {
+
+constexpr Duration kEpochRemembered = 60s;  // after another took its place
+
+}  // namespace
+
 void Mac::Impl::on_frame(Instant now, const RxFrame& frame) {
     refresh(now);
     if (pending && now >= pending->end && frame.start >= pending->end) {
@@ -69,7 +75,15 @@ Neighbor* Mac::Impl::neighbor_for(Instant now, StationId id) {
 }
 
 void Mac::Impl::on_header(Instant now, Instant heard_end, const BurstHeader& header, Neighbor& n) {
-    if (n.epoch_known && n.epoch != header.epoch) {
+    const bool changed = n.epoch_known && n.epoch != header.epoch;
+    // An epoch that comes back is no restart: two stations use one number, or somebody invents epochs. Without a link
+    // to it, what tells the layer above which of the two it is would never get through.
+    const bool back = changed && n.replaced_epoch == header.epoch && now - n.replaced_at < kEpochRemembered;
+    if (changed) {
+        n.replaced_epoch = n.epoch;
+        n.replaced_at = now;
+    }
+    if (changed && !back) {
         // It started anew and knows nothing of us: neither what we sent nor what we owe it.
         link_down(n);
         n.unicast.reset();

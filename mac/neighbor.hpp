@@ -29,6 +29,8 @@ struct Neighbor {
     StationId id;
     std::uint16_t epoch = 0;
     bool epoch_known = false;
+    std::optional<std::uint16_t> replaced_epoch;  ///< the one before
+    Instant replaced_at = kLongAgo;
 
     ArqSender sender;
     ArqReceiver unicast;

@@ -26,8 +26,20 @@ const CreditWindow* CreditControl::window(NeighborId link) const {
     return it == windows_.end() ? nullptr : &it->second;
 }
 
+bool CreditControl::payer_alarmed(const Flow& f) const {
+    if (!f.paid()) {
+        return false;
+    }
+    const bool we_pay = f.pay_price > 0 && alarms_.own_standing();
+    const bool they_pay = f.claim_price > 0 && alarms_.standing(f.claims_from_id());
+    return we_pay || they_pay || alarms_.standing(f.payer_is_destination ? f.destination : f.source);
+}
+
 bool CreditControl::may_send(NeighborId to, std::uint32_t label) const {
     const Flow* f = flows_.by_label_out(to, label);
+    if (f != nullptr && payer_alarmed(*f)) {
+        return false;  // what is owed stands; nothing more is carried until the alarm is over
+    }
     if (f == nullptr || f->claim_price == 0) {
         return true;
     }
@@ -72,7 +84,9 @@ void CreditControl::resolve(Instant now, Flow& f, std::uint32_t sequence) {
         return;
     }
     // Delivery floor: a destination that confirms numbers but not bytes does not free the window.
-    up_to = std::min(up_to, std::max(f.resolved_bytes, kDeliveryFloor * f.best.bytes + CreditWindow::kFloor));
+    const std::uint64_t proven = f.best.bytes - f.proven_at_start;
+    const std::uint64_t floor = f.resolved_at_start + kDeliveryFloor * proven + CreditWindow::kFloor;
+    up_to = std::min(up_to, std::max(f.resolved_bytes, floor));
     const std::uint64_t settled = up_to - f.resolved_bytes;
     const std::uint64_t in_flight = f.forwarded_bytes - f.resolved_bytes;
     f.resolved_bytes = up_to;

@@ -8,6 +8,7 @@
 
 #include "net/credit_window.hpp"
 #include "net/flow_table.hpp"
+#include "net/key_alarms.hpp"
 #include "net/link_table.hpp"
 
 namespace meshnet::net {
@@ -20,8 +21,8 @@ public:
     };
 
     /// References must outlive it.
-    CreditControl(Config config, LinkTable& links, FlowTable& flows, RouterCounters& counters)
-        : config_(config), links_(links), flows_(flows), counters_(counters) {}
+    CreditControl(Config config, LinkTable& links, FlowTable& flows, const KeyAlarms& alarms, RouterCounters& counters)
+        : config_(config), links_(links), flows_(flows), alarms_(alarms), counters_(counters) {}
 
     /// A neighbour appeared: it gets the initial window unless it has one.
     void on_link(NeighborId link) {
@@ -53,6 +54,9 @@ public:
     /// Once a second: the windows themselves.
     void sweep(Instant now);
 
+    /// Two stations use the key that would pay for this flow, or that of the neighbour which would pass it on.
+    [[nodiscard]] bool payer_alarmed(const Flow& f) const;
+
 private:
     [[nodiscard]] CreditWindow* find(NeighborId link);
     void consider_probe(Instant now, Flow& f);
@@ -61,6 +65,7 @@ private:
     Config config_;
     LinkTable& links_;
     FlowTable& flows_;
+    const KeyAlarms& alarms_;
     RouterCounters& counters_;
     std::map<NeighborId, CreditWindow> windows_;
 };

@@ -62,7 +62,8 @@ struct Flow {
     };
     std::deque<Mark> marks;  ///< forwarded and not resolved
     std::uint64_t resolved_bytes = 0;
-    std::uint64_t counted_unresolved = 0;  ///< our part in the paying neighbour's sum
+    std::uint64_t resolved_at_start = 0, proven_at_start = 0;  ///< after a restart: the delivery floor counts from here
+    std::uint64_t counted_unresolved = 0;                      ///< our part in the paying neighbour's sum
     bool probe_from_upstream = false;
     std::optional<Instant> probe_at;
     Duration probe_interval{};

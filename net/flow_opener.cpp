@@ -56,7 +56,9 @@ void FlowOpener::send(Instant now, const NodeId& destination, FlowClass flow_cla
     Conversation& c = it->second;
     c.last_used = now;
     Flow* f = c.active ? p_.flows.find(*c.active) : nullptr;
-    if (f != nullptr && !f->broken) {
+    if (f != nullptr && !f->broken && p_.credit.payer_alarmed(*f)) {
+        break_own_flow(now, *f);  // the next is free, or the other end pays, or there is none
+    } else if (f != nullptr && !f->broken) {
         const auto route = p_.routes.lookup(destination);
         const bool elsewhere = route && route->next_hop != f->next && p_.links.reachable(route->next_hop);
         if ((elsewhere || !route) && p_.links.lost(now, f->next)) {
@@ -99,13 +101,15 @@ void FlowOpener::open(Instant now, Conversation& c, const ConversationKey& key) 
     o.conversation = key;
     FlowOpen& m = o.open;
     const auto offer = p_.offers.find(now, key.first);
-    m.payer_is_destination = offer && !c.pay_ourselves;
+    const KeyAlarms& alarms = p_.routes.alarms();
+    m.payer_is_destination = offer && !c.pay_ourselves && !alarms.standing(key.first) && !alarms.own_standing();
     m.flow_class = key.second;
     m.destination = key.first;
     p_.random.fill(m.nonce);
     m.unit_bytes = config_.unit_bytes;
     m.max_units = kChainUnits;
-    const auto own_limit = config_.pay ? static_cast<std::uint32_t>(config_.max_price_msat_per_mib) : 0U;
+    const bool pay = config_.pay && !alarms.own_standing();
+    const auto own_limit = pay ? static_cast<std::uint32_t>(config_.max_price_msat_per_mib) : 0U;
     m.max_price = m.payer_is_destination ? *offer : own_limit;
     m.source = p_.self.certificate;
     o.noise.emplace(NoisePattern::kIK, true, flow_prologue(m), p_.self.exchange_secret, random_key(p_.random),
@@ -113,7 +117,7 @@ void FlowOpener::open(Instant now, Conversation& c, const ConversationKey& key) 
     // Who opens a conversation pays for both ways: the offer is encrypted for the other end only.
     Bytes payload;
     ByteWriter w(payload);
-    w.u8(m.payer_is_destination || !config_.pay ? 0 : kOffersReturn);
+    w.u8(m.payer_is_destination || !pay ? 0 : kOffersReturn);
     w.u32(own_limit);
     if (!o.noise->write(payload, m.noise)) {
         return;
@@ -166,11 +170,31 @@ void FlowOpener::on_open(Instant now, NeighborId from, ByteView body) {
         !verify(open->source.signing, kOpenContext, open->signed_part(), open->signature)) {
         return reject(from, id, RejectReason::kRefused);
     }
+    if (alarmed(from, *open)) {
+        ++p_.counters.flows_refused_alarm;
+        return reject(from, id, RejectReason::kRefused);
+    }
     if (open->destination == p_.self.id) {
         accept_open(now, from, *open);
     } else {
         relay_open(now, from, *open);
     }
+}
+
+// A flow is refused if it may cost something and two stations use the key that would pay us: that of the end that pays,
+// of the neighbour between, or our own.
+bool FlowOpener::alarmed(NeighborId from, const FlowOpen& open) const {
+    const KeyAlarms& alarms = p_.routes.alarms();
+    const bool to_us = open.destination == p_.self.id;
+    if (to_us ? open.price_so_far == 0 : open.max_price == 0) {
+        return false;
+    }
+    const auto route = p_.routes.lookup(open.destination);
+    const NeighborId payer = open.payer_is_destination ? (route ? route->next_hop : 0) : from;
+    const LinkTable::Neighbor* n = p_.links.find(payer);
+    const bool we_pay = alarms.own_standing() && (!to_us || open.payer_is_destination);
+    return we_pay || alarms.standing(open.payer_is_destination ? open.destination : open.source.id()) ||
+           (n != nullptr && alarms.standing(n->id));
 }
 
 void FlowOpener::relay_open(Instant now, NeighborId from, const FlowOpen& open) {

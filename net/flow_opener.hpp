@@ -96,6 +96,7 @@ private:
     };
 
     void open(Instant now, Conversation& c, const ConversationKey& key);
+    [[nodiscard]] bool alarmed(NeighborId from, const FlowOpen& open) const;
     void relay_open(Instant now, NeighborId from, const FlowOpen& open);
     void accept_open(Instant now, NeighborId from, const FlowOpen& open);
     [[nodiscard]] std::optional<RejectReason> unwilling_to_pay(Instant now, const FlowOpen& open) const;

@@ -33,6 +33,8 @@ bool FlowTable::restore(const LedgerRow& row) {
     f->delivered_bytes = f->best.bytes;
     f->forwarded_bytes = f->limit_bytes;
     f->resolved_bytes = f->forwarded_bytes;
+    f->resolved_at_start = f->resolved_bytes;
+    f->proven_at_start = f->best.bytes;
     enter_labels(*f);
     const FlowId id = f->id;
     flows_.emplace(id, std::move(*f));

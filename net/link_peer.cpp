@@ -311,7 +311,7 @@ LinkPeer::Outcome LinkPeer::on_data(Instant now, ByteView frame) {
         stop();
         return {Event::kUpAndData, std::move(opened.plain)};
     }
-    return {Event::kData, std::move(opened.plain)};
+    return {Event::kData, std::move(opened.plain), session != &current_->session};
 }
 
 std::optional<Bytes> LinkPeer::seal(ByteView plain) {

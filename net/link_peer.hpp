@@ -51,6 +51,7 @@ public:
     struct Outcome {
         Event event = Event::kNone;
         Bytes plain;
+        bool replaced = false;  ///< sealed in a session that a newer one has replaced
     };
 
     /// Starts a handshake now unless one is running.

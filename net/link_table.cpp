@@ -131,13 +131,13 @@ LinkTable::Heard LinkTable::on_frame(Instant now, NeighborId from, ByteView fram
             break;
         case LinkPeer::Event::kUp:
             session_up(now, *n);
-            return {true, std::nullopt};
+            return {true, std::nullopt, false};
         case LinkPeer::Event::kUpAndData:
             session_up(now, *n);
-            return {true, std::move(outcome.plain)};
+            return {true, std::move(outcome.plain), false};
         case LinkPeer::Event::kData:
             n->last_heard = now;
-            return {false, std::move(outcome.plain)};
+            return {false, std::move(outcome.plain), outcome.replaced};
         case LinkPeer::Event::kConfirm:
             send_control(from, {static_cast<std::uint8_t>(MessageType::kKeepalive)});
             break;

@@ -84,6 +84,7 @@ public:
     struct Heard {
         bool session_up = false;     ///< a session was confirmed with this frame (first one, or a new one)
         std::optional<Bytes> plain;  ///< messages of the neighbour
+        bool replaced = false;       ///< they came in a session that a newer one has replaced
     };
     /// Any bytes at all. What is refused is counted.
     [[nodiscard]] Heard on_frame(Instant now, NeighborId from, ByteView frame);

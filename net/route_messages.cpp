@@ -6,6 +6,7 @@ namespace meshnet::net {
 namespace {
 constexpr std::uint8_t kHasSignature = 1;
 constexpr std::uint8_t kHasCertificate = 2;
+constexpr std::uint8_t kIsNotice = 4;
 
 Bytes begin(MessageType type) {
     Bytes out;
@@ -13,27 +14,39 @@ Bytes begin(MessageType type) {
     out.push_back(static_cast<std::uint8_t>(type));
     return out;
 }
+
+void write(ByteWriter& w, const Instance& instance) {
+    w.u64(instance.boot);
+    w.u64(instance.other);
+    w.u8(instance.alarm ? 1 : 0);
+}
 }  // namespace
 
-Bytes RouteUpdate::signed_part(const NodeId& destination, std::uint16_t seqno, std::uint32_t serial) {
+Bytes RouteUpdate::signed_part(const NodeId& destination, std::uint16_t seqno, std::uint32_t serial,
+                               const Instance& instance) {
     Bytes out;
     out.reserve(512);
     ByteWriter w(out);
     w.bytes(destination);
     w.u16(seqno);
     w.u32(serial);
+    write(w, instance);
     return out;
 }
 
 Bytes RouteUpdate::encode() const {
     Bytes out = begin(MessageType::kUpdate);
     ByteWriter w(out);
-    w.u8(static_cast<std::uint8_t>((signature ? kHasSignature : 0) | (certificate ? kHasCertificate : 0)));
+    w.u8(static_cast<std::uint8_t>((signature ? kHasSignature : 0) | (certificate ? kHasCertificate : 0) |
+                                   (notice ? kIsNotice : 0)));
     w.bytes(destination);
     w.u16(seqno);
     metric.encode(w);
     w.u32(serial);
-    if (signature) w.bytes(*signature);
+    if (signature) {
+        w.bytes(*signature);
+        write(w, instance);
+    }
     if (certificate) certificate->encode(out);
     return out;
 }
@@ -46,14 +59,24 @@ std::optional<RouteUpdate> RouteUpdate::decode(ByteView body) {
     m.seqno = r.u16();
     m.metric = RouteMetric::decode(r);
     m.serial = r.u32();
-    if ((flags & kHasSignature) != 0) m.signature = r.array<64>();
+    m.notice = (flags & kIsNotice) != 0;
+    if ((flags & kHasSignature) != 0) {
+        m.signature = r.array<64>();
+        m.instance.boot = r.u64();
+        m.instance.other = r.u64();
+        const std::uint8_t alarm = r.u8();
+        if (alarm > 1) {
+            return std::nullopt;
+        }
+        m.instance.alarm = alarm == 1;
+    }
     if ((flags & kHasCertificate) != 0) {
         m.certificate = Certificate::parse(r.bytes(Certificate::kBytes));
         if (!m.certificate) {
             return std::nullopt;
         }
     }
-    if (!r.complete() || flags > (kHasSignature | kHasCertificate)) {
+    if (!r.complete() || flags > (kHasSignature | kHasCertificate | kIsNotice)) {
         return std::nullopt;
     }
     return m;

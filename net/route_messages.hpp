@@ -11,18 +11,32 @@
 
 namespace meshnet::net {
 
+/// The run of a node that signed an announcement, and what it knows of another run with the same key. A node that
+/// starts draws `boot` at random, so that nobody can name it before.
+struct Instance {
+    std::uint64_t boot = 0;
+    std::uint64_t other = 0;  ///< another one whose signature it received lately; 0: none
+    bool alarm = false;       ///< it has proof that the other one runs at the same time
+
+    bool operator==(const Instance&) const = default;
+};
+
 /// One destination as a neighbour sees it. An unreachable metric is a retraction: nothing else counts.
 struct RouteUpdate {
     NodeId destination{};
     std::uint16_t seqno = 0;
     RouteMetric metric;
-    std::uint32_t serial = 0;            ///< of the destination's certificate
-    std::optional<Signature> signature;  ///< the destination's, over (destination, seqno, serial); left out if known
+    std::uint32_t serial = 0;                ///< of the destination's certificate
+    std::optional<Signature> signature;      ///< the destination's, over signed_part(); left out if known
+    Instance instance;                       ///< goes with the signature
     std::optional<Certificate> certificate;  ///< parsed, not verified
+    /// Not a route: a signature that the receiver, or whoever stands behind it, may not know. Never forwarded as one.
+    bool notice = false;
 
     [[nodiscard]] Bytes encode() const;
     [[nodiscard]] static std::optional<RouteUpdate> decode(ByteView body);
-    [[nodiscard]] static Bytes signed_part(const NodeId& destination, std::uint16_t seqno, std::uint32_t serial);
+    [[nodiscard]] static Bytes signed_part(const NodeId& destination, std::uint16_t seqno, std::uint32_t serial,
+                                           const Instance& instance = {});
 };
 
 /// Requests the receiver's route to this destination, with signature and certificate.

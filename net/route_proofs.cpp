@@ -21,7 +21,11 @@ RouteProofs::Verdict RouteProofs::verify(const RouteUpdate& u, std::uint64_t& ve
     if (!certificate_ || certificate_->serial != u.serial) {
         return verdict;
     }
-    if (signature(u.seqno) != nullptr) {
+    // One seqno may be signed twice: by two runs with the same key.
+    const bool known = std::any_of(proofs_.begin(), proofs_.end(), [&](const Proof& p) {
+        return p.seqno == u.seqno && (!u.signature || p.instance == u.instance);
+    });
+    if (known) {
         verdict.genuine = true;
         return verdict;
     }
@@ -29,15 +33,16 @@ RouteProofs::Verdict RouteProofs::verify(const RouteUpdate& u, std::uint64_t& ve
         return verdict;
     }
     ++verifications;
-    if (!net::verify(certificate_->signing, kRouteContext, RouteUpdate::signed_part(u.destination, u.seqno, u.serial),
-                     *u.signature)) {
+    if (!net::verify(certificate_->signing, kRouteContext,
+                     RouteUpdate::signed_part(u.destination, u.seqno, u.serial, u.instance), *u.signature)) {
         return verdict;
     }
-    proofs_.push_back({u.seqno, *u.signature});
+    proofs_.push_back({u.seqno, u.instance, *u.signature});
     if (proofs_.size() > kKept) {
         proofs_.pop_front();
     }
     verdict.genuine = true;
+    verdict.new_signature = true;
     return verdict;
 }
 
@@ -48,9 +53,9 @@ void RouteProofs::learn(const Certificate& certificate) {
     }
 }
 
-const Signature* RouteProofs::signature(std::uint16_t seqno) const noexcept {
-    const auto it = std::find_if(proofs_.begin(), proofs_.end(), [&](const Proof& p) { return p.seqno == seqno; });
-    return it == proofs_.end() ? nullptr : &it->signature;
+const RouteProofs::Proof* RouteProofs::find(std::uint16_t seqno) const noexcept {
+    const auto it = std::find_if(proofs_.rbegin(), proofs_.rend(), [&](const Proof& p) { return p.seqno == seqno; });
+    return it == proofs_.rend() ? nullptr : &*it;
 }
 
 }  // namespace meshnet::net

@@ -17,6 +17,7 @@ public:
     struct Verdict {
         bool genuine = false;
         bool new_certificate = false;  ///< the update brought one that replaced ours; neighbours lack it
+        bool new_signature = false;    ///< its signature was verified now and not before
     };
     /// Verifies an update of this destination; costs nothing if its seqno was verified before. Adds what it had to
     /// verify to `verifications`.
@@ -25,16 +26,21 @@ public:
     void learn(const Certificate& certificate);
 
     [[nodiscard]] const Certificate* certificate() const noexcept { return certificate_ ? &*certificate_ : nullptr; }
-    /// The destination's signature over this seqno under its present certificate; nothing if it was not verified, or
-    /// long ago.
-    [[nodiscard]] const Signature* signature(std::uint16_t seqno) const noexcept;
+    struct Proof {
+        std::uint16_t seqno = 0;
+        Instance instance;
+        Signature signature{};
+    };
+    /// The destination's signature over this seqno under its present certificate, the newest if there are several;
+    /// nothing if it was not verified, or long ago.
+    [[nodiscard]] const Proof* find(std::uint16_t seqno) const noexcept;
+    [[nodiscard]] const Signature* signature(std::uint16_t seqno) const noexcept {
+        const Proof* proof = find(seqno);
+        return proof == nullptr ? nullptr : &proof->signature;
+    }
 
 private:
     static constexpr std::size_t kKept = 4;
-    struct Proof {
-        std::uint16_t seqno = 0;
-        Signature signature{};
-    };
     std::optional<Certificate> certificate_;
     std::deque<Proof> proofs_;  // all under certificate_, newest last
 };

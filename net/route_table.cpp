@@ -20,14 +20,22 @@ constexpr int kPeriodsPerSeqno = 8;
 constexpr int kRetractions = 2;
 constexpr std::uint16_t kSeqnosPerReservation = 16;  // a write per destination every eight minutes
 constexpr std::uint16_t kLongestJump = 1'024;        // of our own seqno, when a neighbour requests one
-constexpr unsigned kLinkChangePercent = 20;          // of a link's airtime, below which routes are not weighed anew
+constexpr Duration kOtherKept = 90s;                 // we mention another instance so long after its newest signature
+constexpr std::size_t kMaxOthers = 64;
+constexpr unsigned kLinkChangePercent = 20;  // of a link's airtime, below which routes are not weighed anew
 
 }  // namespace
 
 RouteTable::RouteTable(Config config, const Certificate& certificate, const SigningKey& device,
                        std::uint16_t first_seqno, const Ceilings& ceilings)
-    : config_(config), certificate_(certificate), device_(device), self_(certificate.id()), seqno_(first_seqno) {
-    next_seqno();
+    : config_(config),
+      certificate_(certificate),
+      device_(device),
+      self_(certificate.id()),
+      seqno_(first_seqno),
+      alarms_(self_) {
+    own_instance_.boot = config_.boot;
+    next_seqno(Instant{});
     for (const auto& [id, ceiling] : ceilings) {
         if (id != self_ && destinations_.size() < config_.max_destinations) {
             Destination& d = destinations_[id];
@@ -37,9 +45,22 @@ RouteTable::RouteTable(Config config, const Certificate& certificate, const Sign
     }
 }
 
-void RouteTable::next_seqno() {
+void RouteTable::next_seqno(Instant now) {
+    const std::uint16_t before = seqno_;
+    if (heard_seqno_ && seqno_newer(*heard_seqno_, seqno_)) {
+        seqno_ = *heard_seqno_;
+    }
+    heard_seqno_.reset();
+    answer_ = false;
+    answer_after_ = now + config_.update_interval;
+    if (now >= other_until_) {
+        own_instance_.other = 0;
+    }
+    own_instance_.alarm = alarms_.own_standing();
     ++seqno_;
-    own_signature_ = device_.sign(kRouteContext, RouteUpdate::signed_part(self_, seqno_, certificate_.serial));
+    seqnos_passed_ = std::min<std::uint32_t>(seqnos_passed_ + static_cast<std::uint16_t>(seqno_ - before), 0x1'0000U);
+    own_signature_ =
+        device_.sign(kRouteContext, RouteUpdate::signed_part(self_, seqno_, certificate_.serial, own_instance_));
     own_sent_to_.clear();
 }
 
@@ -116,6 +137,11 @@ void RouteTable::neighbor_up(Instant now, NeighborId neighbor, const LinkMetric&
         d.sent_to.erase(neighbor);
         select(now, id, d);
         send_update(neighbor, id, d, true);
+        if (const auto known = d.instances.others(now, 0); link_of(id) == neighbor && known.size() > 1) {
+            for (const auto& statement : known) {
+                notify(neighbor, id, d, statement);
+            }
+        }
     }
     if (!periodic_at_) {
         periodic_at_ = now + config_.update_interval;
@@ -177,15 +203,121 @@ void RouteTable::learn(const Certificate& certificate) {
     address_changes_ += by_address_.insert_or_assign(address_of(id), id).second ? 1 : 0;
 }
 
-// Our own signature over a seqno that we do not remember: our state was lost. Continue above it.
+// ---- the same key twice ----
+
+void RouteTable::raise(Instant now, const NodeId& key) {
+    ++counters_.key_evidence;
+    if (!alarms_.evidence(now, key)) {
+        return;
+    }
+    ++counters_.key_alarms;
+    if (key == self_) {  // who relies on our key shall know soon
+        answer_ = true;
+        answer_after_ = now;
+    }
+}
+
+void RouteTable::sweep_alarms(Instant now) {
+    alarms_.sweep(now);
+}
+
+// A signature of our own key: an echo of ours, one of an earlier run of ours, or of another station.
 void RouteTable::on_own_update(Instant now, const RouteUpdate& u) {
-    if (u.signature && u.metric.reachable() && u.serial == certificate_.serial && seqno_newer(u.seqno, seqno_) &&
-        verify(device_.public_key(), kRouteContext, RouteUpdate::signed_part(self_, u.seqno, u.serial), *u.signature)) {
-        seqno_ = u.seqno;
-        next_seqno();
+    if (!u.signature || u.serial != certificate_.serial || (!u.notice && !u.metric.reachable())) {
+        return;
+    }
+    const auto known = others_.find(u.instance.boot);
+    const bool ours = u.instance.boot == own_instance_.boot;
+    const bool news =
+        ours ? seqno_newer(u.seqno, seqno_) : known == others_.end() || seqno_newer(u.seqno, known->second);
+    if (!news || !own_checks_.take(now) ||
+        !verify(device_.public_key(), kRouteContext, RouteUpdate::signed_part(self_, u.seqno, u.serial, u.instance),
+                *u.signature)) {
+        return;
+    }
+    if (seqno_newer(u.seqno, heard_seqno_.value_or(seqno_))) {
+        heard_seqno_ = u.seqno;  // if our state was lost, we continue above it
+        answer_ = true;
+    }
+    if (!ours) {
+        on_other_instance(now, u);
+    } else if (config_.boot != 0 && never_used(u.seqno)) {
+        raise(now, self_);  // a copy of this process
+    }
+    answer_other_instance(now);
+}
+
+// An earlier run of ours can have signed anything but our own number, which nobody knew before we started. Whoever
+// signs that has run since, as we have.
+void RouteTable::on_other_instance(Instant now, const RouteUpdate& u) {
+    if (others_.count(u.instance.boot) == 0) {
+        answer_ = true;  // the first time: answered at once
+        answer_after_ = std::min(answer_after_, now);
+        if (others_.size() >= kMaxOthers) {
+            others_.erase(others_.begin());
+        }
+    }
+    others_[u.instance.boot] = u.seqno;
+    own_instance_.other = u.instance.boot;
+    other_until_ = now + kOtherKept;
+    if (u.instance.other == own_instance_.boot) {
+        raise(now, self_);
+    }
+}
+
+// At most once an update interval but for the first few, and once a second station is proven only with the regular
+// change of the seqno: two stations that each insist on the newest would never come to rest.
+void RouteTable::answer_other_instance(Instant now) {
+    if (answer_ && (now >= answer_after_ || quick_answers_ > 0)) {
+        quick_answers_ = std::max(0, quick_answers_ - 1);
+        next_seqno(now);
+        if (alarms_.own_standing()) {
+            quick_answers_ = 0;
+            answer_after_ = now + kPeriodsPerSeqno * config_.update_interval;
+        }
         triggered_at_ = now + kUrgentDelay;
     }
 }
+
+// A verified signature that was not seen before.
+void RouteTable::observe(Instant now, NeighborId from, const NodeId& id, Destination& d, const RouteUpdate& u) {
+    const KeyInstances::Statement statement{u.seqno, u.instance, *u.signature, now};
+    const bool recent = d.instances.add(now, statement);
+    if (recent && u.instance.alarm && u.instance.other != 0) {
+        raise(now, id);  // only who has the key can say so
+    }
+    const auto others = d.instances.others(now, u.instance.boot);
+    if (others.empty()) {
+        return;
+    }
+    if (recent && d.selected && *d.selected != from) {
+        notify(*d.selected, id, d, statement);  // towards another instance, if that is where the route leads
+    }
+    if (link_of(id) == from) {
+        for (const auto& other : others) {
+            notify(from, id, d, other);
+        }
+    }
+}
+
+void RouteTable::notify(NeighborId to, const NodeId& id, const Destination& d,
+                        const KeyInstances::Statement& statement) {
+    const Certificate* certificate = d.proofs.certificate();
+    if (certificate == nullptr) {
+        return;
+    }
+    RouteUpdate u;
+    u.notice = true;
+    u.destination = id;
+    u.seqno = statement.seqno;
+    u.serial = certificate->serial;
+    u.signature = statement.signature;
+    u.instance = statement.instance;
+    ++counters_.key_notices;
+    push(to, u.encode());
+}
+
+// ---- routes ----
 
 void RouteTable::on_retraction(Instant now, NeighborId from, const NodeId& id) {
     const auto it = destinations_.find(id);
@@ -195,7 +327,7 @@ void RouteTable::on_retraction(Instant now, NeighborId from, const NodeId& id) {
 }
 
 // RFC 8966, 3.5.3: route acquisition.
-void RouteTable::on_update(Instant now, NeighborId from, const RouteUpdate& u) {
+void RouteTable::on_update(Instant now, NeighborId from, const RouteUpdate& u, Session session) {
     if (links_.count(from) == 0) {
         return;
     }
@@ -203,11 +335,14 @@ void RouteTable::on_update(Instant now, NeighborId from, const RouteUpdate& u) {
     if (u.destination == self_) {
         return on_own_update(now, u);
     }
-    if (!u.metric.reachable()) {
+    if (!u.metric.reachable() && !u.notice) {
         return on_retraction(now, from, u.destination);
     }
     auto it = destinations_.find(u.destination);
     if (it == destinations_.end()) {
+        if (u.notice) {
+            return;
+        }
         if (destinations_.size() >= config_.max_destinations) {
             ++counters_.overflow;
             return;
@@ -222,10 +357,20 @@ void RouteTable::on_update(Instant now, NeighborId from, const RouteUpdate& u) {
     }
     if (!verdict.genuine) {
         ++counters_.refused;
-        if (!u.signature || d.proofs.certificate() == nullptr) {
+        if (!u.notice && (!u.signature || d.proofs.certificate() == nullptr)) {
             push(from, RouteRequest{u.destination}.encode());
         }
         return;
+    }
+    if (verdict.new_signature) {
+        observe(now, from, u.destination, d, u);
+    }
+    if (u.notice) {
+        return;
+    }
+    const bool from_itself = link_of(u.destination) == from && u.metric.airtime_us_per_kib == 0;
+    if (u.signature && from_itself && session == Session::kNewest && d.instances.back_again(u.instance.boot)) {
+        raise(now, u.destination);
     }
     address_changes_ += by_address_.insert_or_assign(address_of(u.destination), u.destination).second ? 1 : 0;
     const Route received{u.seqno, u.metric, now + config_.update_interval * 7 / 2};
@@ -339,8 +484,9 @@ void RouteTable::on_seqno_request(Instant now, NeighborId from, const SeqnoReque
     if (request.destination == self_) {
         const auto ahead = static_cast<std::uint16_t>(request.seqno - seqno_);
         if (ahead != 0 && ahead <= kLongestJump) {
-            seqno_ = static_cast<std::uint16_t>(request.seqno - 1);
-            next_seqno();
+            const auto before = static_cast<std::uint16_t>(request.seqno - 1);
+            heard_seqno_ = seqno_newer(before, heard_seqno_.value_or(seqno_)) ? before : heard_seqno_;
+            next_seqno(now);
             triggered_at_ = now + kUrgentDelay;
         } else {
             send_own(from, false);
@@ -379,6 +525,7 @@ void RouteTable::send_own(NeighborId to, bool complete) {
     const auto sent = own_sent_to_.find(to);
     if (complete || sent == own_sent_to_.end() || sent->second != seqno_) {
         u.signature = own_signature_;
+        u.instance = own_instance_;
         own_sent_to_[to] = seqno_;
     }
     if (complete) {
@@ -402,8 +549,8 @@ void RouteTable::send_update(NeighborId to, const NodeId& id, Destination& d, bo
     const Route& route = d.routes.at(*d.selected);
     const RouteMetric metric = metric_from_here(*d.selected, route);
     const Certificate* certificate = d.proofs.certificate();
-    const Signature* signature = d.proofs.signature(route.seqno);
-    if (certificate == nullptr || signature == nullptr || !metric.reachable()) {
+    const RouteProofs::Proof* proof = d.proofs.find(route.seqno);
+    if (certificate == nullptr || proof == nullptr || !metric.reachable()) {
         return;
     }
     if (!d.ceiling || seqno_newer(route.seqno, *d.ceiling)) {
@@ -422,7 +569,8 @@ void RouteTable::send_update(NeighborId to, const NodeId& id, Destination& d, bo
         u.certificate = *certificate;
     }
     if (complete || first || sent->second != route.seqno) {
-        u.signature = *signature;
+        u.signature = proof->signature;
+        u.instance = proof->instance;
         d.sent_to[to] = route.seqno;
     }
     // 3.7.3: the source table holds the best we ever advertised.
@@ -457,13 +605,14 @@ void RouteTable::send_all(bool only_due) {
 }
 
 void RouteTable::on_timeout(Instant now) {
+    answer_other_instance(now);
     if (triggered_at_ && now >= *triggered_at_) {
         triggered_at_.reset();
         send_all(true);
     }
     if (periodic_at_ && now >= *periodic_at_) {
         if (++periods_ % kPeriodsPerSeqno == 0) {
-            next_seqno();
+            next_seqno(now);
         }
         send_all(false);
         periodic_at_ = now + config_.update_interval;
@@ -498,7 +647,10 @@ void RouteTable::sweep(Instant now) {
 }
 
 std::optional<Instant> RouteTable::next_timeout() const {
-    const auto next = earliest(triggered_at_, periodic_at_);
+    auto next = earliest(triggered_at_, periodic_at_);
+    if (answer_) {
+        next = earliest(next, answer_after_);
+    }
     return destinations_.empty() ? next : earliest(next, sweep_at_);
 }
 

@@ -17,11 +17,14 @@
 #include <vector>
 
 #include "core/time.hpp"
+#include "net/key_alarms.hpp"
+#include "net/key_instances.hpp"
 #include "net/link.hpp"
 #include "net/route_messages.hpp"
 #include "net/route_metric.hpp"
 #include "net/route_proofs.hpp"
 #include "net/router_counters.hpp"
+#include "net/token_bucket.hpp"
 
 namespace meshnet::net {
 
@@ -32,7 +35,10 @@ public:
         Duration hold = 30s;  ///< a chosen route stays at least so long, unless lost or twice as costly as another
         MetricWeights weights;
         std::size_t max_destinations = 4'096;
+        std::uint64_t boot = 0;  ///< drawn at random at each start of the node
     };
+    /// The session in which a message came: the newest with its neighbour, or one that a newer has replaced.
+    enum class Session : std::uint8_t { kNewest, kReplaced };
     struct Selected {
         NeighborId next_hop = 0;
         RouteMetric metric;  ///< from here; price: all relays on the way, ourselves not
@@ -58,7 +64,7 @@ public:
     /// Our own price for carrying a MiB one hop, added to what we advertise.
     void set_price(Instant now, std::uint32_t msat_per_mib);
 
-    void on_update(Instant now, NeighborId from, const RouteUpdate& update);
+    void on_update(Instant now, NeighborId from, const RouteUpdate& update, Session session = Session::kNewest);
     void on_route_request(NeighborId from, const RouteRequest& request);
     void on_seqno_request(Instant now, NeighborId from, const SeqnoRequest& request);
     /// Remembers a verified certificate that came by another way (a neighbour's handshake).
@@ -90,7 +96,12 @@ public:
     [[nodiscard]] const Certificate* certificate_of(const NodeId& id) const;
     [[nodiscard]] std::vector<View> routes() const;
     [[nodiscard]] std::uint16_t own_seqno() const noexcept { return seqno_; }
+    [[nodiscard]] const Instance& own_instance() const noexcept { return own_instance_; }  ///< as last signed
     [[nodiscard]] const RouteCounters& counters() const noexcept { return counters_; }
+    /// Keys that two stations use.
+    [[nodiscard]] const KeyAlarms& alarms() const noexcept { return alarms_; }
+    /// Once a second: alarms that are over.
+    void sweep_alarms(Instant now);
 
 private:
     struct Route {  // as the neighbour advertised it
@@ -104,6 +115,7 @@ private:
     };
     struct Destination {
         RouteProofs proofs;
+        KeyInstances instances;
         std::optional<Distance> feasible;
         std::map<NeighborId, Route> routes;
         std::optional<NeighborId> selected;
@@ -129,6 +141,11 @@ private:
     /// May this route be chosen without closing a loop?
     [[nodiscard]] static bool feasible(const NodeId& id, const Destination& d, NeighborId via, const Route& route);
     void on_own_update(Instant now, const RouteUpdate& update);
+    void on_other_instance(Instant now, const RouteUpdate& update);
+    void answer_other_instance(Instant now);
+    void raise(Instant now, const NodeId& key);
+    void observe(Instant now, NeighborId from, const NodeId& id, Destination& d, const RouteUpdate& update);
+    void notify(NeighborId to, const NodeId& id, const Destination& d, const KeyInstances::Statement& statement);
     void on_retraction(Instant now, NeighborId from, const NodeId& id);
     void select(Instant now, const NodeId& id, Destination& d);
     [[nodiscard]] bool keep_selected(Instant now, const NodeId& id, const Destination& d,
@@ -139,7 +156,11 @@ private:
     void send_own(NeighborId to, bool complete);
     void send_all(bool only_due);
     void sweep(Instant now);
-    void next_seqno();
+    void next_seqno(Instant now);
+    /// No seqno of this run is so far ahead of the present one.
+    [[nodiscard]] bool never_used(std::uint16_t seqno) const noexcept {
+        return seqnos_passed_ + static_cast<std::uint16_t>(seqno - seqno_) < 0x1'0000U;
+    }
     void push(NeighborId to, Bytes message);
 
     Config config_;
@@ -147,7 +168,18 @@ private:
     const SigningKey& device_;
     NodeId self_{};
     std::uint16_t seqno_;
+    std::uint32_t seqnos_passed_ = 0;  // since the start, at most 2^16: then any may have been ours
+    Instance own_instance_;
     Signature own_signature_{};
+    // Of another run with our key: a former one of ours, or another station.
+    std::optional<std::uint16_t> heard_seqno_;  // newer than ours: to be taken over
+    bool answer_ = false;                       // what we sign is to mention it
+    Instant answer_after_{};
+    int quick_answers_ = 4;  // left of those that need not wait: after a loss of state we hear of it from several
+    Instant other_until_{};
+    std::map<std::uint64_t, std::uint16_t> others_;  // newest seqno of each
+    TokenBucket own_checks_{10, 20};
+    KeyAlarms alarms_;
     std::uint32_t own_price_ = 0;
     std::map<NeighborId, LinkMetric> links_;
     std::map<NeighborId, std::uint16_t> own_sent_to_;

@@ -36,9 +36,12 @@ Router::Config checked(Router::Config c) {
     return c;
 }
 
-RouteTable::Config route_config(const Router::Config& c) {
+RouteTable::Config route_config(const Router::Config& c, RandomSource& random) {
     RouteTable::Config r;
     r.update_interval = c.update_interval;
+    while (r.boot == 0) {
+        r.boot = random.next_u64();
+    }
     return r;
 }
 
@@ -70,7 +73,7 @@ Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored
     : config(checked(std::move(c))),
       self(config.identity.secrets()),
       own_address(config.identity.address()),
-      routes(route_config(config), self.certificate, self.device, RouteReservations::restored_seqno(restored),
+      routes(route_config(config, random), self.certificate, self.device, RouteReservations::restored_seqno(restored),
              RouteReservations::restored_ceilings(restored)),
       undeliverable(own_address),
       reservations(routes, outbox),
@@ -82,7 +85,7 @@ Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored
                     links.drop_flow(f.next, f.label_out);
                 }
             }),
-      credit({config.initial_window_bytes, config.max_window_bytes}, links, flows, counters),
+      credit({config.initial_window_bytes, config.max_window_bytes}, links, flows, routes.alarms(), counters),
       settlement(self, links, flows, credit, outbox, counters),
       forwarder(own_address, links, flows, credit, settlement, offers, counters),
       opener({config.price_msat_per_mib, config.max_price_msat_per_mib, config.unit_bytes, config.pay},
@@ -156,18 +159,18 @@ void Router::on_frame(Instant now, NeighborId from, ByteView frame) {
         on_session_up(now, from);
     }
     if (heard.plain) {
-        on_plain(now, from, *heard.plain);
+        on_plain(now, from, *heard.plain, heard.replaced);
     }
 }
 
-void Router::on_plain(Instant now, NeighborId from, ByteView plain) {
+void Router::on_plain(Instant now, NeighborId from, ByteView plain, bool replaced) {
     MessageReader reader(plain);
     while (const auto message = reader.next()) {
         if (const auto* data = std::get_if<DataMessage>(&*message)) {
             parts_->forwarder.on_data(now, from, *data);
         } else if (parts_->links.find(from) != nullptr) {
             const auto& control = std::get<ControlMessage>(*message);
-            on_control(now, from, control.type, control.body);
+            on_control(now, from, control.type, control.body, replaced);
         }
     }
     if (reader.malformed()) {
@@ -176,14 +179,15 @@ void Router::on_plain(Instant now, NeighborId from, ByteView plain) {
     settle_routes(now);
 }
 
-void Router::on_control(Instant now, NeighborId from, MessageType type, ByteView body) {
+void Router::on_control(Instant now, NeighborId from, MessageType type, ByteView body, bool replaced) {
     Parts& p = *parts_;
     switch (type) {
         case MessageType::kKeepalive:
             return;
         case MessageType::kUpdate:
             if (const auto m = RouteUpdate::decode(body)) {
-                return p.routes.on_update(now, from, *m);
+                return p.routes.on_update(now, from, *m,
+                                          replaced ? RouteTable::Session::kReplaced : RouteTable::Session::kNewest);
             }
             break;
         case MessageType::kRouteRequest:
@@ -298,6 +302,7 @@ void Router::on_timeout(Instant now) {
 }
 
 void Router::sweep(Instant now) {
+    parts_->routes.sweep_alarms(now);
     parts_->credit.write_off_lost(now);
     parts_->flows.remove_idle(now);
     parts_->offers.sweep(now);
@@ -311,7 +316,7 @@ std::optional<Instant> Router::next_timeout() const {
     next = earliest(next, p.routes.next_timeout());
     next = earliest(next, p.flows.next_deadline());
     next = earliest(next, p.opener.next_timeout());
-    if (!p.links.neighbors().empty() || !p.flows.empty() || !p.opener.idle()) {
+    if (!p.links.neighbors().empty() || !p.flows.empty() || !p.opener.idle() || !p.routes.alarms().alarms().empty()) {
         next = earliest(next, p.sweep_at ? *p.sweep_at : Instant{});
     }
     return next;
@@ -342,6 +347,7 @@ std::vector<NeighborView> Router::neighbors() const {
         v.unresolved_bytes = window.unresolved();
         v.window_bytes = window.bytes();
         v.state = state_of(n, window);
+        v.alarm = p.routes.alarms().standing(n.id);
         out.push_back(std::move(v));
     }
     for (const auto& [id, b] : p.settlement.book().balances()) {  // neighbours of earlier days still owe, or are owed
@@ -353,6 +359,7 @@ std::vector<NeighborView> Router::neighbors() const {
             v.address = address_of(id);
             v.balance_msat = to_msat(b.net_nsat());
             v.state = "closed";
+            v.alarm = p.routes.alarms().standing(id);
             out.push_back(std::move(v));
         }
     }
@@ -394,6 +401,14 @@ std::vector<FlowView> Router::flows() const {
         v.price_out_msat_per_mib = f.pay_price;
         v.state = f.broken ? "settling" : f.installing ? "opening" : "open";
         out.push_back(std::move(v));
+    }
+    return out;
+}
+
+std::vector<AlarmView> Router::alarms() const {
+    std::vector<AlarmView> out;
+    for (const auto& [id, a] : parts_->routes.alarms().alarms()) {
+        out.push_back({id, address_of(id), id == parts_->self.id, a.since, a.newest, a.evidence});
     }
     return out;
 }

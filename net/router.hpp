@@ -38,7 +38,8 @@ struct NeighborView {
     std::int64_t balance_msat = 0;       ///< > 0: the neighbour owes us
     std::uint64_t unresolved_bytes = 0;  ///< forwarded for it and not yet resolved by a receipt
     std::uint64_t window_bytes = 0;
-    std::string state;  ///< "open", "soft", "paused", "closed"
+    std::string state;   ///< "open", "soft", "paused", "closed"
+    bool alarm = false;  ///< two stations use its key
 };
 struct RouteView {
     NodeId destination{};
@@ -61,6 +62,14 @@ struct FlowView {
     std::uint32_t unit_bytes = 0;
     std::uint64_t price_in_msat_per_mib = 0, price_out_msat_per_mib = 0;
     std::string state;
+};
+/// Two stations use this key: what it would pay for is refused.
+struct AlarmView {
+    NodeId id{};
+    Address address{};
+    bool own = false;           ///< it is our own key
+    Instant since{}, newest{};  ///< the first and the newest evidence
+    std::uint64_t evidence = 0;
 };
 enum class MessageType : std::uint8_t;
 
@@ -113,6 +122,7 @@ public:
     [[nodiscard]] std::vector<NeighborView> neighbors() const;
     [[nodiscard]] std::vector<RouteView> routes() const;
     [[nodiscard]] std::vector<FlowView> flows() const;
+    [[nodiscard]] std::vector<AlarmView> alarms() const;
     /// The stations packets can be sent to, also those to which no way leads at the moment.
     [[nodiscard]] std::vector<Address> stations() const;
     /// Another number whenever stations() has changed.
@@ -126,8 +136,9 @@ private:
     friend struct RouterTestAccess;  // tests/net: feeds plaintext past the encryption, reads the parts
     struct Parts;
 
-    void on_plain(Instant now, NeighborId from, ByteView plain);
-    void on_control(Instant now, NeighborId from, MessageType type, ByteView body);
+    /// `replaced`: sealed in a session that a newer one has replaced.
+    void on_plain(Instant now, NeighborId from, ByteView plain, bool replaced = false);
+    void on_control(Instant now, NeighborId from, MessageType type, ByteView body, bool replaced);
     void on_session_up(Instant now, NeighborId link);
     void link_timeouts(Instant now);
     void settle_routes(Instant now);

@@ -22,6 +22,7 @@ struct RouterCounters {
     std::uint64_t handshakes_limited = 0;  ///< over the limit of unauthenticated messages
     std::uint64_t dropped_old = 0;         ///< waited longer than 1.5 s for the link
     std::uint64_t flows_opened = 0, flows_refused = 0, flow_errors = 0;
+    std::uint64_t flows_refused_alarm = 0;  ///< of those refused: the key that would pay is used twice
     std::uint64_t statements_accepted = 0, statements_refused = 0;
     std::uint64_t balances_accepted = 0, balances_refused = 0;
     std::uint64_t probes_sent = 0;
@@ -56,6 +57,7 @@ constexpr void visit_counters(const RouterCounters& c, Visit&& visit) {
     visit("flows_opened", c.flows_opened);
     visit("flows_refused", c.flows_refused);
     visit("flow_errors", c.flow_errors);
+    visit("flows_refused_alarm", c.flows_refused_alarm);
     visit("statements_accepted", c.statements_accepted);
     visit("statements_refused", c.statements_refused);
     visit("balances_accepted", c.balances_accepted);
@@ -73,6 +75,9 @@ struct RouteCounters {
     std::uint64_t verified = 0;        ///< signatures and certificates checked
     std::uint64_t seqno_requests = 0;  ///< sent for routes that are not feasible
     std::uint64_t overflow = 0;        ///< destinations and messages that found a table full
+    std::uint64_t key_evidence = 0;    ///< proofs that two stations use one key, ours or another
+    std::uint64_t key_alarms = 0;      ///< alarms that such proofs raised
+    std::uint64_t key_notices = 0;     ///< signatures of one instance of a key sent towards another
 };
 template <class Visit>
 constexpr void visit_counters(const RouteCounters& c, Visit&& visit) {
@@ -81,6 +86,9 @@ constexpr void visit_counters(const RouteCounters& c, Visit&& visit) {
     visit("verified", c.verified);
     visit("seqno_requests", c.seqno_requests);
     visit("overflow", c.overflow);
+    visit("key_evidence", c.key_evidence);
+    visit("key_alarms", c.key_alarms);
+    visit("key_notices", c.key_notices);
 }
 static_assert(visits_every_counter<RouteCounters>());
 

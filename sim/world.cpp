@@ -114,6 +114,7 @@ struct World::Impl {
         queue.push(std::move(event));
     }
     struct Sinks;
+    std::size_t add(std::function<node::Node::Config()> make, const net::Identity& identity);
     void start_node(std::size_t n);
     void pump(std::size_t n);
     void transmit(std::size_t n, mac::TxRequest&& request);
@@ -303,20 +304,29 @@ World::World(const Config& config) {
 
 World::~World() = default;
 
-std::size_t World::add_node(std::function<node::Node::Config()> make) {
-    Impl& it = *impl_;
-    const auto offset = static_cast<std::int64_t>(it.random.below(1'000'000'000'000));
-    const double ppm = (2.0 * it.random.uniform() - 1.0) * it.config.clock_error_ppm;
-    it.slots.emplace_back(NodeTime(offset, static_cast<std::int64_t>(std::llround(ppm * 1e3))), it.random.next_u64());
-    it.medium.add_radio();
-    Impl::Slot& slot = it.slots.back();
+std::size_t World::Impl::add(std::function<node::Node::Config()> make, const net::Identity& identity) {
+    const auto offset = static_cast<std::int64_t>(random.below(1'000'000'000'000));
+    const double ppm = (2.0 * random.uniform() - 1.0) * config.clock_error_ppm;
+    slots.emplace_back(NodeTime(offset, static_cast<std::int64_t>(std::llround(ppm * 1e3))), random.next_u64());
+    medium.add_radio();
+    Slot& slot = slots.back();
     slot.make = std::move(make);
-    const net::Identity identity = net::Identity::generate(it.random);
     slot.identity = identity.to_text();
     slot.id = identity.id();
     slot.address = identity.address();
-    it.start_node(it.slots.size() - 1);
-    return it.slots.size() - 1;
+    start_node(slots.size() - 1);
+    return slots.size() - 1;
+}
+
+std::size_t World::add_node(std::function<node::Node::Config()> make) {
+    return impl_->add(std::move(make), net::Identity::generate(impl_->random));
+}
+
+std::size_t World::add_copy(std::size_t node) {
+    const Impl::Slot& original = impl_->slots.at(node);
+    const auto identity = net::Identity::from_text(original.identity);
+    assert(identity.ok());
+    return impl_->add(original.make, *identity);
 }
 
 void World::connect(std::size_t a, std::size_t b, double snr_db, Duration delay) {

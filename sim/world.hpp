@@ -52,6 +52,8 @@ public:
     /// A new node with an identity from the seed; the index counts from 0. `make` gives its configuration at every
     /// start; the identity in it is replaced.
     std::size_t add_node(std::function<node::Node::Config()> make = [] { return node::Node::Config{}; });
+    /// A second node with the key of `node`, and an empty ledger of its own: what nobody should do.
+    std::size_t add_copy(std::size_t node);
     /// Radio path in both directions; `snr_db` in the occupied band. Called again: replaces it. Nodes not connected
     /// hear nothing.
     void connect(std::size_t a, std::size_t b, double snr_db, Duration delay);

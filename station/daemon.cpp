@@ -124,6 +124,41 @@ private:
     std::map<std::uint32_t, bool> known_;  // neighbours up when last logged; true: with a session
 };
 
+/// One line when two stations are found to use one key, and one when that is over.
+class AlarmLog {
+public:
+    void update(const net::Router& router) {
+        std::map<net::NodeId, bool> seen;
+        for (const auto& a : router.alarms()) {
+            seen[a.id] = a.own;
+            if (known_.contains(a.id)) {
+                continue;
+            }
+            if (a.own) {
+                spdlog::error(
+                    "ALARM: another station uses the key of this one ({}): nothing is paid with it; stop one of the "
+                    "two, move its key_file and ledger_file away, and start it as a new station",
+                    net::to_string(a.address));
+            } else {
+                spdlog::warn(
+                    "ALARM: two stations use the key of {}: nothing is carried that it would pay for; its operator "
+                    "must stop one and give it a new key",
+                    net::to_string(a.address));
+            }
+        }
+        for (const auto& [id, own] : known_) {
+            if (!seen.contains(id)) {
+                spdlog::info("alarm over: no sign for 10 min of a second station with the key of {}",
+                             own ? "this one" : net::to_string(net::address_of(id)));
+            }
+        }
+        known_ = std::move(seen);
+    }
+
+private:
+    std::map<net::NodeId, bool> known_;  // alarms when last logged; true: of our own key
+};
+
 /// What start() opens, in its order.
 struct Parts {
     host::UniqueFd signals, ticker;
@@ -269,6 +304,7 @@ struct Daemon::Impl final : RadioEvents {
         radio.on_tick(wall, *this);
         control.on_tick(wall);
         neighbors.update(node, radio.link());
+        alarms.update(node.router());
         if (tun) {
             tun->on_tick(wall);
         }
@@ -365,6 +401,7 @@ struct Daemon::Impl final : RadioEvents {
     host::UniqueFd signals, ticker;
     std::uint64_t price;
     NeighborLog neighbors;
+    AlarmLog alarms;
     WallClock::time_point started = WallClock::now();
     bool ledger_locked = false;
     bool running = true;

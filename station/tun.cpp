@@ -187,16 +187,17 @@ Status Tun::repair() {
             return failed("reading its state", error != 0 ? error : ENODEV);
         }
     }
+    if (!link->up || link->mtu != settings_.mtu) {
+        if ((error = netlink_.set_link_up(index_, settings_.mtu)) != 0) {
+            return failed("setting its MTU and bringing it up", error);
+        }
+    }
+    // After the MTU: below 1280 Linux takes IPv6 from an interface, and gives it back with the system's defaults.
     if (ipv6_is_off()) {
         if (const int refused = write_sysctl(settings_.name, "disable_ipv6", '0'); refused != 0) {
             return failed("IPv6 is switched off on it, and sysctl net.ipv6.conf." + settings_.name +
                               ".disable_ipv6 = 0 cannot be set",
                           refused);
-        }
-    }
-    if (!link->up || link->mtu != settings_.mtu) {
-        if ((error = netlink_.set_link_up(index_, settings_.mtu)) != 0) {
-            return failed("setting its MTU and bringing it up", error);
         }
     }
     if (!netlink_.has_address(index_, settings_.address, error)) {

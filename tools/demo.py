@@ -93,11 +93,11 @@ def machine_description():
 
 
 class Demo:
-    def __init__(self, options):
+    def __init__(self, options, prefix="meshnet-demo-"):
         self.options = options
         self.bin = pathlib.Path(options.bin).resolve()
         self.repository = pathlib.Path(__file__).resolve().parent.parent
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="meshnet-demo-"))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=prefix))
         self.begin = time.monotonic()
         self.processes = {}
         self.namespaces = {}

@@ -59,11 +59,11 @@ std::string formatted(const Json& value, Column::Format format) {
     return cell(value);
 }
 
-/// An object: its plain fields a line each, then a line for every object in it.
+/// An object: its plain fields a line each, then a line for every object in it. Lists are tables of their own.
 void print_object(const Json& object) {
     std::vector<std::pair<std::string, std::string>> lines;
     for (const auto& [key, value] : object.items()) {
-        if (!value.is_object()) {
+        if (!value.is_object() && !value.is_array()) {
             lines.emplace_back(key, cell(value));
         }
     }

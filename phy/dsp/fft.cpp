@@ -7,10 +7,18 @@
 namespace meshnet::phy {
 // FFTW has one planner for the whole process: GNU Radio and others plan with it too, each under a mutex of its own that
 // the others do not know. FFTW's own lock covers them all.
-void make_planner_thread_safe() {
+void make_planner_thread_safe() noexcept {
     static std::once_flag once;
     std::call_once(once, fftwf_make_planner_thread_safe);
 }
+
+namespace {
+
+// When this library is loaded, before anybody's threads plan: a plan that is being made at that moment has not taken
+// the lock.
+[[maybe_unused]] const bool kAtLoad = (make_planner_thread_safe(), true);
+
+}  // namespace
 
 Fft::Fft(std::size_t size, Direction direction) : size_(size) {
     make_planner_thread_safe();

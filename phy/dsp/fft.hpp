@@ -14,7 +14,7 @@
 namespace meshnet::phy {
 
 /// To be called before any plan is made: FFTW has one planner for the whole process.
-void make_planner_thread_safe();
+void make_planner_thread_safe() noexcept;
 
 /// X[k] = sum x[n] exp(-+ 2 pi i n k / N), not scaled. Write in(), call run(), read out().
 /// Move-only. Making one takes FFTW's planner lock; run() may be called from one thread per instance.

@@ -59,6 +59,21 @@ void add_counters(const Counters& counters, Json& out) {
     });
 }
 
+/// Keys that two stations use: what `status` must not hide.
+Json alarms_json(const ViewContext& c) {
+    Json out = Json::array();
+    for (const auto& a : c.node.router().alarms()) {
+        out.push_back(Json{{"kind", "same key twice"},
+                           {"own", a.own},
+                           {"id", net::to_string(a.id)},
+                           {"address", net::to_string(a.address)},
+                           {"since_s", to_seconds(c.link.now() - a.since)},
+                           {"evidence", a.evidence},
+                           {"evidence_ago_s", to_seconds(c.link.now() - a.newest)}});
+    }
+    return out;
+}
+
 Result<std::string> status_view(const ViewContext& c) {
     Json j;
     j["name"] = c.config.name;
@@ -69,6 +84,7 @@ Result<std::string> status_view(const ViewContext& c) {
     j["tun"] = c.tun_up ? Json(c.tun_name) : Json(nullptr);
     j["tun_state"] = c.tun_state;
     j["host_attached"] = c.host_attached;
+    j["alarms"] = alarms_json(c);
     j["cpu_s"] = cpu_seconds();
     j["radio"] = Json{{"device", c.config.device},
                       {"profile", c.config.profile},
@@ -113,6 +129,7 @@ Result<std::string> neighbours_view(const ViewContext& c) {
         row["unresolved_bytes"] = n.unresolved_bytes;
         row["window_bytes"] = n.window_bytes;
         row["state"] = n.state;
+        row["alarm"] = n.alarm ? Json("same key twice") : Json(nullptr);
     }
     Json out = Json::array();
     for (auto& [peer, row] : rows) {
@@ -161,6 +178,13 @@ Result<std::string> ledger_of_station(const ViewContext& c) {
 
 using Format = Column::Format;
 
+constexpr std::array kAlarmColumns{
+    Column{"ALARM", "kind"},
+    Column{"our own", "own"},
+    Column{"since/s", "since_s", Format::kFixed0},
+    Column{"last sign/s", "evidence_ago_s", Format::kFixed0},
+    Column{"station", "address"},
+};
 constexpr std::array kNeighbourColumns{
     Column{"link", "link"},
     Column{"up", "up"},
@@ -173,6 +197,7 @@ constexpr std::array kNeighbourColumns{
     Column{"heard/s", "heard_ago_s", Format::kFixed1},
     Column{"balance/msat", "balance_msat"},
     Column{"state", "state"},
+    Column{"alarm", "alarm"},
     Column{"address", "address"},
 };
 constexpr std::array kRouteColumns{
@@ -216,7 +241,7 @@ constexpr std::array kEntryColumns{
     Column{"amount/msat", "amount_msat"},
 };
 
-constexpr std::array kStatusSections{Section{"", {}, ""}};
+constexpr std::array kStatusSections{Section{"", {}, ""}, Section{"alarms", kAlarmColumns, ""}};
 constexpr std::array kNeighbourSections{Section{"", kNeighbourColumns, "no neighbours yet"}};
 constexpr std::array kRouteSections{Section{"", kRouteColumns, "no routes yet"}};
 constexpr std::array kFlowSections{Section{"", kFlowColumns, "no flows yet"}};

@@ -162,6 +162,11 @@ std::string_view RadioLink::mode_name(mac::ModeIndex mode) const noexcept {
 }
 
 Status RadioLink::transmit(const mac::TxRequest& request) {
+    if (!radio_) {
+        outstanding_.push_back({request.id, true, 0, next_index_});
+        ++counters_.bursts_late;
+        return Error{ErrorCode::kUnavailable, "the radio is closed"};
+    }
     burst_.clear();
     transmitter_.modulate(static_cast<phy::ModeIndex>(request.mode + first_mode_), request.payload, burst_);
     const std::uint64_t at = clock_.to_index(request.at);

@@ -61,7 +61,7 @@ public:
     };
     RadioLink(const Config& config, std::unique_ptr<Radio> radio);
 
-    [[nodiscard]] int fd() const { return radio_->fd(); }
+    [[nodiscard]] int fd() const { return radio_ ? radio_->fd() : -1; }
     /// The end of the newest sample received.
     [[nodiscard]] Instant now() const noexcept { return now_; }
     [[nodiscard]] const node::SampleClock& clock() const noexcept { return clock_; }
@@ -73,10 +73,13 @@ public:
     /// A recording was replayed to its end.
     [[nodiscard]] bool ended() const noexcept { return ended_; }
 
-    /// Processes what the radio received. Error: the radio is lost.
+    /// Processes what the radio received. Error: the radio is lost. Precondition: it was not closed.
     [[nodiscard]] Status receive(RadioEvents& events);
     /// Modulates a burst and queues it at the radio. Error: the radio is lost (the burst is then reported late).
     [[nodiscard]] Status transmit(const mac::TxRequest& request);
+    /// Lets go of a radio that is lost, so that it can be opened again: a device serves one at a time. Until replace()
+    /// every burst is late.
+    void close() { radio_.reset(); }
     /// Continues with another radio after `pause` without one. Outstanding bursts are reported late.
     void replace(std::unique_ptr<Radio> radio, Duration pause, RadioEvents& events);
 
@@ -94,7 +97,7 @@ private:
     void find_gap(std::uint64_t first_index, RadioEvents& events);
 
     Config config_;
-    std::unique_ptr<Radio> radio_;
+    std::unique_ptr<Radio> radio_;  // null: closed
     node::SampleClock clock_;
     phy::ModeIndex first_mode_;  // the MAC counts modes from here
     phy::Receiver receiver_;

@@ -34,7 +34,7 @@ bool RadioSupervisor::receive(WallTime wall, RadioEvents& events) {
 }
 
 void RadioSupervisor::transmit(const mac::TxRequest& request) {
-    if (auto sent = link_.transmit(request); !sent && !transmit_error_) {
+    if (auto sent = link_.transmit(request); !sent && up_ && !transmit_error_) {
         transmit_error_ = sent.error().message;
     }
 }
@@ -54,6 +54,7 @@ void RadioSupervisor::lost(WallTime wall, const std::string& why) {
         up_ = false;
         lost_at_ = wall;
         next_reopen_ = lost_at_ + kReopenInterval;
+        link_.close();
     }
     transmit_error_.reset();
 }

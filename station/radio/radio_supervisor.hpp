@@ -31,6 +31,7 @@ public:
     /// Takes the samples that are there. False: a recording has ended.
     [[nodiscard]] bool receive(WallTime wall, RadioEvents& events);
     /// A failure is kept and handled at the next receive().
+    /// While the radio is away every burst is late.
     void transmit(const mac::TxRequest& request);
     /// Watches for silence and opens a lost radio again. Call every 100 ms or so.
     void on_tick(WallTime wall, RadioEvents& events);

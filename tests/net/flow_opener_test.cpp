@@ -17,7 +17,7 @@ struct FlowOpenerTest : ::testing::Test {
     NeighborId other = w.ends[1].link;
     RouteTable routes{{}, self.certificate, self.device, 0};
     FlowTable flows{w.random, [](const Flow&) {}};
-    CreditControl credit{{}, links, flows, counters};
+    CreditControl credit{{}, links, flows, routes.alarms(), counters};
     Outbox outbox;
     Settlement settlement{self, links, flows, credit, outbox, counters};
     PaymentOffers offers;

@@ -59,6 +59,9 @@ TEST(Format, EveryMessageGoesThereAndBackAndNoOtherLength) {
     round_trip(update);
     update.signature.emplace();
     round_trip(update);
+    update.instance = {0x0102030405060708, 9, true};
+    round_trip(update);
+    update.notice = true;
     update.certificate = identity.secrets().certificate;
     round_trip(update);
     round_trip(RouteRequest{identity.id()});

@@ -15,7 +15,8 @@ struct ForwarderTest : ::testing::Test {
     RouterCounters& counters = w.ends[0].counters;
     NeighborId other = w.ends[1].link;
     FlowTable flows{w.random, [](const Flow&) {}};
-    CreditControl credit{{}, links, flows, counters};
+    KeyAlarms alarms{NodeId{}};
+    CreditControl credit{{}, links, flows, alarms, counters};
     Outbox outbox;
     Settlement settlement{w.ends[0].identity.secrets(), links, flows, credit, outbox, counters};
     PaymentOffers offers;

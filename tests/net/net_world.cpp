@@ -23,6 +23,20 @@ std::size_t World::add(std::function<void(Router::Config&)> configure) {
     return index;
 }
 
+std::size_t World::add_twin(std::size_t node) {
+    const std::size_t index = nodes_.size();
+    nodes_.emplace_back();
+    Node& n = nodes_.back();
+    n.key = nodes_[node].key;
+    n.link = nodes_[node].link;
+    n.id = nodes_[node].id;
+    n.address = nodes_[node].address;
+    n.configure = nodes_[node].configure;
+    node_rngs_.push_back(std::make_unique<Rng>(options_.seed * 1'000 + index));
+    start(index);
+    return index;
+}
+
 void World::start(std::size_t index) {
     Node& n = nodes_[index];
     LedgerState state;
@@ -156,6 +170,36 @@ std::optional<std::size_t> World::by_link(NeighborId id) const {
     return std::nullopt;
 }
 
+std::vector<std::size_t> World::links_to(std::size_t node, NeighborId id) const {
+    std::vector<std::size_t> out;
+    for (std::size_t i = 0; i < links_.size(); ++i) {
+        const Link& l = links_[i];
+        if (l.up && ((l.a == node && nodes_[l.b].link == id) || (l.b == node && nodes_[l.a].link == id))) {
+            out.push_back(i);
+        }
+    }
+    return out;
+}
+
+void World::send_frame(std::size_t from, std::size_t link_index, OutFrame frame) {
+    Link& l = links_[link_index];
+    const std::size_t peer = l.a == from ? l.b : l.a;
+    Instant& busy = l.busy[l.a == from ? 0 : 1];
+    busy = now_ + from_seconds(static_cast<double>(frame.bytes.size()) * 8.0 / l.options.rate_bps);
+    at(busy, [this, from] { pump(from); });
+    if (tamper) {
+        tamper(from, peer, frame.bytes);
+    }
+    if (frame.bytes.empty() || rng_.uniform() < l.options.loss) {
+        return;
+    }
+    at(busy + l.options.delay, [this, sender = nodes_[from].link, peer, link_index, bytes = std::move(frame.bytes)] {
+        if (links_[link_index].up) {
+            inject(peer, sender, bytes);
+        }
+    });
+}
+
 void World::pump(std::size_t index) {
     Node& n = nodes_[index];
     if (!n.router) {
@@ -192,35 +236,22 @@ void World::pump(std::size_t index) {
         }
     }
     for (const NeighborId to : n.router->pending()) {
-        const auto peer = by_link(to);
-        Link* l = peer ? link(index, *peer) : nullptr;
-        if (l == nullptr || !l->up) {
-            continue;
+        std::vector<std::size_t> idle;  // all links to it, or none
+        for (const std::size_t l : links_to(index, to)) {
+            if (links_[l].busy[links_[l].a == index ? 0 : 1] > now_) {
+                idle.clear();
+                break;  // the event at its end pumps again
+            }
+            idle.push_back(l);
         }
-        Instant& busy = l->busy[l->a == index ? 0 : 1];
-        if (busy > now_) {
-            continue;  // the event at its end pumps again
-        }
-        auto frame = n.router->poll_transmit(now_, to, options_.max_frame);
+        auto frame = idle.empty() ? std::nullopt : n.router->poll_transmit(now_, to, options_.max_frame);
         if (!frame) {
             continue;
         }
-        const auto air = from_seconds(static_cast<double>(frame->bytes.size()) * 8.0 / l->options.rate_bps);
-        busy = now_ + air;
-        at(busy, [this, index] { pump(index); });
         mix(frame->bytes.size());
-        if (tamper) {
-            tamper(index, *peer, frame->bytes);
+        for (const std::size_t l : idle) {
+            send_frame(index, l, *frame);
         }
-        if (frame->bytes.empty() || rng_.uniform() < l->options.loss) {
-            continue;
-        }
-        at(busy + l->options.delay,
-           [this, from = n.link, peer = *peer, link_index = l - links_.data(), bytes = std::move(frame->bytes)] {
-               if (links_[static_cast<std::size_t>(link_index)].up) {
-                   inject(peer, from, bytes);
-               }
-           });
     }
     if (const auto next = n.router->next_timeout(); next && (!n.timer || *next < *n.timer)) {
         n.timer = *next;

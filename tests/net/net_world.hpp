@@ -50,6 +50,8 @@ public:
 
     /// A node with keys from the seed; `configure` changes what is not default, at every start.
     std::size_t add(std::function<void(Router::Config&)> configure = {});
+    /// A second node with the key of `node`, and a disk of its own.
+    std::size_t add_twin(std::size_t node);
     void join(std::size_t a, std::size_t b, LinkOptions options = {});
     void link_up(std::size_t a, std::size_t b);
     void link_down(std::size_t a, std::size_t b);
@@ -104,6 +106,9 @@ private:
     };
     [[nodiscard]] Link* link(std::size_t a, std::size_t b);
     [[nodiscard]] std::optional<std::size_t> by_link(NeighborId id) const;
+    /// The links from `node` to whoever goes by this number: several if a key is used twice.
+    [[nodiscard]] std::vector<std::size_t> links_to(std::size_t node, NeighborId id) const;
+    void send_frame(std::size_t from, std::size_t link_index, OutFrame frame);
     [[nodiscard]] LinkQuality quality(const Link& l) const;
     void start(std::size_t node);
     void mix(std::uint64_t v) { digest_ = (digest_ ^ v) * 0x100000001b3ULL; }

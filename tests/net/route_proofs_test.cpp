@@ -53,6 +53,21 @@ TEST_F(RouteProofsTest, ASeqnoIsVerifiedOnce) {
     EXPECT_FALSE(genuine(again)) << "a new seqno needs its signature";
 }
 
+TEST_F(RouteProofsTest, TwoRunsMaySignOneSeqno) {
+    proofs.learn(self.certificate);
+    RouteUpdate first = update(1), second = update(1);
+    second.instance = {5, 0, false};
+    EXPECT_FALSE(genuine(second)) << "the signature covers the run";
+    second.signature =
+        self.device.sign(kRouteContext, RouteUpdate::signed_part(self.id, 1, second.serial, second.instance));
+    for (const RouteUpdate& u : {first, second}) {
+        const RouteProofs::Verdict verdict = proofs.verify(u, verifications);
+        EXPECT_TRUE(verdict.genuine && verdict.new_signature);
+        EXPECT_FALSE(proofs.verify(u, verifications).new_signature);
+    }
+    EXPECT_EQ(proofs.find(1)->instance.boot, 5U) << "the newest";
+}
+
 TEST_F(RouteProofsTest, AForgedSignatureIsRefused) {
     proofs.learn(self.certificate);
     RouteUpdate u = update(3);

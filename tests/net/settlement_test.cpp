@@ -18,7 +18,8 @@ struct SettlementTest : ::testing::Test {
     RouterCounters& counters = w.ends[0].counters;
     NeighborId other = w.ends[1].link;
     FlowTable flows{w.random, [this](const Flow& f) { credit.release(f); }};
-    CreditControl credit{{65'536, 1'048'576}, links, flows, counters};
+    KeyAlarms alarms{NodeId{}};
+    CreditControl credit{{65'536, 1'048'576}, links, flows, alarms, counters};
     Outbox outbox;
     Settlement settlement{w.ends[0].identity.secrets(), links, flows, credit, outbox, counters};
     HashChain chain;

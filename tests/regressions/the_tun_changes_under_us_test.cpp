@@ -49,6 +49,14 @@ TEST_F(TheTunChangesUnderUs, AnotherMtuIsSetBack) {
     }
 }
 
+// Below an MTU of 1280 IPv6 goes with all its settings; it comes back with the system's defaults, here: off.
+TEST_F(TheTunChangesUnderUs, AnMtuTooSmallForIpv6WhereIpv6IsOffByDefault) {
+    start(kFd);
+    ASSERT_EQ(shell("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6 && ip link set mesh0 mtu 1279"), 0);
+    EXPECT_TRUE(eventually([&] { return whole() && routed() && logged("MTU changed to 1279"); })) << log();
+    EXPECT_EQ(status()["interface"]["repairs_failed"], 0) << log();
+}
+
 TEST_F(TheTunChangesUnderUs, Ipv6SwitchedOffIsSwitchedOnForIt) {
     start(kFd);
     for (const char* which : {"mesh0", "all"}) {

@@ -13,7 +13,6 @@ namespace {
 
 TEST(Regressions, TwoUsersOfTheFftPlanner) {
     constexpr int kRounds = 1'500;
-    const Fft first(64, Fft::Direction::kForward);  // from here on planning is safe for everybody
     std::thread other([] {
         for (int i = 0; i < kRounds; ++i) {  // as another library does, which knows nothing of us
             const int size = 96 + 8 * (i % 37);

@@ -15,12 +15,16 @@ using std::chrono::milliseconds;
 
 struct RadioState {
     bool fails = false;
+    int open = 0;
     std::uint64_t next_index = 0;
 };
 
 class TestRadio final : public Radio {
 public:
-    explicit TestRadio(RadioState& state) : state_(state) {}
+    explicit TestRadio(RadioState& state) : state_(state) { ++state_.open; }
+    ~TestRadio() override { --state_.open; }
+    TestRadio(const TestRadio&) = delete;
+    TestRadio& operator=(const TestRadio&) = delete;
     node::SampleRate sample_rate() const override { return {1'000'000, 1}; }
     int fd() const override { return 42; }
     Result<Reception> receive() override {
@@ -62,6 +66,7 @@ protected:
               {phy::find_profile("1M")}, std::make_unique<TestRadio>(state_),
               [this]() -> Result<std::unique_ptr<Radio>> {
                   ++opened_;
+                  EXPECT_EQ(state_.open, 0) << "a device serves one at a time";
                   if (!present_) {
                       return Error{ErrorCode::kNotFound, "no radio"};
                   }
@@ -132,6 +137,28 @@ TEST_F(RadioSupervisorTest, ARadioThatRefusesABurstIsLostAtTheNextReceive) {
     receive();
     EXPECT_FALSE(up());
     EXPECT_EQ(events_.late, 1);
+}
+
+// Fault: an air (or a device) that had hung and came back refused the station for ever, because the connection that was
+// given up was never closed; and a burst of the time without a radio made the new one be lost at once.
+TEST_F(RadioSupervisorTest, AHungRadioIsLetGoBeforeItIsOpenedAgain) {
+    receive();
+    present_ = true;
+    advance(milliseconds(2'001));
+    EXPECT_FALSE(up());
+    EXPECT_EQ(state_.open, 0);
+    mac::TxRequest request;
+    request.id = 1;
+    request.payload = {1};
+    request.mode = *phy::find_mode("qpsk-1/2");
+    request.at = Instant{1s};
+    supervisor_.transmit(request);
+    advance(milliseconds(1'000));
+    EXPECT_TRUE(up());
+    EXPECT_EQ(state_.open, 1);
+    EXPECT_EQ(events_.late, 1);
+    receive();
+    EXPECT_TRUE(up());
 }
 
 }  // namespace
