@@ -33,11 +33,12 @@ struct Frame {
     ModeIndex mode = 0;
     std::uint8_t redundancy_version = 0;  ///< 0..3
     float snr_db = 0.0F;                  ///< in the occupied band
-    float cfo_hz = 0.0F;                  ///< sender's carrier minus ours
+    float cfo_hz = 0.0F;                  ///< sender's carrier minus ours; if inverted, that of the conjugate samples
     float sfo_ppm = 0.0F;                 ///< sender's sampling clock minus ours
     float power_dbfs = 0.0F;              ///< received power in the occupied band, relative to full scale
     Bytes payload;
     std::vector<FrameBlock> blocks;
+    bool inverted = false;   ///< received with an inverted spectrum: an inverting converter, or I and Q swapped
     bool recovered = false;  ///< found only by successive interference cancellation, after other frames were subtracted
 
     [[nodiscard]] bool ok() const noexcept {
@@ -57,6 +58,7 @@ struct ReceiverCounters {
     std::uint64_t headers_ok = 0;          ///< header CRC passed
     std::uint64_t frames_ok = 0;           ///< all blocks passed
     std::uint64_t frames_partial = 0;      ///< some blocks passed
+    std::uint64_t frames_inverted = 0;     ///< of these two, those received with an inverted spectrum
     std::uint64_t blocks_ok = 0;
     std::uint64_t blocks_bad = 0;
     std::uint64_t detections_dropped = 0;  ///< no free demodulator: more overlapping frames than can be held
@@ -73,6 +75,7 @@ constexpr void visit_counters(const ReceiverCounters& c, Visit&& visit) {
     visit("headers_ok", c.headers_ok);
     visit("frames_ok", c.frames_ok);
     visit("frames_partial", c.frames_partial);
+    visit("frames_inverted", c.frames_inverted);
     visit("blocks_ok", c.blocks_ok);
     visit("blocks_bad", c.blocks_bad);
     visit("detections_dropped", c.detections_dropped);

@@ -109,7 +109,9 @@ struct Receiver::Impl {
         looked_count = gated_count;
         find_next_look();
         for (auto& frame : finished) {
-            frame.cfo_hz += static_cast<float>(hint_at(frame.sample_index + frame.length_samples));
+            // The hint was taken out of the samples as they came: of an inverted spectrum, with the other sign.
+            const auto hint = static_cast<float>(hint_at(frame.sample_index + frame.length_samples));
+            frame.cfo_hz += frame.inverted ? -hint : hint;
             frame.sample_index -= std::min<std::uint64_t>(frame.sample_index, kOrigin);
             frames.push_back(std::move(frame));
         }

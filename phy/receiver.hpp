@@ -23,7 +23,8 @@ namespace meshnet::phy {
 
 /// Finds and decodes frames in a stream. Chunking never changes the result: one call with N samples and N calls with
 /// one find the same frames. Searching goes on during reception, so a stronger later frame and back-to-back frames are
-/// found. One instance, one thread. Allocates in the constructor and for the payload of each Frame polled.
+/// found. A frame with an inverted spectrum is found too, and says so. One instance, one thread. Allocates in the
+/// constructor and for the payload of each Frame polled.
 class Receiver {
 public:
     struct Config {
@@ -61,7 +62,8 @@ public:
     /// Carrier offset that is known beforehand (a satellite's Doppler) and its growth, removed from the next step of
     /// 128 samples on; frames report their offset with it added, as at their end. Offsets are then acquired within
     /// Profile::max_cfo_hz of the hint. May be set anew at any time, e.g. every second of a pass; frames under way are
-    /// best served by small corrections. Throws std::invalid_argument beyond half the sample rate.
+    /// best served by small corrections. Counts on the samples as they are: behind an inverting converter its sign
+    /// changes. Throws std::invalid_argument beyond half the sample rate.
     void set_doppler_hint(DopplerShift shift);
 
     /// True while the in-band power of the last samples is above the noise floor by 6 dB, or a frame is being received.

@@ -189,6 +189,13 @@ struct Daemon::Impl final : RadioEvents {
 
     // From the radio.
     void on_frame(Instant now, const mac::RxFrame& frame) override {
+        if (!inversion_reported && radio.link().receiver().counters().frames_inverted > 0) {
+            inversion_reported = true;
+            spdlog::warn(
+                "frames arrive with an inverted spectrum: they are received, but what this station sends is probably "
+                "inverted too; [radio] invert is {} here: turn it over",
+                config.invert);
+        }
         if (spdlog::should_log(spdlog::level::debug)) {
             std::size_t good = 0;
             for (const auto& s : frame.segments) {
@@ -288,10 +295,8 @@ struct Daemon::Impl final : RadioEvents {
         if (!radio.receive(WallClock::now(), *this)) {
             spdlog::info("the recording is over");
             if (radio.link().receiver().counters().preambles == 0) {
-                spdlog::warn(
-                    "no preamble was found in {}: is its format, sample rate or profile another, or its spectrum "
-                    "inverted ([radio] invert)?",
-                    config.device);
+                spdlog::warn("no preamble was found in {}: is its format, sample rate or profile another?",
+                             config.device);
             }
             running = false;
         }
@@ -404,6 +409,7 @@ struct Daemon::Impl final : RadioEvents {
     AlarmLog alarms;
     WallClock::time_point started = WallClock::now();
     bool ledger_locked = false;
+    bool inversion_reported = false;
     bool running = true;
 };
 

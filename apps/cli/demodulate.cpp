@@ -121,6 +121,7 @@ public:
                                                {"sfo_ppm", number(f.sfo_ppm)},
                                                {"power_dbfs", number(f.power_dbfs)},
                                                {"mode", mode},
+                                               {"inverted", f.inverted},
                                                {"crc_ok", f.ok()},
                                                {"blocks", f.blocks.size()},
                                                {"blocks_ok", good},
@@ -129,10 +130,10 @@ public:
             std::puts(line.c_str());
         } else {
             std::printf(
-                "%12.6f s  %-14.14s %5zu bytes  snr %5.1f dB  cfo %+9.1f Hz  sfo %+6.2f ppm  %s (%zu/%zu blocks)\n",
+                "%12.6f s  %-14.14s %5zu bytes  snr %5.1f dB  cfo %+9.1f Hz  sfo %+6.2f ppm  %s (%zu/%zu blocks)%s\n",
                 place.time_s, std::string(mode).c_str(), f.payload.size(), static_cast<double>(f.snr_db),
                 static_cast<double>(f.cfo_hz), static_cast<double>(f.sfo_ppm), f.ok() ? "ok" : "BLOCK ERRORS", good,
-                f.blocks.size());
+                f.blocks.size(), f.inverted ? "  inverted spectrum" : "");
         }
         ++frames_;
         bool fine = std::fflush(stdout) == 0;
@@ -294,11 +295,9 @@ int judge(const std::string& source, const Recording& recording, const Demodulat
     const std::string it_was = source + " was " + read_as + " at " + station::rate_text(rate_hz) + " Hz for profile " +
                                std::string(profile.name);
     if (c.preambles == 0) {
-        complain("hint: no preamble was found; " + it_was +
-                     ": is --format, --rate or --profile another, or are I and Q swapped (--swap-iq)?",
-                 0);
+        complain("hint: no preamble was found; " + it_was + ": is --format, --rate or --profile another?", 0);
     } else if (c.headers_ok == 0) {
-        complain("hint: preambles but no header were found; " + it_was + ": are I and Q swapped (--swap-iq)?", 0);
+        complain("hint: preambles but no header were found; " + it_was, 0);
     }
     return 0;
 }
@@ -394,7 +393,7 @@ void add_demodulate(CLI::App& app, int& exit_code) {
         ->check(CLI::Range(0, 16))
         ->capture_default_str();
     command->add_flag("--swap-iq", o.swap_iq,
-                      "I and Q are swapped, or the spectrum is inverted: take the complex conjugate");
+                      "Take the complex conjugate, as if I and Q were swapped; frames are found either way");
     add_sample_file(*command, o.samples, "by the recording's metadata, else ");
 }
 

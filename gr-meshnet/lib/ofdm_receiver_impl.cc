@@ -69,6 +69,7 @@ pmt::pmt_t describe(const phy::Frame& frame, const SampleClock& clock) {
     meta = add(meta, "cfo_hz", pmt::from_double(static_cast<double>(frame.cfo_hz)));
     meta = add(meta, "sfo_ppm", pmt::from_double(static_cast<double>(frame.sfo_ppm)));
     meta = add(meta, "power_dbfs", pmt::from_double(static_cast<double>(frame.power_dbfs)));
+    meta = add(meta, "inverted", pmt::from_bool(frame.inverted));
     meta = add(meta, "crc_ok", pmt::from_bool(frame.ok()));
     meta = add(meta, "blocks", pmt::from_uint64(frame.blocks.size()));
     meta = add(meta, "blocks_ok", pmt::from_uint64(good));

@@ -4,6 +4,8 @@
 //     protograph (annealed on density-evolution thresholds) -> circulant shifts (cycles and ACE) -> C++ table
 //
 // Usage: ldpc_design SEED EVALUATIONS > phy/fec/ldpc_tables.hpp      (progress on standard error)
+//
+// docs/spec/ldpc_graph.txt holds the same numbers for readers of the specification; phy_vectors_test compares them.
 //        ldpc_design --lift SEED < base_graph.txt > ...              (keep a protograph, new shifts only)
 //
 // What is fixed by hand, and why, is in docs/notes/ldpc.md. What is searched: which of the 20 high-rate columns each

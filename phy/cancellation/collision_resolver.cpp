@@ -171,6 +171,7 @@ void CollisionResolver::take(EndedReception& ended, Pass* pass) {
     c.blocks_bad += d.blocks - d.good;
     c.frames_ok += error_free ? 1 : 0;
     c.frames_partial += !error_free && d.good > 0 ? 1 : 0;
+    c.frames_inverted += frame.inverted && d.good > 0 ? 1 : 0;
     if (pass != nullptr) {
         ++c.preambles;
         ++c.headers_ok;

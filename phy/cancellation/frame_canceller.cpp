@@ -112,6 +112,12 @@ bool FrameCanceller::cancel(const DecodedFrame& decoded, std::uint64_t first_ind
                                   -kClockLimitPpm, kClockLimitPpm);
     drift_ = -ppm * 1e-6 * static_cast<double>(p.symbol_samples());
 
+    const auto conjugate = [&] {
+        volk_32fc_conjugate_32fc(samples.data(), samples.data(), static_cast<unsigned>(samples.size()));
+    };
+    if (frame.inverted) {
+        conjugate();
+    }
     for (std::size_t s = 0; s < symbols_; ++s) {
         transform(s, samples);
     }
@@ -129,6 +135,9 @@ bool FrameCanceller::cancel(const DecodedFrame& decoded, std::uint64_t first_ind
     make_waveform(frame);
     subtract_symbols(samples);
     subtract_preamble(samples);
+    if (frame.inverted) {
+        conjugate();
+    }
     return true;
 }
 

@@ -32,9 +32,9 @@ namespace meshnet::phy {
 
 /// A frame whose blocks all passed, and what its demodulator knew of where it was.
 struct DecodedFrame {
-    Frame frame;                       ///< mode, payload, redundancy version, SNR and sampling clock are used
-    std::uint64_t start = 0;           ///< first preamble sample, rounded
-    int timing_shift = 0;              ///< samples by which its transform windows lie later than `start` gives
+    Frame frame;              ///< mode, payload, redundancy version, SNR, sampling clock and inversion are used
+    std::uint64_t start = 0;  ///< first preamble sample, rounded
+    int timing_shift = 0;     ///< samples by which its transform windows lie later than `start` gives
     double cfo_cycles_per_sample = 0;  ///< during its training
 };
 

@@ -71,7 +71,7 @@ std::int64_t FrameDemodulator::window_start(std::size_t symbol, int shift) const
 }
 
 TransformWindow FrameDemodulator::window(std::int64_t first) const noexcept {
-    return {static_cast<std::uint64_t>(first), start_.sample_index, cfo_};
+    return {static_cast<std::uint64_t>(first), start_.sample_index, cfo_, start_.inverted};
 }
 
 std::uint64_t FrameDemodulator::oldest_needed() const noexcept {
@@ -329,6 +329,7 @@ void FrameDemodulator::finish() {
     frame.sample_index = start_.fraction < 0 && start_.sample_index > 0 ? start_.sample_index - 1 : start_.sample_index;
     frame.sample_fraction = static_cast<float>(start);
     frame.length_samples = *end_index() - start_.sample_index;
+    frame.inverted = start_.inverted;
     frame.snr_db = 10.0F * std::log10(std::max(training_.signal / training_.noise, 1e-6F));
     frame.cfo_hz = static_cast<float>((cfo_ + tracker_.cfo() / (kTwoPi * symbol)) * p.sample_rate_hz);
     frame.sfo_ppm = static_cast<float>(-tracker_.time_drift() / symbol * 1e6);

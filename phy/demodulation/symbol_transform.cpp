@@ -16,6 +16,9 @@ void SymbolTransform::run(const SampleRing& ring, const TransformWindow& window,
     constexpr double kTwoPi = 2.0 * std::numbers::pi;
     const std::size_t n = samples_.size();
     ring.copy(window.first, samples_);
+    if (window.inverted) {
+        volk_32fc_conjugate_32fc(samples_.data(), samples_.data(), static_cast<unsigned>(n));
+    }
     // The oscillator's phase is counted from the origin: exact at any distance.
     const double samples =
         static_cast<double>(static_cast<std::int64_t>(window.first) - static_cast<std::int64_t>(window.origin));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Samples of one OFDM symbol -> its carriers: derotation by the acquired carrier offset, transform, choice of bins.
+// Samples of one OFDM symbol -> its carriers: conjugates of an inverted spectrum, derotation by the acquired carrier
+// offset, transform, choice of bins.
 //
 // Spec: docs/spec/phy.md, "Carriers".
 #pragma once
@@ -20,6 +21,7 @@ struct TransformWindow {
     std::uint64_t first = 0;   ///< index of its first sample
     std::uint64_t origin = 0;  ///< index of the sample at which the oscillator has phase 0
     double cfo = 0.0;          ///< carrier offset that is removed, cycles per sample
+    bool inverted = false;     ///< the samples are conjugated first; `cfo` is that of the conjugates
 };
 
 /// One instance, one thread. Allocates in the constructor only.

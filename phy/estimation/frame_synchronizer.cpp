@@ -93,12 +93,13 @@ std::uint64_t FrameSynchronizer::wanted() const noexcept {
     for (const auto& peak : queue_) {
         oldest = std::min(oldest, peak.index);
     }
-    const std::uint64_t back = shift_limit_ + path_reach_ + 8;
+    const std::uint64_t back = length_ + 2 * shift_limit_ + path_reach_ + 8;  // of an inverted spectrum
     return oldest > back ? oldest - back : 0;
 }
 
 std::size_t FrameSynchronizer::latency() const noexcept {
-    return 4 * length_ + merge_span_ + samples_to_verify() + 3 * length_;
+    // With an inverted spectrum the peak that is found belongs to the second chirp.
+    return length_ + 4 * length_ + merge_span_ + samples_to_verify() + 3 * length_;
 }
 
 std::size_t FrameSynchronizer::samples_to_verify() const noexcept {
@@ -109,6 +110,7 @@ void FrameSynchronizer::reset() noexcept {
     next_block_ = 0;
     pending_ = {};
     queue_.clear();
+    taken_ = {};
 }
 
 void FrameSynchronizer::advance(const SampleRing& ring, std::vector<FrameStart>& found) {
@@ -234,29 +236,30 @@ std::optional<FrameSynchronizer::Pairing> FrameSynchronizer::pair_paths(const Sa
     return Pairing{0.0, static_cast<double>(std::arg(pair_[pair_search_]))};
 }
 
-bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameStart& out) {
-    const auto length = static_cast<std::int64_t>(length_);
-    const auto shift = static_cast<std::int64_t>(shift_limit_);
-    const auto peak_at = static_cast<std::int64_t>(peak.index);
-
-    // The falling chirp's peak lies within +-2 shifts of one chirp length after the rising one's, on the same path. The
-    // other paths lie up to a prefix off.
-    const std::int64_t range = 2 * shift + static_cast<std::int64_t>(path_reach_);
-    const std::int64_t first_lag = peak_at + length - range;
-    const std::size_t lags = static_cast<std::size_t>(2 * range + 1);
+// The best falling chirp that begins within `range` samples of `centre`, counted from `first_lag`. Leaves the output of
+// its filter in filter_.
+FrameSynchronizer::FallingPeak FrameSynchronizer::find_falling(const SampleRing& ring, std::int64_t centre,
+                                                               std::int64_t range) {
+    FallingPeak found;
+    found.first_lag = centre - range;
+    found.lags = static_cast<std::size_t>(2 * range + 1);
     auto in = filter_.in();
     std::fill(in.begin(), in.end(), Sample{});
-    ring.copy(static_cast<std::uint64_t>(first_lag), in.first(lags + length_ - 1));
+    // What is no longer held, or was before the first sample, stays zero.
+    const std::size_t span = found.lags + length_ - 1;
+    const std::int64_t oldest = static_cast<std::int64_t>(ring.begin()) - found.first_lag;
+    const std::size_t missing = std::min(static_cast<std::size_t>(std::max<std::int64_t>(oldest, 0)), span);
+    ring.copy(static_cast<std::uint64_t>(found.first_lag + static_cast<std::int64_t>(missing)),
+              in.subspan(missing, span - missing));
     double window = 0.0;
     for (std::size_t n = 0; n < length_; ++n) {
         window += static_cast<double>(std::norm(in[n]));
     }
-    double total = 0.0;
-    for (std::size_t n = 0; n < lags + length_ - 1; ++n) {
-        total += static_cast<double>(std::norm(in[n]));
+    for (std::size_t n = 0; n < span; ++n) {
+        found.energy += static_cast<double>(std::norm(in[n]));
     }
-    const double least = total * kRoundingFloor;
-    for (std::size_t k = 0; k < lags; ++k) {
+    const double least = found.energy * kRoundingFloor;
+    for (std::size_t k = 0; k < found.lags; ++k) {
         energy_[k] = static_cast<float>(std::max(window, least));
         window += static_cast<double>(std::norm(in[k + length_])) - static_cast<double>(std::norm(in[k]));
     }
@@ -265,24 +268,73 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
                                static_cast<unsigned>(4 * length_));
     filter_.inverse();
     const auto correlation = filter_.out();
-    std::size_t best = 0;
-    float best_metric = 0.0F;
-    for (std::size_t k = path_reach_; k + path_reach_ < lags; ++k) {
+    for (std::size_t k = path_reach_; k + path_reach_ < found.lags; ++k) {
         const float metric = std::norm(correlation[k]) / (static_cast<float>(length_) * energy_[k] + 1e-30F);
-        if (metric > best_metric) {
-            best_metric = metric;
-            best = k;
+        if (metric > found.metric) {
+            found.metric = metric;
+            found.lag = k;
         }
     }
-    if (!(peak.metric + best_metric > joint_threshold_) || total < kSilence * static_cast<double>(lags + length_)) {
+    return found;
+}
+
+bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameStart& out) {
+    const auto length = static_cast<std::int64_t>(length_);
+    const auto shift = static_cast<std::int64_t>(shift_limit_);
+    const auto peak_at = static_cast<std::int64_t>(peak.index);
+
+    // The falling chirp's peak lies within +-2 shifts of one chirp length after the rising one's, on the same path; of
+    // one chirp length before it, if the spectrum is inverted. The other paths lie up to a prefix off.
+    const std::int64_t range = 2 * shift + static_cast<std::int64_t>(path_reach_);
+    const auto passes = [&](const FallingPeak& falling) {
+        return peak.metric + falling.metric > joint_threshold_ &&
+               falling.energy >= kSilence * static_cast<double>(falling.lags + length_);
+    };
+    FallingPeak best = find_falling(ring, peak_at + length, range);
+    bool inverted = false;
+    // Both chirps of a preamble come with like strength; where they do, there is no need to look at the other side.
+    constexpr float kAlike = 0.5F;
+    if (best.metric < kAlike * peak.metric) {
+        const FallingPeak before = find_falling(ring, peak_at - length, range);
+        inverted = before.metric > best.metric && !is_taken(before, peak.metric);
+        // Else once more for its filter's output.
+        best = inverted ? before : find_falling(ring, peak_at + length, range);
+    }
+    if (!passes(best)) {
         return false;
     }
+    if (!locate(ring, peak, best, inverted, out)) {
+        return false;
+    }
+    if (!inverted) {
+        taken_[next_taken_] = {best.first_lag + static_cast<std::int64_t>(best.lag), peak.metric};
+        next_taken_ = (next_taken_ + 1) % taken_.size();
+    }
+    return true;
+}
+
+// The falling chirp of an upright frame would, with any peak of noise one chirp length behind it, look like a preamble
+// with an inverted spectrum.
+bool FrameSynchronizer::is_taken(const FallingPeak& peak, float rising_metric) const noexcept {
+    const std::int64_t at = peak.first_lag + static_cast<std::int64_t>(peak.lag);
+    return std::any_of(taken_.begin(), taken_.end(), [&](const TakenPeak& t) {
+        return std::abs(t.index - at) <= static_cast<std::int64_t>(merge_span_) && rising_metric < t.rising_metric;
+    });
+}
+
+// Time and offset from the two peaks. All positions are those of the samples as they are; the offset is that of the
+// frame's own spectrum.
+bool FrameSynchronizer::locate(const SampleRing& ring, const Peak& peak, const FallingPeak& best, bool inverted,
+                               FrameStart& out) {
+    const auto length = static_cast<std::int64_t>(length_);
+    const auto peak_at = static_cast<std::int64_t>(peak.index);
+    const auto correlation = filter_.out();
     // Output of the falling chirp's filter around its peak, for pair_paths().
     const auto reach = static_cast<std::int64_t>(path_reach_ + pair_search_);
     for (std::int64_t d = -reach; d <= reach; ++d) {
-        const std::int64_t at = static_cast<std::int64_t>(best) + d;
+        const std::int64_t at = static_cast<std::int64_t>(best.lag) + d;
         falling_paths_[static_cast<std::size_t>(d + reach)] =
-            at >= 0 && at < static_cast<std::int64_t>(lags) ? correlation[static_cast<std::size_t>(at)] : Sample{};
+            at >= 0 && at < static_cast<std::int64_t>(best.lags) ? correlation[static_cast<std::size_t>(at)] : Sample{};
     }
 
     // Both peaks to a fraction of a sample. |correlation| at three lags; the rising one is computed directly.
@@ -297,8 +349,8 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
         }
         return static_cast<double>(std::abs(sum));
     };
-    const std::int64_t falling_at = first_lag + static_cast<std::int64_t>(best);
-    if (peak_at < 1 || static_cast<std::uint64_t>(peak_at) <= ring.begin()) {
+    const std::int64_t falling_at = best.first_lag + static_cast<std::int64_t>(best.lag);
+    if (std::min(peak_at, falling_at) <= static_cast<std::int64_t>(ring.begin())) {
         return false;
     }
     const double rising_fraction =
@@ -307,11 +359,12 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
         vertex(magnitude_at(falling_at - 1, true), magnitude_at(falling_at, true), magnitude_at(falling_at + 1, true));
     const double rising = rising_fraction;                                          // relative to peak_at
     double falling = static_cast<double>(falling_at - peak_at) + falling_fraction;  // relative to peak_at
-    const auto paired = pair_paths(ring, peak_at, 0.5 * static_cast<double>(peak.metric + best_metric));
+    const auto paired = pair_paths(ring, peak_at, 0.5 * static_cast<double>(peak.metric + best.metric));
     if (paired && paired->moved != 0.0) {
         falling = rising + static_cast<double>(falling_at - peak_at) + paired->moved;
     }
-    double cfo = rate_ * (falling - rising - static_cast<double>(length)) / 2.0;
+    const double distance = inverted ? rising - falling : falling - rising;
+    const double cfo = rate_ * (distance - static_cast<double>(length)) / 2.0;
     const double start = (rising + falling - static_cast<double>(length)) / 2.0;  // relative to peak_at
     if (std::abs(cfo) > 1.05 * max_cfo_ + 2.0 * rate_) {
         return false;
@@ -321,14 +374,29 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
         return false;
     }
 
-    // The phase between the two chirps, derotated by the coarse offset, gives the rest of it: unambiguous to 1/(2 L).
+    out.sample_index = static_cast<std::uint64_t>(start_at);
+    out.fraction = start - static_cast<double>(start_at - peak_at);
+    out.preamble = preamble_;
+    out.inverted = inverted;
+    out.metric = 0.5F * (peak.metric + best.metric);
+    out.margin = (peak.metric + best.metric) / joint_threshold_;
+    refine_offset(ring, cfo, paired, out);
+    return true;
+}
+
+// The phase between the two chirps, derotated by the coarse offset `cfo`, gives the rest of it: unambiguous to 1/(2 L).
+// Writes offset and power.
+void FrameSynchronizer::refine_offset(const SampleRing& ring, double cfo, const std::optional<Pairing>& paired,
+                                      FrameStart& out) {
     Sample rising_sum{};
     Sample falling_sum{};
-    double power = 0.0;
-    for (int half = 0; half < 2; ++half) {
+    for (std::size_t half = 0; half < 2; ++half) {
         Sample* x = filter_.in().data();
         Sample* y = filter_.product().data();
-        ring.copy(static_cast<std::uint64_t>(start_at) + static_cast<std::uint64_t>(half) * length_, {x, length_});
+        ring.copy(out.sample_index + half * length_, {x, length_});
+        if (out.inverted) {
+            volk_32fc_conjugate_32fc(x, x, static_cast<unsigned>(length_));
+        }
         const double step = -2.0 * std::numbers::pi * cfo;
         const double phase0 = step * static_cast<double>(half) * static_cast<double>(length_);
         lv_32fc_t rotator(static_cast<float>(std::cos(phase0)), static_cast<float>(std::sin(phase0)));
@@ -343,22 +411,15 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     const double l = static_cast<double>(length_);
     constexpr double kTwoPi = 2.0 * std::numbers::pi;
     if (paired) {
-        // Every path's falling peak leads its rising one by 2 pi (f L + f^2 / rate).
+        // Every path's falling peak leads its rising one by 2 pi (f L + f^2 / rate), with either spectrum: taking the
+        // conjugate changes the sign of a phase, and which of the chirps is which.
         const double expected = kTwoPi * cfo * (l + cfo / rate_);
         cfo += std::remainder(paired->phase - expected, kTwoPi) / (kTwoPi * (l + 2.0 * cfo / rate_));
     } else {
         cfo += static_cast<double>(std::arg(falling_sum * std::conj(rising_sum))) / (kTwoPi * l);
     }
-    power = static_cast<double>(std::norm(rising_sum) + std::norm(falling_sum)) / (2.0 * l * l);
-
-    out.sample_index = static_cast<std::uint64_t>(start_at);
-    out.fraction = start - static_cast<double>(start_at - peak_at);
-    out.preamble = preamble_;
     out.cfo_cycles_per_sample = cfo;
-    out.metric = 0.5F * (peak.metric + best_metric);
-    out.margin = (peak.metric + best_metric) / joint_threshold_;
-    out.power = static_cast<float>(power);
-    return true;
+    out.power = static_cast<float>(static_cast<double>(std::norm(rising_sum) + std::norm(falling_sum)) / (2.0 * l * l));
 }
 
 }  // namespace meshnet::phy

@@ -8,9 +8,13 @@
 // give time and offset, the phase between the two peaks refines the offset. Both metrics are correlation energy over
 // window energy, so amplitude does not matter, and a tone or DC scores 1/(B L), far below the threshold.
 //
+// Behind an inverting converter (or with I and Q swapped) the falling chirp comes first. It is looked for before the
+// rising one as well, and the better of the two says whether the spectrum of that frame is inverted.
+//
 // Spec: docs/spec/phy.md, "Preamble". Thresholds: docs/notes/detection.md.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -30,7 +34,8 @@ struct FrameStart {
     std::uint64_t sample_index = 0;  ///< first preamble sample, rounded to the nearest
     double fraction = 0.0;           ///< + this many samples, [-0.5, 0.5]
     PreambleClass preamble{};
-    double cfo_cycles_per_sample = 0;  ///< sender's carrier minus ours
+    bool inverted = false;             ///< the spectrum is inverted: the samples are the conjugates of what was sent
+    double cfo_cycles_per_sample = 0;  ///< sender's carrier minus ours; if inverted, that of the conjugate samples
     float metric = 0.0F;               ///< mean of the two correlation energies over window energy, 0 noise .. 1 clean
     float margin = 1.0F;               ///< of the metric over the threshold, as a ratio, at least 1
     float power = 0.0F;                ///< mean power of the preamble itself (correlated), full scale = 1
@@ -60,11 +65,26 @@ private:
     void search_block(const SampleRing& ring);
     void note_peaks(std::size_t first, std::span<const Sample> outputs, float energy);
     [[nodiscard]] std::size_t samples_to_verify() const noexcept;
+    struct FallingPeak {
+        std::int64_t first_lag = 0;  // index of lag 0
+        std::size_t lags = 0;        // searched
+        std::size_t lag = 0;         // of the peak
+        float metric = 0.0F;
+        double energy = 0.0;  // of all samples looked at
+    };
+    struct TakenPeak {
+        std::int64_t index = 0;
+        float rising_metric = 0.0F;  // of the frame it belongs to; 0: none
+    };
+    [[nodiscard]] bool is_taken(const FallingPeak& peak, float rising_metric) const noexcept;
+    [[nodiscard]] FallingPeak find_falling(const SampleRing& ring, std::int64_t centre, std::int64_t range);
     bool verify(const SampleRing& ring, const Peak& peak, FrameStart& out);
     struct Pairing {
         double moved = 0.0;  // distance of the chirps beyond that of the two strongest peaks, samples
         double phase = 0.0;  // by which the falling chirp's peaks lead the rising one's, radians
     };
+    bool locate(const SampleRing& ring, const Peak& peak, const FallingPeak& best, bool inverted, FrameStart& out);
+    void refine_offset(const SampleRing& ring, double cfo, const std::optional<Pairing>& paired, FrameStart& out);
     [[nodiscard]] std::optional<Pairing> pair_paths(const SampleRing& ring, std::int64_t rising_at, double metric);
 
     PreambleClass preamble_;
@@ -89,6 +109,8 @@ private:
     std::vector<float> part_energy_;  // energy of every 8 samples
     std::uint64_t next_block_ = 0;
     Peak pending_;
+    std::array<TakenPeak, 4> taken_{};  // falling chirps of the latest upright frames
+    std::size_t next_taken_ = 0;
     std::vector<Peak> queue_;  // finished peaks that wait for their falling chirp
 };
 
