@@ -25,6 +25,9 @@ constexpr float kJoint[3] = {28.0F, 29.5F, 31.5F};
 // signal would look like a perfect chirp.
 constexpr double kRoundingFloor = 1e-9;
 
+// Samples that share a window energy.
+constexpr std::size_t kCoarse = 8;
+
 // Mean power, full scale = 1, below which there is nothing but the last bits of filters that forget.
 constexpr double kSilence = 1e-24;
 
@@ -56,7 +59,9 @@ FrameSynchronizer::FrameSynchronizer(const Profile& profile, PreambleClass pream
       merge_span_(length_ / 2),
       chirp_(rising_chirp(profile, length_)),
       forward_(4 * length_, Fft::Direction::kForward),
-      inverse_(4 * length_, Fft::Direction::kInverse) {
+      inverse_(4 * length_, Fft::Direction::kInverse),
+      excision_(4 * length_, length_ / 4),
+      clean_(4 * length_) {
     const auto which = static_cast<std::size_t>(preamble);
     first_threshold_ = kFirst[which] / static_cast<float>(length_);
     joint_threshold_ = kJoint[which] / static_cast<float>(length_);
@@ -129,36 +134,43 @@ void FrameSynchronizer::advance(const SampleRing& ring, std::vector<FrameStart>&
     queue_.resize(kept);
 }
 
-void FrameSynchronizer::search_block(const SampleRing& ring) {
-    const std::size_t f = 4 * length_;
+// Window energies of a block every 8 samples into energy_, at least `least`; returns the energy of the whole block.
+// They come from a running sum that starts afresh in every block. Each covers L + 8 samples, those of all 8 windows
+// that share it: never less than the energy the correlation saw, or an impulse would look like a chirp.
+double FrameSynchronizer::measure_energy(std::span<const Sample> block, double least) noexcept {
     const std::size_t hop = 3 * length_;
-    auto in = forward_.in();
-    ring.copy(next_block_, in);
-
-    // Window energies every 8 samples, by a running sum that starts afresh in every block. Each covers L + 8 samples,
-    // those of all 8 windows that share it: never less than the energy the correlation saw, or an impulse would look
-    // like a chirp.
-    constexpr std::size_t kCoarse = 8;
-    for (std::size_t j = 0; j < f / kCoarse; ++j) {
+    for (std::size_t j = 0; j < block.size() / kCoarse; ++j) {
         float part = 0.0F;
         for (std::size_t i = 0; i < kCoarse; ++i) {
-            part += std::norm(in[kCoarse * j + i]);
+            part += std::norm(block[kCoarse * j + i]);
         }
         part_energy_[j] = part;
     }
     double sum = 0.0;
     double total = 0.0;
-    for (std::size_t j = 0; j < f / kCoarse; ++j) {
+    for (std::size_t j = 0; j < block.size() / kCoarse; ++j) {
         sum += j <= length_ / kCoarse ? static_cast<double>(part_energy_[j]) : 0.0;
         total += static_cast<double>(part_energy_[j]);
     }
-    const double least = total * kRoundingFloor;
+    least = std::max(least, total * kRoundingFloor);
     for (std::size_t j = 0; j < hop / kCoarse; ++j) {
         energy_[j] = static_cast<float>(std::max(sum, least));
         sum += static_cast<double>(part_energy_[j + length_ / kCoarse + 1]) - static_cast<double>(part_energy_[j]);
     }
+    return total;
+}
 
+void FrameSynchronizer::search_block(const SampleRing& ring) {
+    const std::size_t f = 4 * length_;
+    const std::size_t hop = 3 * length_;
+    auto in = forward_.in();
+    ring.copy(next_block_, in);
+    const double total = measure_energy(in, 0.0);
     forward_.run();
+    const bool excised = excision_.is_concentrated(forward_.out(), total) && excision_.run(forward_, inverse_);
+    if (excised) {
+        measure_energy(in, total * kRoundingFloor);
+    }
     volk_32fc_x2_multiply_32fc(inverse_.in().data(), forward_.out().data(), reference_.data(),
                                static_cast<unsigned>(f));
     inverse_.run();
@@ -178,13 +190,36 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
             pending_.active = false;
         }
         if (!pending_.active || metric > pending_.metric) {
-            pending_ = {index, metric, true};
+            pending_ = {index, metric, true, excised};
         }
     }
     next_block_ += hop;
     if (pending_.active && next_block_ - pending_.index > merge_span_) {
         queue_.push_back(pending_);
         pending_.active = false;
+    }
+}
+
+// Where narrow signals stood beside the peak: the samples that verify() looks at, without them. The block ends with the
+// last sample that is sure to be there.
+void FrameSynchronizer::clean(const SampleRing& ring, const Peak& peak) {
+    const std::uint64_t end = peak.index + samples_to_verify();
+    cleaned_ = peak.beside_lines && end >= ring.begin() + clean_.size();
+    if (!cleaned_) {
+        return;
+    }
+    clean_begin_ = end - clean_.size();
+    ring.copy(clean_begin_, forward_.in());
+    excision_.run(forward_, inverse_);
+    std::copy(forward_.in().begin(), forward_.in().end(), clean_.begin());
+}
+
+// Samples from `index` on, of the cleaned ones if there are any.
+void FrameSynchronizer::fetch(const SampleRing& ring, std::uint64_t index, std::span<Sample> out) const noexcept {
+    if (cleaned_ && index >= clean_begin_ && index + out.size() <= clean_begin_ + clean_.size()) {
+        std::copy_n(clean_.begin() + static_cast<std::ptrdiff_t>(index - clean_begin_), out.size(), out.begin());
+    } else {
+        ring.copy(index, out);
     }
 }
 
@@ -198,7 +233,7 @@ std::optional<FrameSynchronizer::Pairing> FrameSynchronizer::pair_paths(const Sa
         return std::nullopt;
     }
     Sample* x = forward_.in().data();
-    ring.copy(static_cast<std::uint64_t>(rising_at - reach), {x, length_ + 2 * path_reach_});
+    fetch(ring, static_cast<std::uint64_t>(rising_at - reach), {x, length_ + 2 * path_reach_});
     for (std::size_t d = 0; d <= 2 * path_reach_; ++d) {
         volk_32fc_x2_conjugate_dot_prod_32fc(&rising_paths_[d], x + d, chirp_.data(), static_cast<unsigned>(length_));
     }
@@ -232,6 +267,7 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     const auto length = static_cast<std::int64_t>(length_);
     const auto shift = static_cast<std::int64_t>(shift_limit_);
     const auto peak_at = static_cast<std::int64_t>(peak.index);
+    clean(ring, peak);
 
     // The falling chirp's peak lies within +-2 shifts of one chirp length after the rising one's, on the same path. The
     // other paths lie up to a prefix off.
@@ -240,7 +276,7 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     const std::size_t lags = static_cast<std::size_t>(2 * range + 1);
     auto in = forward_.in();
     std::fill(in.begin(), in.end(), Sample{});
-    ring.copy(static_cast<std::uint64_t>(first_lag), in.first(lags + length_ - 1));
+    fetch(ring, static_cast<std::uint64_t>(first_lag), in.first(lags + length_ - 1));
     double window = 0.0;
     for (std::size_t n = 0; n < length_; ++n) {
         window += static_cast<double>(std::norm(in[n]));
@@ -283,7 +319,7 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     const auto magnitude_at = [&](std::int64_t lag, bool falling) {
         Sample sum{};
         Sample* x = forward_.in().data();
-        ring.copy(static_cast<std::uint64_t>(lag), {x, length_});
+        fetch(ring, static_cast<std::uint64_t>(lag), {x, length_});
         if (falling) {
             volk_32fc_x2_dot_prod_32fc(&sum, x, chirp_.data(), static_cast<unsigned>(length_));
         } else {
@@ -322,7 +358,7 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     for (int half = 0; half < 2; ++half) {
         Sample* x = forward_.in().data();
         Sample* y = inverse_.in().data();
-        ring.copy(static_cast<std::uint64_t>(start_at) + static_cast<std::uint64_t>(half) * length_, {x, length_});
+        fetch(ring, static_cast<std::uint64_t>(start_at) + static_cast<std::uint64_t>(half) * length_, {x, length_});
         const double step = -2.0 * std::numbers::pi * cfo;
         const double phase0 = step * static_cast<double>(half) * static_cast<double>(length_);
         lv_32fc_t rotator(static_cast<float>(std::cos(phase0)), static_cast<float>(std::sin(phase0)));
