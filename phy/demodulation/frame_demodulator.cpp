@@ -15,6 +15,41 @@ std::size_t prefix_backoff(const Profile& p) {
     return p.cyclic_prefix / 4;
 }
 
+// Power of the carriers of one symbol.
+struct RowPower {
+    float mean = 0.0F;
+    float greatest = 0.0F;  // over what is expected
+};
+
+// `inverse_expected`: 1 / power expected of each, empty: 1.
+RowPower measure(std::span<const Sample> carriers, std::span<const float> inverse_expected = {}) noexcept {
+    constexpr std::size_t kLanes = 8;  // sums side by side, none of which waits for another
+    float sum[kLanes]{};
+    float greatest[kLanes]{};
+    const auto add = [&](std::size_t c, std::size_t l, float scale) {
+        const float power = std::norm(carriers[c]);
+        const float ratio = power * scale;
+        sum[l] += power;
+        greatest[l] = greatest[l] < ratio ? ratio : greatest[l];
+    };
+    const std::size_t whole = carriers.size() / kLanes * kLanes;
+    for (std::size_t c = 0; c < whole; c += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            add(c + l, l, inverse_expected.empty() ? 1.0F : inverse_expected[c + l]);
+        }
+    }
+    for (std::size_t c = whole; c < carriers.size(); ++c) {
+        add(c, 0, inverse_expected.empty() ? 1.0F : inverse_expected[c]);
+    }
+    RowPower out;
+    for (std::size_t l = 0; l < kLanes; ++l) {
+        out.mean += sum[l];
+        out.greatest = std::max(out.greatest, greatest[l]);
+    }
+    out.mean /= static_cast<float>(carriers.size());
+    return out;
+}
+
 }  // namespace
 
 FrameDemodulator::FrameDemodulator(DemodulatorShared& shared)
@@ -22,7 +57,10 @@ FrameDemodulator::FrameDemodulator(DemodulatorShared& shared)
       rows_(shared.grid.carriers(), kBlock + kLookahead),
       tracker_(shared.grid, kBlock + kLookahead),
       channel_(shared, kBlock + kLookahead),
-      payload_(shared) {}
+      payload_(shared) {
+    interference_.resize(shared.grid.carriers());
+    inverse_expected_.resize(shared.grid.carriers());
+}
 
 void FrameDemodulator::start(const FrameStart& start) {
     start_ = start;
@@ -107,6 +145,41 @@ void FrameDemodulator::advance(const SampleRing& ring, unsigned max_iterations) 
     }
 }
 
+// Transforms the training symbols, and takes out of them lines that stand far above their median: the channel is not
+// known yet. True if there were any; shared_.lost has what was lost with them then.
+bool FrameDemodulator::transform_training(const SampleRing& ring, std::span<Sample> rows) {
+    constexpr float kSuspicious = 10.0F;  // over the mean: look closer
+    constexpr float kLine = 25.0F;        // over the median: more than maxima of multipath reach
+    const std::size_t k = shared_.grid.carriers();
+    const std::size_t m = params_.training_symbols;
+    const std::int64_t first = first_window();
+    bool lines = false;
+    for (std::size_t s = 0; s < m; ++s) {
+        const std::span<Sample> row = rows.subspan(s * k, k);
+        shared_.transform.run(
+            ring, window(first + static_cast<std::int64_t>(s * shared_.grid.profile().symbol_samples())), row);
+        const RowPower power = measure(row);
+        if (!(power.greatest > kSuspicious * power.mean)) {
+            continue;
+        }
+        auto& sorted = shared_.expected;
+        std::transform(row.begin(), row.end(), sorted.begin(), [](const Sample& x) { return std::norm(x); });
+        const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(k / 2);
+        std::nth_element(sorted.begin(), middle, sorted.end());
+        const float median = std::max(*middle, 1e-20F);
+        std::fill(sorted.begin(), sorted.end(), median);
+        if (shared_.transform.cancel_lines(sorted, median, kLine, row)) {
+            if (!lines) {
+                std::fill(shared_.lost.begin(), shared_.lost.end(), 0.0F);
+                lines = true;
+            }
+            const auto lost = shared_.transform.lost();
+            std::copy(lost.begin(), lost.end(), shared_.lost.begin() + static_cast<std::ptrdiff_t>(s * k));
+        }
+    }
+    return lines;
+}
+
 // Transforms the training symbols and estimates from them, once more if the window has to move. The response is left
 // in shared_.channel. False if samples are gone.
 bool FrameDemodulator::estimate_training(const SampleRing& ring) {
@@ -125,11 +198,10 @@ bool FrameDemodulator::estimate_training(const SampleRing& ring) {
         if (first < static_cast<std::int64_t>(ring.begin())) {
             return false;
         }
-        for (std::size_t s = 0; s < m; ++s) {
-            shared_.transform.run(ring, window(first + static_cast<std::int64_t>(s * p.symbol_samples())),
-                                  rows.subspan(s * k, k));
-        }
-        training_ = shared_.training.run(rows, prior, shared_.channel);
+        const bool lines = transform_training(ring, rows);
+        training_ = shared_.training.run(
+            rows, prior, shared_.channel,
+            lines ? std::span<const float>(shared_.lost).first(rows.size()) : std::span<const float>{});
         if (training_.timing_shift == 0 || pass == 1) {
             break;
         }
@@ -168,11 +240,87 @@ bool FrameDemodulator::receive_training(const SampleRing& ring) {
     for (Sample& h : shared_.channel) {
         h *= rotation;
     }
+    const auto interference = shared_.training.interference();
+    interfered_ = !interference.empty();
+    std::copy(interference.begin(), interference.end(), interference_.begin());
     channel_.start(training_, shared_.channel, m, params_.dense_pilots);
+    expect_power();
     tracker_.start(training_, m, params_.dense_pilots);
     bursts_.start(training_.signal + training_.noise, symbol / p.sample_rate_hz);
     state_ = State::kHeader;
     return true;
+}
+
+// What the carriers of the rows that follow should have, or a little of what they had in the mean, where the channel
+// has a null or fades.
+void FrameDemodulator::expect_power() {
+    constexpr float kLittle = 0.02F;
+    const auto power = channel_.reference_power();
+    const float least = training_.noise + kLittle * training_.signal + 1e-30F;
+    for (std::size_t c = 0; c < power.size(); ++c) {
+        inverse_expected_[c] = 1.0F / (power[c] + least);
+    }
+}
+
+// Takes lines out of the row just transformed, if any carrier has far more power than it should have; returns its mean
+// power.
+float FrameDemodulator::clean_row(std::span<Sample> carriers) {
+    constexpr float kSuspicious = 8.0F;  // noise gets there, 256QAM alone does not
+    constexpr float kLine = 16.0F;
+    constexpr float kBeside = 0.1F;  // power beside the carriers over that of the signal: of paths beyond the prefix
+    RowPower power = measure(carriers, inverse_expected_);
+    if (!(power.greatest > kSuspicious)) {
+        return power.mean;
+    }
+    // A fade that ends, or a burst over the whole band, raises all carriers: no line.
+    auto& scratch = shared_.expected;
+    for (std::size_t c = 0; c < carriers.size(); ++c) {
+        scratch[c] = std::norm(carriers[c]) * inverse_expected_[c];
+    }
+    const auto middle = scratch.begin() + static_cast<std::ptrdiff_t>(scratch.size() / 2);
+    std::nth_element(scratch.begin(), middle, scratch.end());
+    const float level = std::max(1.0F, *middle);
+    if (!(power.greatest > kSuspicious * level)) {
+        return power.mean;
+    }
+    for (std::size_t c = 0; c < carriers.size(); ++c) {
+        scratch[c] = level / inverse_expected_[c];
+    }
+    const float beside = training_.noise + kBeside * training_.signal;
+    if (shared_.transform.cancel_lines(shared_.expected, beside, kLine, carriers)) {
+        weigh_row(carriers, true);
+        power = measure(carriers, inverse_expected_);
+    }
+    return power.mean;
+}
+
+// Weighs the carriers of the newest row: by the interference known, and where lines were taken out, by what was lost
+// with them and by what of them is left.
+void FrameDemodulator::weigh_row(std::span<const Sample> carriers, bool lines) {
+    constexpr std::size_t kReach = 2;  // carriers to either side whose power is averaged
+    constexpr float kClearlyMore = 3.0F;
+    const std::size_t k = carriers.size();
+    const float noise = training_.noise + 1e-30F;
+    const auto weights = rows_.weigh_newest();
+    const auto lost = shared_.transform.lost();
+    for (std::size_t c = 0; c < k; ++c) {
+        float excess = interfered_ ? interference_[c] : 0.0F;
+        if (lines) {
+            const float share = std::min(lost[c], 0.99F);
+            excess = std::max(excess, share / (1.0F - share) / inverse_expected_[c]);
+            const std::size_t first = c < kReach ? 0 : c - kReach;
+            const std::size_t last = std::min(c + kReach + 1, k);
+            float ratio = 0.0F;
+            for (std::size_t i = first; i < last; ++i) {
+                ratio += std::norm(carriers[i]) * inverse_expected_[i];
+            }
+            ratio /= static_cast<float>(last - first);
+            if (ratio > kClearlyMore) {
+                excess = std::max(excess, ratio / inverse_expected_[c]);
+            }
+        }
+        weights[c] = static_cast<std::uint8_t>(255.0F * noise / (noise + excess) + 0.5F);
+    }
 }
 
 bool FrameDemodulator::receive_symbol(const SampleRing& ring) {
@@ -188,21 +336,27 @@ bool FrameDemodulator::receive_symbol(const SampleRing& ring) {
     }
     const std::span<Sample> carriers = rows_.push();
     shared_.transform.run(ring, window(first), carriers);
-    float power = 0.0F;
-    for (const Sample& c : carriers) {
-        power += std::norm(c);
+    const float power = clean_row(carriers);
+    if (interfered_ && rows_.weights(rows_.size() - 1).empty()) {
+        weigh_row(carriers, false);
     }
-    auto innovation = tracker_.predict(carriers, symbol, channel_.reference(), channel_.reference_power());
-    const float excess =
-        bursts_.excess(power / static_cast<float>(carriers.size()), channel_.is_hit(innovation.mean_error));
+    const auto weights = rows_.weights(rows_.size() - 1);
+    auto innovation = tracker_.predict(carriers, symbol, channel_.reference(), channel_.reference_power(), weights);
+    const float excess = bursts_.excess(power, channel_.is_hit(innovation.mean_error));
     if (excess > 0.0F) {
         tracker_.skip(excess);
-        channel_.predict_pilots(rows_, tracker_);
+        channel_.predict_pilots(rows_, tracker_, {});
         innovation.error = 0.0;
     } else {
         tracker_.take(innovation);
+        if (!weights.empty()) {
+            channel_.predict_pilots(rows_, tracker_, weights);
+        }
     }
     channel_.add(rows_, tracker_, innovation.error);
+    if (symbol % ChannelFollower::kGroup == ChannelFollower::kGroup - 1) {
+        expect_power();
+    }
     return true;
 }
 
@@ -216,12 +370,17 @@ SymbolEstimate FrameDemodulator::estimate_of(std::size_t row) {
     const std::size_t symbol = rows_.first_symbol() + row;
     const std::span<Sample> channel(shared_.channel);
     channel_.response(row, channel);
+    const auto weights = rows_.weights(row);
+    for (std::size_t c = 0; c < weights.size(); ++c) {
+        shared_.weights[c] = static_cast<float>(weights[c]) / 255.0F;
+    }
     return {symbol,
             window(window_start(symbol, tracker_.shift(row))),
             tracker_.phase(row),
             tracker_.time(row),
             channel,
-            1.0F / channel_.noise(row)};
+            1.0F / channel_.noise(row),
+            std::span<const float>(shared_.weights).first(weights.size())};
 }
 
 void FrameDemodulator::collect_header(std::size_t rows) {

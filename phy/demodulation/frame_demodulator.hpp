@@ -69,9 +69,13 @@ private:
     static constexpr std::size_t kBlock = 10 * ChannelFollower::kGroup;
     static constexpr std::size_t kLookahead = 3 * ChannelFollower::kGroup;
 
+    bool transform_training(const SampleRing& ring, std::span<Sample> rows);
     bool receive_training(const SampleRing& ring);
     bool estimate_training(const SampleRing& ring);
     bool receive_symbol(const SampleRing& ring);
+    void expect_power();
+    float clean_row(std::span<Sample> carriers);
+    void weigh_row(std::span<const Sample> carriers, bool lines);
     [[nodiscard]] SymbolEstimate estimate_of(std::size_t row);
     void collect_header(std::size_t rows);
     [[nodiscard]] std::optional<Header> find_header(std::size_t rows);
@@ -99,6 +103,9 @@ private:
     TrainingEstimator::Estimate training_;
     SymbolBuffer rows_;
     BurstGuard bursts_;
+    std::vector<float> interference_;      // [K]: power beyond the noise, as known from the training
+    bool interfered_ = false;              // some of it is not 0
+    std::vector<float> inverse_expected_;  // [K]: 1 / power that a carrier of the next row should have
     SymbolTracker tracker_;
     ChannelFollower channel_;
     PayloadReceiver payload_;

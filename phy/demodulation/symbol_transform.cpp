@@ -10,7 +10,7 @@
 namespace meshnet::phy {
 
 SymbolTransform::SymbolTransform(const Grid& grid)
-    : forward_(grid.profile().fft_size, Fft::Direction::kForward), samples_(grid.profile().fft_size) {}
+    : forward_(grid.profile().fft_size, Fft::Direction::kForward), lines_(grid), samples_(grid.profile().fft_size) {}
 
 void SymbolTransform::run(const SampleRing& ring, const TransformWindow& window, std::span<Sample> carriers) {
     constexpr double kTwoPi = 2.0 * std::numbers::pi;
@@ -27,6 +27,25 @@ void SymbolTransform::run(const SampleRing& ring, const TransformWindow& window,
     volk_32fc_s32fc_x2_rotator_32fc(forward_.in().data(), samples_.data(), increment, &rotator,
                                     static_cast<unsigned>(n));
     forward_.run();
+    copy_carriers(carriers);
+}
+
+bool SymbolTransform::cancel_lines(std::span<const float> expected, float beside, float ratio,
+                                   std::span<Sample> carriers) {
+    constexpr float kGone = 0.9F;  // nothing of the carrier is left that could be scaled
+    if (lines_.run(forward_, expected, beside, ratio) == 0) {
+        return false;
+    }
+    copy_carriers(carriers);
+    const auto lost = lines_.lost();
+    for (std::size_t c = 0; c < carriers.size(); ++c) {
+        carriers[c] *= 1.0F / (1.0F - std::min(lost[c], kGone));
+    }
+    return true;
+}
+
+void SymbolTransform::copy_carriers(std::span<Sample> carriers) noexcept {
+    const std::size_t n = samples_.size();
     const auto out = forward_.out();
     const std::size_t half = carriers.size() / 2;
     // Negative subcarriers are the top of the transform, positive ones start at bin 1.

@@ -210,6 +210,7 @@ void FrameSynchronizer::clean(const SampleRing& ring, const Peak& peak) {
     }
     clean_begin_ = end - clean_.size();
     ring.copy(clean_begin_, forward_.in());
+    forward_.run();
     excision_.run(forward_, inverse_);
     std::copy(forward_.in().begin(), forward_.in().end(), clean_.begin());
 }

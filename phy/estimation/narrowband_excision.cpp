@@ -17,7 +17,7 @@ constexpr std::size_t kStride = 8;
 }  // namespace
 
 NarrowbandExcision::NarrowbandExcision(std::size_t size, std::size_t edge)
-    : fade_(edge), kept_(2 * edge), power_(size), sorted_(size), taken_(size) {
+    : fade_(edge), kept_(2 * edge), power_(size), sorted_(std::min<std::size_t>(size, 512)), taken_(size) {
     assert(size % 64 == 0 && 2 * edge <= size);
     for (std::size_t i = 0; i < edge; ++i) {
         const double x = (static_cast<double>(i) + 0.5) / static_cast<double>(edge);
@@ -46,16 +46,40 @@ bool NarrowbandExcision::is_concentrated(std::span<const Sample> spectrum, doubl
     return sum < kConcentrated * mean * static_cast<float>(count);
 }
 
-bool NarrowbandExcision::find_bins(std::span<const Sample> spectrum) {
-    const std::size_t size = spectrum.size();
-    for (std::size_t k = 0; k < size; ++k) {
+// Power of every bin; returns the median, of some of them.
+float NarrowbandExcision::measure(std::span<const Sample> spectrum) noexcept {
+    for (std::size_t k = 0; k < spectrum.size(); ++k) {
         power_[k] = std::norm(spectrum[k]);
     }
-    std::copy(power_.begin(), power_.end(), sorted_.begin());
-    const auto middle = sorted_.begin() + static_cast<std::ptrdiff_t>(size / 2);
+    const std::size_t step = spectrum.size() / sorted_.size();
+    for (std::size_t i = 0; i < sorted_.size(); ++i) {
+        sorted_[i] = power_[i * step];
+    }
+    const auto middle = sorted_.begin() + static_cast<std::ptrdiff_t>(sorted_.size() / 2);
     std::nth_element(sorted_.begin(), middle, sorted_.end());
-    const float line = kLine * *middle;
-    const float skirt = kSkirt * *middle;
+    return *middle;
+}
+
+// Bins that stand far above the others, without fading the edges: a line may be there. Lines all over the band are
+// those of frames of our own that repeat themselves.
+bool NarrowbandExcision::has_lines(std::span<const Sample> spectrum) noexcept {
+    constexpr std::size_t kParts = 16;
+    constexpr std::size_t kMostParts = 12;
+    const float line = kLine * measure(spectrum);
+    const std::size_t part = power_.size() / kParts;
+    std::size_t parts = 0;
+    for (std::size_t p = 0; p < kParts; ++p) {
+        const auto first = power_.begin() + static_cast<std::ptrdiff_t>(p * part);
+        parts += std::any_of(first, first + static_cast<std::ptrdiff_t>(part), [line](float x) { return x > line; });
+    }
+    return parts > 0 && parts <= kMostParts;
+}
+
+bool NarrowbandExcision::find_bins(std::span<const Sample> spectrum) {
+    const std::size_t size = spectrum.size();
+    const float median = measure(spectrum);
+    const float line = kLine * median;
+    const float skirt = kSkirt * median;
     std::fill(taken_.begin(), taken_.end(), static_cast<unsigned char>(0));
     std::size_t count = 0;
     const auto spread = [&](std::size_t k, std::size_t step) {
@@ -80,6 +104,9 @@ bool NarrowbandExcision::run(Fft& forward, Fft& inverse) {
     const auto out = forward.out();
     const std::size_t size = power_.size();
     const std::size_t edge = fade_.size();
+    if (!has_lines(out)) {
+        return false;
+    }
     for (std::size_t i = 0; i < edge; ++i) {
         kept_[2 * i] = in[i];
         kept_[2 * i + 1] = in[size - 1 - i];

@@ -29,18 +29,21 @@ public:
     /// its samples. Cheap: looks at one bin of eight.
     [[nodiscard]] bool is_concentrated(std::span<const Sample> spectrum, double energy) const noexcept;
 
-    /// If the block in forward.in() holds narrow signals: fades its edges, takes them out, and leaves the samples in
-    /// forward.in() and their spectrum in forward.out(). False, and the block as it was, if there are none, or they
-    /// fill more than a third of the band. Both transforms have this size; inverse.in() and out() are overwritten.
+    /// If the block in forward.in(), its transform in forward.out(), holds narrow signals: fades its edges, takes them
+    /// out, and leaves the samples in forward.in() and their spectrum in forward.out(). False, and the block as it was,
+    /// if there are none, or they fill more than a third of the band. Both transforms have this size; inverse.in() and
+    /// out() are overwritten.
     bool run(Fft& forward, Fft& inverse);
 
 private:
+    float measure(std::span<const Sample> spectrum) noexcept;
+    bool has_lines(std::span<const Sample> spectrum) noexcept;
     bool find_bins(std::span<const Sample> spectrum);
 
-    std::vector<float> fade_;   // [edge], rising
-    std::vector<Sample> kept_;  // [2 edge]: the edges as they were
-    std::vector<float> power_;  // [size]
-    std::vector<float> sorted_;
+    std::vector<float> fade_;           // [edge], rising
+    std::vector<Sample> kept_;          // [2 edge]: the edges as they were
+    std::vector<float> power_;          // [size]
+    std::vector<float> sorted_;         // some of them
     std::vector<unsigned char> taken_;  // [size]: bins to be taken out
 };
 
