@@ -19,6 +19,7 @@ DemodulatorShared::DemodulatorShared(const Profile& profile, std::unique_ptr<Est
     points.resize(profile.carriers);
     power.resize(profile.carriers);
     lost.resize(training_rows.size());
+    greatest.resize(training_rows.size() / profile.carriers);
     expected.resize(profile.carriers);
     weights.resize(profile.carriers);
     llr.resize(profile.carriers * 8);

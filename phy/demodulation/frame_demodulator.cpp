@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <utility>
 
@@ -15,11 +16,7 @@ std::size_t prefix_backoff(const Profile& p) {
     return p.cyclic_prefix / 4;
 }
 
-// Power of the carriers of one symbol.
-struct RowPower {
-    float mean = 0.0F;
-    float greatest = 0.0F;  // over what is expected
-};
+using RowPower = FrameDemodulator::RowPower;
 
 // `inverse_expected`: 1 / power expected of each, empty: 1.
 RowPower measure(std::span<const Sample> carriers, std::span<const float> inverse_expected = {}) noexcept {
@@ -145,39 +142,96 @@ void FrameDemodulator::advance(const SampleRing& ring, unsigned max_iterations) 
     }
 }
 
-// Transforms the training symbols, and takes out of them lines that stand far above their median: the channel is not
-// known yet. True if there were any; shared_.lost has what was lost with them then.
+// Transforms the training symbols, and takes out of them what is not ours: pulses, and lines that stand far above the
+// median, as the channel is not known yet. True if there were any; shared_.lost has what was lost with them then.
 bool FrameDemodulator::transform_training(const SampleRing& ring, std::span<Sample> rows) {
-    constexpr float kSuspicious = 10.0F;  // over the mean: look closer
-    constexpr float kLine = 25.0F;        // over the median: more than maxima of multipath reach
+    constexpr float kSpoilt = 2.0F;  // over the weakest symbol: of no use
     const std::size_t k = shared_.grid.carriers();
     const std::size_t m = params_.training_symbols;
-    const std::int64_t first = first_window();
-    bool lines = false;
+    const auto row = [&](std::size_t s) { return rows.subspan(s * k, k); };
+    const auto run = [&](std::size_t s) {
+        const auto symbol = static_cast<std::int64_t>(shared_.grid.profile().symbol_samples());
+        shared_.transform.run(ring, window(first_window() + static_cast<std::int64_t>(s) * symbol), row(s));
+    };
+    auto& greatest = shared_.greatest;
+    float level = std::numeric_limits<float>::max();
+    bool lost = false;
     for (std::size_t s = 0; s < m; ++s) {
-        const std::span<Sample> row = rows.subspan(s * k, k);
-        shared_.transform.run(
-            ring, window(first + static_cast<std::int64_t>(s * shared_.grid.profile().symbol_samples())), row);
-        const RowPower power = measure(row);
-        if (!(power.greatest > kSuspicious * power.mean)) {
-            continue;
-        }
-        auto& sorted = shared_.expected;
-        std::transform(row.begin(), row.end(), sorted.begin(), [](const Sample& x) { return std::norm(x); });
-        const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(k / 2);
-        std::nth_element(sorted.begin(), middle, sorted.end());
-        const float median = std::max(*middle, 1e-20F);
-        std::fill(sorted.begin(), sorted.end(), median);
-        if (shared_.transform.cancel_lines(sorted, median, kLine, row)) {
-            if (!lines) {
-                std::fill(shared_.lost.begin(), shared_.lost.end(), 0.0F);
-                lines = true;
-            }
-            const auto lost = shared_.transform.lost();
-            std::copy(lost.begin(), lost.end(), shared_.lost.begin() + static_cast<std::ptrdiff_t>(s * k));
+        run(s);
+        const auto parts = shared_.transform.part_power();
+        level = std::min(level, parts.median);
+        greatest[s] = parts.greatest;
+        lost |= clean_training_row(s, row(s), 0.0F, lost);
+    }
+    bool pulses = false;
+    for (std::size_t s = 0; s < m; ++s) {
+        if (greatest[s] > PulseBlanking::kPartRatio * level) {
+            run(s);
+            lost |= clean_training_row(s, row(s), level, lost);
+            pulses = true;
         }
     }
-    return lines;
+    float weakest = std::numeric_limits<float>::max();
+    for (std::size_t s = 0; s < m && pulses; ++s) {
+        greatest[s] = median_power(row(s));
+        weakest = std::min(weakest, greatest[s]);
+    }
+    for (std::size_t s = 0; s < m && pulses; ++s) {
+        if (greatest[s] > kSpoilt * weakest) {
+            note_lost(s, {}, 1.0F, lost);
+            lost = true;
+        }
+    }
+    return lost;
+}
+
+// Of the carriers of one symbol.
+float FrameDemodulator::median_power(std::span<const Sample> row) noexcept {
+    auto& sorted = shared_.expected;
+    std::transform(row.begin(), row.end(), sorted.begin(), [](const Sample& x) { return std::norm(x); });
+    const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+    std::nth_element(sorted.begin(), middle, sorted.end());
+    return *middle;
+}
+
+// Writes down what was lost of a training symbol, by lines [K] or empty, and in any case `share`. `begun`: shared_.lost
+// is in use.
+void FrameDemodulator::note_lost(std::size_t symbol, std::span<const float> by_lines, float share, bool begun) {
+    if (!begun) {
+        std::fill(shared_.lost.begin(), shared_.lost.end(), 0.0F);
+    }
+    const std::size_t k = shared_.grid.carriers();
+    for (std::size_t c = 0; c < k; ++c) {
+        shared_.lost[symbol * k + c] = by_lines.empty() ? share : std::max(share, by_lines[c]);
+    }
+}
+
+// One symbol of it, the last that was transformed. `level`: usual power of its samples, 0: look for lines alone.
+// `lost`: shared_.lost is in use. True if it was cleaned.
+bool FrameDemodulator::clean_training_row(std::size_t symbol, std::span<Sample> row, float level, bool lost) {
+    constexpr float kSuspicious = 10.0F;  // over the mean: look closer
+    constexpr float kLine = 25.0F;        // over the median: more than maxima of multipath reach
+    const float share = level > 0.0F ? shared_.transform.blank_pulses(level, row) : 0.0F;
+    const RowPower power = measure(row);
+    bool lines = false;
+    if (power.greatest > kSuspicious * power.mean) {
+        const float median = std::max(median_power(row), 1e-20F);
+        std::fill(shared_.expected.begin(), shared_.expected.end(), median);
+        lines = shared_.transform.cancel_lines(shared_.expected, median, kLine, row);
+    }
+    if (!lines && share == 0.0F) {
+        return false;
+    }
+    note_lost(symbol, lines ? shared_.transform.lost() : std::span<const float>{}, share, lost);
+    return true;
+}
+
+// Mean power of the samples of a window whose carriers have the power `carrier` each, and its other bins `beside`.
+float FrameDemodulator::sample_power(float carrier, float beside) const noexcept {
+    const auto& p = shared_.grid.profile();
+    const auto n = static_cast<float>(p.fft_size);
+    const auto k = static_cast<float>(p.carriers);
+    return (k * carrier + (n - k) * beside) / (n * n);
 }
 
 // Transforms the training symbols and estimates from them, once more if the window has to move. The response is left
@@ -257,46 +311,62 @@ void FrameDemodulator::expect_power() {
     constexpr float kLittle = 0.02F;
     const auto power = channel_.reference_power();
     const float least = training_.noise + kLittle * training_.signal + 1e-30F;
+    float sum = 0.0F;
     for (std::size_t c = 0; c < power.size(); ++c) {
+        sum += power[c];
         inverse_expected_[c] = 1.0F / (power[c] + least);
     }
+    expected_mean_ = sum / static_cast<float>(power.size()) + least;
 }
 
-// Takes lines out of the row just transformed, if any carrier has far more power than it should have; returns its mean
-// power.
+// Takes pulses and lines out of the row just transformed, if it has more power than it should have, or any of its
+// carriers far more; returns its mean power.
 float FrameDemodulator::clean_row(std::span<Sample> carriers) {
+    constexpr float kStronger = 1.2F;
     constexpr float kSuspicious = 8.0F;  // noise gets there, 256QAM alone does not
-    constexpr float kLine = 16.0F;
-    constexpr float kBeside = 0.1F;  // power beside the carriers over that of the signal: of paths beyond the prefix
     RowPower power = measure(carriers, inverse_expected_);
-    if (!(power.greatest > kSuspicious)) {
-        return power.mean;
+    float share = 0.0F;
+    if (power.mean > kStronger * expected_mean_) {
+        const float level = sample_power(expected_mean_, training_.noise);
+        const auto parts = shared_.transform.part_power();
+        if (parts.greatest > PulseBlanking::kPartRatio * level) {
+            share = shared_.transform.blank_pulses(std::max(level, parts.median), carriers);
+        }
     }
-    // A fade that ends, or a burst over the whole band, raises all carriers: no line.
-    auto& scratch = shared_.expected;
-    for (std::size_t c = 0; c < carriers.size(); ++c) {
-        scratch[c] = std::norm(carriers[c]) * inverse_expected_[c];
-    }
-    const auto middle = scratch.begin() + static_cast<std::ptrdiff_t>(scratch.size() / 2);
-    std::nth_element(scratch.begin(), middle, scratch.end());
-    const float level = std::max(1.0F, *middle);
-    if (!(power.greatest > kSuspicious * level)) {
-        return power.mean;
-    }
-    for (std::size_t c = 0; c < carriers.size(); ++c) {
-        scratch[c] = level / inverse_expected_[c];
-    }
-    const float beside = training_.noise + kBeside * training_.signal;
-    if (shared_.transform.cancel_lines(shared_.expected, beside, kLine, carriers)) {
-        weigh_row(carriers, true);
+    const bool lines = power.greatest > kSuspicious && cancel_lines(carriers, kSuspicious);
+    if (share > 0.0F || lines) {
+        weigh_row(carriers, lines, share);
         power = measure(carriers, inverse_expected_);
     }
     return power.mean;
 }
 
+// True if the row had lines and has none now.
+bool FrameDemodulator::cancel_lines(std::span<Sample> carriers, float suspicious) {
+    constexpr float kLine = 16.0F;
+    constexpr float kBeside = 0.1F;  // power beside the carriers over that of the signal: of paths beyond the prefix
+    // A fade that ends, or a burst over the whole band, raises all carriers: no line.
+    auto& scratch = shared_.expected;
+    float greatest = 0.0F;
+    for (std::size_t c = 0; c < carriers.size(); ++c) {
+        scratch[c] = std::norm(carriers[c]) * inverse_expected_[c];
+        greatest = std::max(greatest, scratch[c]);
+    }
+    const auto middle = scratch.begin() + static_cast<std::ptrdiff_t>(scratch.size() / 2);
+    std::nth_element(scratch.begin(), middle, scratch.end());
+    const float level = std::max(1.0F, *middle);
+    if (!(greatest > suspicious * level)) {
+        return false;
+    }
+    for (std::size_t c = 0; c < carriers.size(); ++c) {
+        scratch[c] = level / inverse_expected_[c];
+    }
+    return shared_.transform.cancel_lines(scratch, training_.noise + kBeside * training_.signal, kLine, carriers);
+}
+
 // Weighs the carriers of the newest row: by the interference known, and where lines were taken out, by what was lost
-// with them and by what of them is left.
-void FrameDemodulator::weigh_row(std::span<const Sample> carriers, bool lines) {
+// with them and by what of them is left; by the share of the window that was blanked.
+void FrameDemodulator::weigh_row(std::span<const Sample> carriers, bool lines, float blanked) {
     constexpr std::size_t kReach = 2;  // carriers to either side whose power is averaged
     constexpr float kClearlyMore = 3.0F;
     const std::size_t k = carriers.size();
@@ -305,6 +375,7 @@ void FrameDemodulator::weigh_row(std::span<const Sample> carriers, bool lines) {
     const auto lost = shared_.transform.lost();
     for (std::size_t c = 0; c < k; ++c) {
         float excess = interfered_ ? interference_[c] : 0.0F;
+        excess += blanked / (1.0F - blanked) / inverse_expected_[c];
         if (lines) {
             const float share = std::min(lost[c], 0.99F);
             excess = std::max(excess, share / (1.0F - share) / inverse_expected_[c]);
@@ -338,7 +409,7 @@ bool FrameDemodulator::receive_symbol(const SampleRing& ring) {
     shared_.transform.run(ring, window(first), carriers);
     const float power = clean_row(carriers);
     if (interfered_ && rows_.weights(rows_.size() - 1).empty()) {
-        weigh_row(carriers, false);
+        weigh_row(carriers, false, 0.0F);
     }
     const auto weights = rows_.weights(rows_.size() - 1);
     auto innovation = tracker_.predict(carriers, symbol, channel_.reference(), channel_.reference_power(), weights);

@@ -25,6 +25,9 @@ constexpr float kJoint[3] = {28.0F, 29.5F, 31.5F};
 // signal would look like a perfect chirp.
 constexpr double kRoundingFloor = 1e-9;
 
+// Mean energies that a part of a block must have to be looked at as a pulse: noise seldom does.
+constexpr double kSuspiciousPart = 4.0;
+
 // Samples that share a window energy.
 constexpr std::size_t kCoarse = 8;
 
@@ -85,6 +88,7 @@ FrameSynchronizer::FrameSynchronizer(const Profile& profile, PreambleClass pream
     reference_ = make_reference(false);
     falling_reference_ = make_reference(true);
     energy_.resize(f);
+    sorted_parts_.resize(f / kCoarse);
     part_energy_.resize(f / 8 + 1);  // one more, always 0, for the last step of the running sum
     queue_.reserve(16);
 }
@@ -146,11 +150,13 @@ double FrameSynchronizer::measure_energy(std::span<const Sample> block, double l
         }
         part_energy_[j] = part;
     }
+    greatest_part_ = 0.0F;
     double sum = 0.0;
     double total = 0.0;
     for (std::size_t j = 0; j < block.size() / kCoarse; ++j) {
         sum += j <= length_ / kCoarse ? static_cast<double>(part_energy_[j]) : 0.0;
         total += static_cast<double>(part_energy_[j]);
+        greatest_part_ = std::max(greatest_part_, part_energy_[j]);
     }
     least = std::max(least, total * kRoundingFloor);
     for (std::size_t j = 0; j < hop / kCoarse; ++j) {
@@ -160,12 +166,30 @@ double FrameSynchronizer::measure_energy(std::span<const Sample> block, double l
     return total;
 }
 
+// Takes out of a block, whose parts have just been measured, what is far stronger than nearly all of it for less time
+// than a chirp lasts. (A preamble that begins in the block lasts longer, or is found in the next one.) False if there
+// is nothing.
+bool FrameSynchronizer::blank_pulses(std::span<Sample> block) {
+    constexpr double kShare = 0.78;  // of the block has no pulse
+    std::copy_n(part_energy_.begin(), sorted_parts_.size(), sorted_parts_.begin());
+    const auto usual =
+        sorted_parts_.begin() + static_cast<std::ptrdiff_t>(kShare * static_cast<double>(sorted_parts_.size()));
+    std::nth_element(sorted_parts_.begin(), usual, sorted_parts_.end());
+    const float level = *usual / static_cast<float>(kCoarse);
+    return PulseBlanking::run(block, level, block.size()) > 0;
+}
+
 void FrameSynchronizer::search_block(const SampleRing& ring) {
     const std::size_t f = 4 * length_;
     const std::size_t hop = 3 * length_;
     auto in = forward_.in();
     ring.copy(next_block_, in);
-    const double total = measure_energy(in, 0.0);
+    double total = measure_energy(in, 0.0);
+    const double mean_part = total / static_cast<double>(f / kCoarse);
+    const bool blanked = static_cast<double>(greatest_part_) > kSuspiciousPart * mean_part && blank_pulses(in);
+    if (blanked) {
+        total = measure_energy(in, total * kRoundingFloor);
+    }
     forward_.run();
     const bool excised = excision_.is_concentrated(forward_.out(), total) && excision_.run(forward_, inverse_);
     if (excised) {
@@ -190,7 +214,7 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
             pending_.active = false;
         }
         if (!pending_.active || metric > pending_.metric) {
-            pending_ = {index, metric, true, excised};
+            pending_ = {index, metric, true, blanked || excised};
         }
     }
     next_block_ += hop;
@@ -200,16 +224,18 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
     }
 }
 
-// Where narrow signals stood beside the peak: the samples that verify() looks at, without them. The block ends with the
-// last sample that is sure to be there.
+// Where interference was taken out around the peak: the samples that verify() looks at, without it. The block ends with
+// the last sample that is sure to be there.
 void FrameSynchronizer::clean(const SampleRing& ring, const Peak& peak) {
     const std::uint64_t end = peak.index + samples_to_verify();
-    cleaned_ = peak.beside_lines && end >= ring.begin() + clean_.size();
+    cleaned_ = peak.disturbed && end >= ring.begin() + clean_.size();
     if (!cleaned_) {
         return;
     }
     clean_begin_ = end - clean_.size();
     ring.copy(clean_begin_, forward_.in());
+    measure_energy(forward_.in(), 0.0);
+    blank_pulses(forward_.in());
     forward_.run();
     excision_.run(forward_, inverse_);
     std::copy(forward_.in().begin(), forward_.in().end(), clean_.begin());

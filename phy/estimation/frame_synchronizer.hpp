@@ -7,7 +7,8 @@
 // offset and only moves it. The second stage looks for the falling chirp around where it must be; the two positions
 // give time and offset, the phase between the two peaks refines the offset. Both metrics are correlation energy over
 // window energy, so amplitude does not matter, and a tone or DC scores 1/(B L), far below the threshold. Signals much
-// narrower than the band are taken out of a block first, or a strong one would be all of the window energy.
+// narrower than the band and short pulses are taken out of a block first, or a strong one would be all of the window
+// energy.
 //
 // Spec: docs/spec/phy.md, "Preamble". Thresholds: docs/notes/detection.md.
 #pragma once
@@ -21,6 +22,7 @@
 #include "phy/dsp/fft.hpp"
 #include "phy/dsp/sample_ring.hpp"
 #include "phy/estimation/narrowband_excision.hpp"
+#include "phy/estimation/pulse_blanking.hpp"
 #include "phy/modes.hpp"
 #include "phy/profile.hpp"
 #include "phy/sample.hpp"
@@ -57,10 +59,11 @@ private:
         std::uint64_t index = 0;
         float metric = 0.0F;
         bool active = false;
-        bool beside_lines = false;  // narrow signals were taken out of its block
+        bool disturbed = false;  // pulses or narrow signals were taken out of its block
     };
     void search_block(const SampleRing& ring);
     double measure_energy(std::span<const Sample> block, double least) noexcept;
+    bool blank_pulses(std::span<Sample> block);
     void clean(const SampleRing& ring, const Peak& peak);
     void fetch(const SampleRing& ring, std::uint64_t index, std::span<Sample> out) const noexcept;
     [[nodiscard]] std::size_t samples_to_verify() const noexcept;
@@ -91,11 +94,13 @@ private:
     Fft forward_;
     Fft inverse_;
     NarrowbandExcision excision_;
-    std::vector<Sample> clean_;       // samples around the peak that is verified, narrow signals taken out
-    std::uint64_t clean_begin_ = 0;   // index of the first of them
-    bool cleaned_ = false;            // they are to be used in place of the ring's
-    std::vector<float> energy_;       // window energies along the block
-    std::vector<float> part_energy_;  // energy of every 8 samples
+    std::vector<Sample> clean_;        // samples around the peak that is verified, interference taken out
+    std::uint64_t clean_begin_ = 0;    // index of the first of them
+    bool cleaned_ = false;             // they are to be used in place of the ring's
+    std::vector<float> energy_;        // window energies along the block
+    float greatest_part_ = 0.0F;       // of part_energy_
+    std::vector<float> sorted_parts_;  // scratch
+    std::vector<float> part_energy_;   // energy of every 8 samples
     std::uint64_t next_block_ = 0;
     Peak pending_;
     std::vector<Peak> queue_;  // finished peaks that wait for their falling chirp

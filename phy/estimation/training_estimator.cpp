@@ -220,27 +220,34 @@ double TrainingEstimator::measure_errors(std::span<const Sample> symbols, std::s
     return sum / std::max(count, 1.0);
 }
 
-// Values that were lost with lines become zero; counts_ is how many of a carrier are left, less one.
+// Values of which too much was lost become zero; counts_ is how many of a carrier are left, less one. Does nothing
+// where too few would be.
 void TrainingEstimator::leave_out_lost(std::span<Sample> symbols, std::span<const float> lost) {
-    constexpr float kTooMuchLost = 0.05F;
+    constexpr float kTooMuch = 0.2F;
     const std::size_t k = counts_.size();
     const std::size_t m = symbols.size() / k;
+    std::size_t good = 0;
     for (std::size_t c = 0; c < k; ++c) {
-        std::size_t left = m;
-        float worst = 0.0F;
+        std::size_t left = 0;
         for (std::size_t s = 0; s < m; ++s) {
-            if (lost[s * k + c] > kTooMuchLost) {
+            left += lost[s * k + c] > kTooMuch ? 0 : 1;
+        }
+        errors_[c] = static_cast<float>(left);
+        good += left > 1 ? 1 : 0;
+    }
+    const bool enough = 4 * good >= k;
+    for (std::size_t c = 0; c < k; ++c) {
+        for (std::size_t s = 0; s < m; ++s) {
+            const float share = lost[s * k + c];
+            if (enough && share > kTooMuch) {
                 symbols[s * k + c] = {};
-                --left;
             } else {
-                worst = std::max(worst, lost[s * k + c]);
+                interference_[c] = std::max(interference_[c], std::min(share, kTooMuch));
             }
         }
-        interference_[c] = worst;
-        counts_[c] = static_cast<float>(std::max<std::size_t>(left, 1) - 1);
+        counts_[c] = enough ? std::max(errors_[c], 1.0F) - 1.0F : counts_[c];
     }
-    const std::vector<float>& counts = counts_;
-    good_ = static_cast<std::size_t>(std::count_if(counts.begin(), counts.end(), [](float n) { return n > 0.0F; }));
+    good_ = enough ? good : k;
 }
 
 // Takes the carriers whose `hit` is above `limit` out of the symbols. True if there were any that had been in use, and
@@ -286,7 +293,6 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
     if (interfered_) {
         leave_out_lost(symbols, lost);
     }
-    good_ = std::max<std::size_t>(good_, 1);
     for (std::size_t s = 0; s < m; ++s) {
         total += energy(symbols.subspan(s * k, k));
     }
