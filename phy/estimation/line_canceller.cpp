@@ -16,6 +16,9 @@ constexpr float kRest = 0.5F;
 // Power of white noise under the window 1, -1/2, -1/2 over three bins.
 constexpr float kHannGain = 1.5F;
 
+// Power of a unit exponential beyond the basis, under which its direction is mostly rounding.
+constexpr float kNearlyNothing = 3e-3F;
+
 }  // namespace
 
 LineCanceller::LineCanceller(const Grid& grid)
@@ -51,7 +54,15 @@ LineCanceller::Peak LineCanceller::strongest(std::span<const Sample> spectrum, f
     return peak;
 }
 
-// A new vector of the basis: what of an exponential is not in the ones before. False if that is nearly nothing.
+// A new vector of the basis: of the exponential, or, where the ones before nearly contain it (the line is wider than
+// one), of one beside it.
+bool LineCanceller::add_near(double frequency, std::size_t count) noexcept {
+    constexpr double kBeside[] = {0.0, 0.4, -0.4, 0.8, -0.8, 1.2, -1.2};  // bins
+    return std::any_of(std::begin(kBeside), std::end(kBeside),
+                       [&](double moved) { return add_exponential(frequency + moved, count); });
+}
+
+// The same of this exponential. False if what of it is not in the ones before is nearly nothing.
 bool LineCanceller::add_exponential(double frequency, std::size_t count) noexcept {
     Sample* x = &basis_[count * size_];
     const double step = 2.0 * std::numbers::pi * frequency / static_cast<double>(size_);
@@ -78,7 +89,7 @@ bool LineCanceller::add_exponential(double frequency, std::size_t count) noexcep
         for (std::size_t i = 0; i < size_; ++i) {
             norm += std::norm(x[i]);
         }
-        if (!(norm > 1e-4F)) {
+        if (!(norm > (pass == 0 ? kNearlyNothing : 0.5F))) {
             return false;
         }
         const float scale = 1.0F / std::sqrt(norm);
@@ -102,7 +113,7 @@ std::size_t LineCanceller::run(Fft& forward, std::span<const float> expected, fl
     std::fill(lost_.begin(), lost_.end(), 0.0F);
     const auto samples = forward.in();
     std::size_t count = 0;
-    while (count < limit_ && peak.ratio > kRest * ratio && add_exponential(peak.frequency, count)) {
+    while (count < limit_ && peak.ratio > kRest * ratio && add_near(peak.frequency, count)) {
         const Sample* q = &basis_[count * size_];
         Sample dot{};
         volk_32fc_x2_conjugate_dot_prod_32fc(&dot, samples.data(), q, static_cast<unsigned>(size_));

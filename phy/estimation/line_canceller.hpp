@@ -44,6 +44,7 @@ private:
         std::size_t above = 0;  // bins above the ratio asked for
     };
     [[nodiscard]] Peak strongest(std::span<const Sample> spectrum, float ratio) noexcept;
+    bool add_near(double frequency, std::size_t count) noexcept;
     bool add_exponential(double frequency, std::size_t count) noexcept;
 
     const Grid& grid_;
