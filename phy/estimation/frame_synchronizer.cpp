@@ -4,7 +4,9 @@
 #include <volk/volk.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <complex>
 #include <numbers>
 
 #include "phy/waveform/grid.hpp"
@@ -175,8 +177,25 @@ bool FrameSynchronizer::blank_pulses(std::span<Sample> block) {
     const auto usual =
         sorted_parts_.begin() + static_cast<std::ptrdiff_t>(kShare * static_cast<double>(sorted_parts_.size()));
     std::nth_element(sorted_parts_.begin(), usual, sorted_parts_.end());
-    const float level = *usual / static_cast<float>(kCoarse);
+    // Through several paths a chirp has maxima of its envelope, which are no pulses.
+    constexpr float kMaximum = 2.5F;
+    const float level = kMaximum * *usual / static_cast<float>(kCoarse);
     return PulseBlanking::run(block, level, block.size()) > 0;
+}
+
+// Takes pulses and narrow signals out of the block in forward_.in() and leaves its transform in forward_.out().
+// `total`: its energy as it was; energy_ has its window energies. True if there was anything.
+bool FrameSynchronizer::find_interference(std::span<Sample> block, double& total) {
+    total = measure_energy(block, 0.0);
+    double left = total;
+    const double mean_part = total / static_cast<double>(block.size() / kCoarse);
+    blanked_ = static_cast<double>(greatest_part_) > kSuspiciousPart * mean_part && blank_pulses(block);
+    if (blanked_) {
+        left = measure_energy(block, total * kRoundingFloor);
+    }
+    forward_.run();
+    const bool excised = excision_.is_concentrated(forward_.out(), left) && excision_.run(forward_, inverse_);
+    return blanked_ || excised;
 }
 
 void FrameSynchronizer::search_block(const SampleRing& ring) {
@@ -184,15 +203,8 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
     const std::size_t hop = 3 * length_;
     auto in = forward_.in();
     ring.copy(next_block_, in);
-    double total = measure_energy(in, 0.0);
-    const double mean_part = total / static_cast<double>(f / kCoarse);
-    const bool blanked = static_cast<double>(greatest_part_) > kSuspiciousPart * mean_part && blank_pulses(in);
-    if (blanked) {
-        total = measure_energy(in, total * kRoundingFloor);
-    }
-    forward_.run();
-    const bool excised = excision_.is_concentrated(forward_.out(), total) && excision_.run(forward_, inverse_);
-    if (excised) {
+    double total = 0.0;
+    if (find_interference(in, total)) {
         measure_energy(in, total * kRoundingFloor);
     }
     volk_32fc_x2_multiply_32fc(inverse_.in().data(), forward_.out().data(), reference_.data(),
@@ -214,7 +226,7 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
             pending_.active = false;
         }
         if (!pending_.active || metric > pending_.metric) {
-            pending_ = {index, metric, true, blanked || excised};
+            pending_ = {index, metric, true};
         }
     }
     next_block_ += hop;
@@ -228,17 +240,19 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
 // the last sample that is sure to be there.
 void FrameSynchronizer::clean(const SampleRing& ring, const Peak& peak) {
     const std::uint64_t end = peak.index + samples_to_verify();
-    cleaned_ = peak.disturbed && end >= ring.begin() + clean_.size();
-    if (!cleaned_) {
+    double total = 0.0;
+    cleaned_ = false;
+    blanked_ = false;
+    if (end < ring.begin() + clean_.size()) {
         return;
     }
     clean_begin_ = end - clean_.size();
-    ring.copy(clean_begin_, forward_.in());
-    measure_energy(forward_.in(), 0.0);
-    blank_pulses(forward_.in());
-    forward_.run();
-    excision_.run(forward_, inverse_);
-    std::copy(forward_.in().begin(), forward_.in().end(), clean_.begin());
+    const auto block = forward_.in();
+    ring.copy(clean_begin_, block);
+    cleaned_ = find_interference(block, total);
+    if (cleaned_) {
+        std::copy(block.begin(), block.end(), clean_.begin());
+    }
 }
 
 // Samples from `index` on, of the cleaned ones if there are any.
@@ -272,7 +286,8 @@ std::optional<FrameSynchronizer::Pairing> FrameSynchronizer::pair_paths(const Sa
         pair_[m] = sum;
         score_[m] = static_cast<double>(std::abs(sum));
     }
-    // By more than noise explains: each lag's noise power over the peak's is `noise`.
+    // By more than noise explains: each
+    // lag's noise power over the peak's is `noise`.
     const double noise = (1.0 - metric) / (metric * static_cast<double>(length_));
     const double chance = std::sqrt(static_cast<double>(rising_paths_.size()) * noise * noise + 2.0 * noise);
     const double needed = 1.1 + chance;
@@ -288,6 +303,33 @@ std::optional<FrameSynchronizer::Pairing> FrameSynchronizer::pair_paths(const Sa
         return std::nullopt;
     }
     return Pairing{0.0, static_cast<double>(std::arg(pair_[pair_search_]))};
+}
+
+// Where the peak of a chirp lies from sample `lag` that pulses were blanked in. What is left of it may be two ends,
+// whose correlation has fringes less than two samples apart: it is searched in quarters of a sample. A chirp moved in
+// time is the chirp times a tone.
+double FrameSynchronizer::gapped_peak(const SampleRing& ring, std::int64_t lag, bool falling) {
+    constexpr int kSteps = 8;  // to either side
+    constexpr double kStep = 0.25;
+    Sample* x = forward_.in().data();
+    fetch(ring, static_cast<std::uint64_t>(lag), {x, length_});
+    for (std::size_t n = 0; n < length_; ++n) {
+        x[n] *= falling ? chirp_[n] : std::conj(chirp_[n]);
+    }
+    const double turn = 2.0 * std::numbers::pi * rate_ * (falling ? -kStep : kStep);
+    std::array<double, 2 * kSteps + 1> magnitude{};
+    for (int i = -kSteps; i <= kSteps; ++i) {
+        std::complex<double> sum{};
+        std::complex<double> factor = std::polar(1.0, -turn * i * (static_cast<double>(length_) - 1.0) / 2.0);
+        const std::complex<double> step = std::polar(1.0, turn * i);
+        for (std::size_t n = 0; n < length_; ++n) {
+            sum += factor * std::complex<double>(x[n]);
+            factor *= step;
+        }
+        magnitude[static_cast<std::size_t>(i + kSteps)] = std::abs(sum);
+    }
+    const auto best = std::max_element(magnitude.begin() + 1, magnitude.end() - 1);
+    return kStep * (static_cast<double>(best - magnitude.begin()) - kSteps + vertex(best[-1], best[0], best[1]));
 }
 
 bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameStart& out) {
@@ -358,13 +400,19 @@ bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameSt
     if (peak_at < 1 || static_cast<std::uint64_t>(peak_at) <= ring.begin()) {
         return false;
     }
-    const double rising_fraction =
-        vertex(magnitude_at(peak_at - 1, false), magnitude_at(peak_at, false), magnitude_at(peak_at + 1, false));
-    const double falling_fraction =
-        vertex(magnitude_at(falling_at - 1, true), magnitude_at(falling_at, true), magnitude_at(falling_at + 1, true));
+    const double rising_fraction = blanked_ ? gapped_peak(ring, peak_at, false)
+                                            : vertex(magnitude_at(peak_at - 1, false), magnitude_at(peak_at, false),
+                                                     magnitude_at(peak_at + 1, false));
+    const double falling_fraction = blanked_
+                                        ? gapped_peak(ring, falling_at, true)
+                                        : vertex(magnitude_at(falling_at - 1, true), magnitude_at(falling_at, true),
+                                                 magnitude_at(falling_at + 1, true));
     const double rising = rising_fraction;                                          // relative to peak_at
     double falling = static_cast<double>(falling_at - peak_at) + falling_fraction;  // relative to peak_at
-    const auto paired = pair_paths(ring, peak_at, 0.5 * static_cast<double>(peak.metric + best_metric));
+    std::optional<Pairing> paired;
+    if (!blanked_) {
+        paired = pair_paths(ring, peak_at, 0.5 * static_cast<double>(peak.metric + best_metric));
+    }
     if (paired && paired->moved != 0.0) {
         falling = rising + static_cast<double>(falling_at - peak_at) + paired->moved;
     }

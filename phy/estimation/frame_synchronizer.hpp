@@ -59,14 +59,15 @@ private:
         std::uint64_t index = 0;
         float metric = 0.0F;
         bool active = false;
-        bool disturbed = false;  // pulses or narrow signals were taken out of its block
     };
     void search_block(const SampleRing& ring);
     double measure_energy(std::span<const Sample> block, double least) noexcept;
+    bool find_interference(std::span<Sample> block, double& total);
     bool blank_pulses(std::span<Sample> block);
     void clean(const SampleRing& ring, const Peak& peak);
     void fetch(const SampleRing& ring, std::uint64_t index, std::span<Sample> out) const noexcept;
     [[nodiscard]] std::size_t samples_to_verify() const noexcept;
+    [[nodiscard]] double gapped_peak(const SampleRing& ring, std::int64_t lag, bool falling);
     bool verify(const SampleRing& ring, const Peak& peak, FrameStart& out);
     struct Pairing {
         double moved = 0.0;  // distance of the chirps beyond that of the two strongest peaks, samples
@@ -96,6 +97,7 @@ private:
     NarrowbandExcision excision_;
     std::vector<Sample> clean_;        // samples around the peak that is verified, interference taken out
     std::uint64_t clean_begin_ = 0;    // index of the first of them
+    bool blanked_ = false;             // pulses were taken out of the block looked at last
     bool cleaned_ = false;             // they are to be used in place of the ring's
     std::vector<float> energy_;        // window energies along the block
     float greatest_part_ = 0.0F;       // of part_energy_

@@ -2,8 +2,8 @@
 // Sets samples to zero that a pulse of interference hit: far stronger than the samples around, for a short while.
 //
 // Parts of kPart samples are judged by their mean power, which of a signal of ours (and of noise) is never five times
-// what it is in the mean; a single sample must stand out further. What a window loses with them is their share of its
-// power on every carrier.
+// what it is in the mean; a part beside such a one by less, as a pulse seldom ends with a part; a single sample by
+// more. What a window loses with them is their share of its power on every carrier.
 #pragma once
 
 #include <algorithm>
@@ -17,40 +17,52 @@ namespace meshnet::phy {
 struct PulseBlanking {
     static constexpr std::size_t kPart = 8;       ///< samples judged together
     static constexpr float kPartRatio = 5.0F;     ///< over the usual power: a pulse
+    static constexpr float kBesideRatio = 2.0F;   ///< the same of a part beside one
     static constexpr float kSampleRatio = 20.0F;  ///< the same of a single sample
 
     /// Sets what pulses hit to zero, where samples have the mean power `level` without; returns how many samples it
     /// were. If more than `most` would be, it was no pulse, and nothing is done. `samples`: a multiple of kPart.
     static std::size_t run(std::span<Sample> samples, float level, std::size_t most) noexcept {
-        const auto hit = [&](std::size_t first, bool& whole) {
-            float sum = 0.0F;
-            float greatest = 0.0F;
-            for (std::size_t i = first; i < first + kPart; ++i) {
-                const float power = std::norm(samples[i]);
-                sum += power;
-                greatest = std::max(greatest, power);
+        const std::size_t total = pass(samples, level, false);
+        return total > 0 && total <= most ? pass(samples, level, true) : 0;
+    }
+
+private:
+    struct Part {
+        float mean = 0.0F;
+        float greatest = 0.0F;
+    };
+    static Part measure(std::span<const Sample> samples, std::size_t first) noexcept {
+        Part out;
+        if (first < samples.size()) {
+            for (const Sample& s : samples.subspan(first, kPart)) {
+                const float power = std::norm(s);
+                out.mean += power / static_cast<float>(kPart);
+                out.greatest = std::max(out.greatest, power);
             }
-            whole = sum > kPartRatio * kPart * level;
-            return whole || greatest > kSampleRatio * level;
-        };
-        const auto count = [&](bool blank) {
-            std::size_t total = 0;
-            for (std::size_t first = 0; first + kPart <= samples.size(); first += kPart) {
-                bool whole = false;
-                if (!hit(first, whole)) {
-                    continue;
-                }
-                for (std::size_t i = first; i < first + kPart; ++i) {
-                    if (whole || std::norm(samples[i]) > kSampleRatio * level) {
+        }
+        return out;
+    }
+    static std::size_t pass(std::span<Sample> samples, float level, bool blank) noexcept {
+        std::size_t total = 0;
+        Part before;
+        Part here = measure(samples, 0);
+        for (std::size_t first = 0; first < samples.size(); first += kPart) {
+            const Part next = measure(samples, first + kPart);
+            const bool beside = std::max(before.mean, next.mean) > kPartRatio * level;
+            const bool whole = here.mean > (beside ? kBesideRatio : kPartRatio) * level;
+            if (whole || here.greatest > kSampleRatio * level) {
+                for (Sample& s : samples.subspan(first, kPart)) {
+                    if (whole || std::norm(s) > kSampleRatio * level) {
                         ++total;
-                        samples[i] = blank ? Sample{} : samples[i];
+                        s = blank ? Sample{} : s;
                     }
                 }
             }
-            return total;
-        };
-        const std::size_t total = count(false);
-        return total > 0 && total <= most ? count(true) : 0;
+            before = here;
+            here = next;
+        }
+        return total;
     }
 };
 
