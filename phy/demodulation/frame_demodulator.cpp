@@ -18,25 +18,26 @@ std::size_t prefix_backoff(const Profile& p) {
 
 using RowPower = FrameDemodulator::RowPower;
 
-// `inverse_expected`: 1 / power expected of each, empty: 1.
-RowPower measure(std::span<const Sample> carriers, std::span<const float> inverse_expected = {}) noexcept {
+// `scale_of(c)`: 1 / power expected of carrier c.
+template <class Scale>
+RowPower measure_scaled(std::span<const Sample> carriers, Scale scale_of) noexcept {
     constexpr std::size_t kLanes = 8;  // sums side by side, none of which waits for another
     float sum[kLanes]{};
     float greatest[kLanes]{};
-    const auto add = [&](std::size_t c, std::size_t l, float scale) {
+    const auto add = [&](std::size_t c, std::size_t l) {
         const float power = std::norm(carriers[c]);
-        const float ratio = power * scale;
+        const float ratio = power * scale_of(c);
         sum[l] += power;
         greatest[l] = greatest[l] < ratio ? ratio : greatest[l];
     };
     const std::size_t whole = carriers.size() / kLanes * kLanes;
     for (std::size_t c = 0; c < whole; c += kLanes) {
         for (std::size_t l = 0; l < kLanes; ++l) {
-            add(c + l, l, inverse_expected.empty() ? 1.0F : inverse_expected[c + l]);
+            add(c + l, l);
         }
     }
     for (std::size_t c = whole; c < carriers.size(); ++c) {
-        add(c, 0, inverse_expected.empty() ? 1.0F : inverse_expected[c]);
+        add(c, 0);
     }
     RowPower out;
     for (std::size_t l = 0; l < kLanes; ++l) {
@@ -45,6 +46,12 @@ RowPower measure(std::span<const Sample> carriers, std::span<const float> invers
     }
     out.mean /= static_cast<float>(carriers.size());
     return out;
+}
+RowPower measure(std::span<const Sample> carriers) noexcept {
+    return measure_scaled(carriers, [](std::size_t) { return 1.0F; });
+}
+RowPower measure(std::span<const Sample> carriers, std::span<const float> inverse_expected) noexcept {
+    return measure_scaled(carriers, [inverse_expected](std::size_t c) { return inverse_expected[c]; });
 }
 
 }  // namespace

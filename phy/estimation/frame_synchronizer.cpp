@@ -152,14 +152,15 @@ double FrameSynchronizer::measure_energy(std::span<const Sample> block, double l
         }
         part_energy_[j] = part;
     }
-    greatest_part_ = 0.0F;
+    float greatest = 0.0F;
     double sum = 0.0;
     double total = 0.0;
     for (std::size_t j = 0; j < block.size() / kCoarse; ++j) {
         sum += j <= length_ / kCoarse ? static_cast<double>(part_energy_[j]) : 0.0;
         total += static_cast<double>(part_energy_[j]);
-        greatest_part_ = std::max(greatest_part_, part_energy_[j]);
+        greatest = std::max(greatest, part_energy_[j]);
     }
+    greatest_part_ = greatest;
     least = std::max(least, total * kRoundingFloor);
     for (std::size_t j = 0; j < hop / kCoarse; ++j) {
         energy_[j] = static_cast<float>(std::max(sum, least));
@@ -184,14 +185,18 @@ bool FrameSynchronizer::blank_pulses(std::span<Sample> block) {
 }
 
 // Takes pulses and narrow signals out of the block in forward_.in() and leaves its transform in forward_.out().
-// `total`: its energy as it was; energy_ has its window energies. True if there was anything.
-bool FrameSynchronizer::find_interference(std::span<Sample> block, double& total) {
+// `total`: its energy as it was; energy_ has its window energies. Without `lines` narrow signals are not looked for,
+// and there is no transform. True if there was anything.
+bool FrameSynchronizer::find_interference(std::span<Sample> block, bool lines, double& total) {
     total = measure_energy(block, 0.0);
     double left = total;
     const double mean_part = total / static_cast<double>(block.size() / kCoarse);
     blanked_ = static_cast<double>(greatest_part_) > kSuspiciousPart * mean_part && blank_pulses(block);
     if (blanked_) {
         left = measure_energy(block, total * kRoundingFloor);
+    }
+    if (!lines) {
+        return blanked_;
     }
     forward_.run();
     const bool excised = excision_.is_concentrated(forward_.out(), left) && excision_.run(forward_, inverse_);
@@ -204,7 +209,8 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
     auto in = forward_.in();
     ring.copy(next_block_, in);
     double total = 0.0;
-    if (find_interference(in, total)) {
+    const bool disturbed = find_interference(in, true, total);
+    if (disturbed) {
         measure_energy(in, total * kRoundingFloor);
     }
     volk_32fc_x2_multiply_32fc(inverse_.in().data(), forward_.out().data(), reference_.data(),
@@ -226,7 +232,7 @@ void FrameSynchronizer::search_block(const SampleRing& ring) {
             pending_.active = false;
         }
         if (!pending_.active || metric > pending_.metric) {
-            pending_ = {index, metric, true};
+            pending_ = {index, metric, true, disturbed};
         }
     }
     next_block_ += hop;
@@ -249,7 +255,7 @@ void FrameSynchronizer::clean(const SampleRing& ring, const Peak& peak) {
     clean_begin_ = end - clean_.size();
     const auto block = forward_.in();
     ring.copy(clean_begin_, block);
-    cleaned_ = find_interference(block, total);
+    cleaned_ = find_interference(block, peak.disturbed, total);
     if (cleaned_) {
         std::copy(block.begin(), block.end(), clean_.begin());
     }

@@ -59,10 +59,11 @@ private:
         std::uint64_t index = 0;
         float metric = 0.0F;
         bool active = false;
+        bool disturbed = false;  // interference was taken out of its block
     };
     void search_block(const SampleRing& ring);
     double measure_energy(std::span<const Sample> block, double least) noexcept;
-    bool find_interference(std::span<Sample> block, double& total);
+    bool find_interference(std::span<Sample> block, bool lines, double& total);
     bool blank_pulses(std::span<Sample> block);
     void clean(const SampleRing& ring, const Peak& peak);
     void fetch(const SampleRing& ring, std::uint64_t index, std::span<Sample> out) const noexcept;

@@ -13,7 +13,7 @@ double chance_limit(double count) noexcept {
     return root * root * root;
 }
 
-InterferenceProfile::InterferenceProfile(std::size_t carriers) : excess_(carriers) {
+InterferenceProfile::InterferenceProfile(std::size_t carriers) : excess_(carriers), sums_(carriers + 1) {
     sorted_.reserve(carriers);
 }
 
@@ -54,25 +54,29 @@ std::size_t InterferenceProfile::find(std::span<const float> errors, std::span<c
 // Marks the carriers of runs that chance does not explain, those marked before left out of them.
 std::size_t InterferenceProfile::mark_runs(std::span<const float> errors, std::span<const float> counts,
                                            std::size_t width) {
+    const std::size_t k = errors.size();
+    for (std::size_t c = 0; c < k; ++c) {
+        const double count = excess_[c] > 0.0F ? 0.0 : static_cast<double>(counts[c]);
+        sums_[c + 1] = {sums_[c].error + count * static_cast<double>(errors[c]), sums_[c].count + count};
+    }
+    const auto floor = static_cast<double>(floor_);
     std::size_t marked = 0;
+    double known_count = 0.0;
+    double limit = 0.0;
     const std::size_t step = std::max<std::size_t>(1, width / 2);
-    for (std::size_t first = 0; first + width <= errors.size(); first += step) {
-        double sum = 0.0;
-        double count = 0.0;
-        for (std::size_t c = first; c < first + width; ++c) {
-            if (!(excess_[c] > 0.0F)) {
-                sum += static_cast<double>(errors[c] * counts[c]);
-                count += static_cast<double>(counts[c]);
-            }
+    for (std::size_t first = 0; first + width <= k; first += step) {
+        const double sum = sums_[first + width].error - sums_[first].error;
+        const double count = sums_[first + width].count - sums_[first].count;
+        if (count != known_count && count > 0.5) {
+            known_count = count;
+            limit = chance_limit(count);
         }
-        const double mean = sum / std::max(count, 1e-9);
-        const auto floor = static_cast<double>(floor_);
-        if (!(count > 0.0) || !(mean > floor * chance_limit(count))) {
+        if (!(count > 0.5) || !(sum > count * floor * limit)) {
             continue;
         }
         for (std::size_t c = first; c < first + width; ++c) {
             if (!(excess_[c] > 0.0F)) {
-                excess_[c] = static_cast<float>(mean - floor);
+                excess_[c] = static_cast<float>(sum / count - floor);
                 ++marked;
             }
         }

@@ -36,6 +36,11 @@ private:
     float floor_ = 0.0F;
     std::vector<float> excess_;
     std::vector<float> sorted_;
+    struct Sum {
+        double error = 0.0;
+        double count = 0.0;
+    };
+    std::vector<Sum> sums_;  // [K + 1]: over the carriers before
 };
 
 /// Times its mean that the mean of `count` exponential variates exceeds with a probability of about 1e-6.

@@ -17,7 +17,7 @@ constexpr std::size_t kStride = 8;
 }  // namespace
 
 NarrowbandExcision::NarrowbandExcision(std::size_t size, std::size_t edge)
-    : fade_(edge), kept_(2 * edge), power_(size), sorted_(std::min<std::size_t>(size, 512)), taken_(size) {
+    : fade_(edge), kept_(2 * edge), power_(size), sorted_(std::min<std::size_t>(size, 256)), taken_(size) {
     assert(size % 64 == 0 && 2 * edge <= size);
     for (std::size_t i = 0; i < edge; ++i) {
         const double x = (static_cast<double>(i) + 0.5) / static_cast<double>(edge);
@@ -46,14 +46,11 @@ bool NarrowbandExcision::is_concentrated(std::span<const Sample> spectrum, doubl
     return sum < kConcentrated * mean * static_cast<float>(count);
 }
 
-// Power of every bin; returns the median, of some of them.
-float NarrowbandExcision::measure(std::span<const Sample> spectrum) noexcept {
-    for (std::size_t k = 0; k < spectrum.size(); ++k) {
-        power_[k] = std::norm(spectrum[k]);
-    }
+// Median power, of some bins.
+float NarrowbandExcision::median(std::span<const Sample> spectrum) noexcept {
     const std::size_t step = spectrum.size() / sorted_.size();
     for (std::size_t i = 0; i < sorted_.size(); ++i) {
-        sorted_[i] = power_[i * step];
+        sorted_[i] = std::norm(spectrum[i * step]);
     }
     const auto middle = sorted_.begin() + static_cast<std::ptrdiff_t>(sorted_.size() / 2);
     std::nth_element(sorted_.begin(), middle, sorted_.end());
@@ -61,25 +58,33 @@ float NarrowbandExcision::measure(std::span<const Sample> spectrum) noexcept {
 }
 
 // Bins that stand far above the others, without fading the edges: a line may be there. Lines all over the band are
-// those of frames of our own that repeat themselves.
+// those of frames of our own that repeat themselves. In long blocks one bin of four is looked at: without fading, a
+// line worth it is wider.
 bool NarrowbandExcision::has_lines(std::span<const Sample> spectrum) noexcept {
     constexpr std::size_t kParts = 16;
     constexpr std::size_t kMostParts = 12;
-    const float line = kLine * measure(spectrum);
-    const std::size_t part = power_.size() / kParts;
+    const std::size_t step = spectrum.size() >= 2048 ? 4 : 1;
+    const float line = kLine * median(spectrum);
+    const std::size_t part = spectrum.size() / kParts;
     std::size_t parts = 0;
     for (std::size_t p = 0; p < kParts; ++p) {
-        const auto first = power_.begin() + static_cast<std::ptrdiff_t>(p * part);
-        parts += std::any_of(first, first + static_cast<std::ptrdiff_t>(part), [line](float x) { return x > line; });
+        float greatest = 0.0F;
+        for (std::size_t k = p * part; k < (p + 1) * part; k += step) {
+            greatest = std::max(greatest, std::norm(spectrum[k]));
+        }
+        parts += greatest > line ? 1 : 0;
     }
     return parts > 0 && parts <= kMostParts;
 }
 
 bool NarrowbandExcision::find_bins(std::span<const Sample> spectrum) {
     const std::size_t size = spectrum.size();
-    const float median = measure(spectrum);
-    const float line = kLine * median;
-    const float skirt = kSkirt * median;
+    for (std::size_t k = 0; k < size; ++k) {
+        power_[k] = std::norm(spectrum[k]);
+    }
+    const float usual = median(spectrum);
+    const float line = kLine * usual;
+    const float skirt = kSkirt * usual;
     std::fill(taken_.begin(), taken_.end(), static_cast<unsigned char>(0));
     std::size_t count = 0;
     const auto spread = [&](std::size_t k, std::size_t step) {

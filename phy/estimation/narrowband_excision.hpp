@@ -36,7 +36,7 @@ public:
     bool run(Fft& forward, Fft& inverse);
 
 private:
-    float measure(std::span<const Sample> spectrum) noexcept;
+    float median(std::span<const Sample> spectrum) noexcept;
     bool has_lines(std::span<const Sample> spectrum) noexcept;
     bool find_bins(std::span<const Sample> spectrum);
 

@@ -8,7 +8,7 @@
 namespace meshnet::phy {
 namespace {
 
-constexpr double kHarmless = 1e-4;  // power over the signal's
+constexpr double kHarmless = 1e-3;  // power over the signal's
 constexpr double kSilence = 1e-25;  // power of samples that are all zero: keeps every ratio a number
 
 // Sums over carriers in several parts, none of which waits for another.
@@ -115,7 +115,7 @@ TrainingEstimator::TrainingEstimator(const Grid& grid)
       errors_(grid.carriers()),
       interference_(grid.carriers()),
       inverse_(grid.profile().fft_size, Fft::Direction::kInverse) {
-    energy_.resize(grid.profile().fft_size);
+    energy_.resize(2 * grid.profile().fft_size + 1);
 }
 
 void TrainingEstimator::average(std::span<const Sample> symbols, std::span<Sample> channel) const {
@@ -220,6 +220,43 @@ double TrainingEstimator::measure_errors(std::span<const Sample> symbols, std::s
     return sum / std::max(count, 1.0);
 }
 
+// Radians per symbol and subcarrier by which the symbols turn, by least squares.
+float TrainingEstimator::estimate_clock(std::span<const Sample> symbols, std::span<const Sample> channel) const {
+    const std::size_t k = channel.size();
+    const double middle = 0.5 * (static_cast<double>(symbols.size() / k) - 1.0);
+    double numerator = 0.0;
+    double denominator = kSilence;
+    for (std::size_t s = 0; s < symbols.size(); s += k) {
+        const double t = static_cast<double>(s / k) - middle;
+        for (std::size_t c = 0; c < k; ++c) {
+            const double at = t * grid_.subcarrier(c);
+            numerator += at * static_cast<double>((symbols[s + c] * std::conj(channel[c])).imag());
+            denominator += at * at * static_cast<double>(std::norm(channel[c]));
+        }
+    }
+    return static_cast<float>(numerator / denominator);
+}
+
+// errors_ once more, with symbols that turn by that.
+void TrainingEstimator::measure_turned_errors(std::span<const Sample> symbols, std::span<const Sample> channel,
+                                              float clock) {
+    const std::size_t k = channel.size();
+    const float middle = 0.5F * (static_cast<float>(symbols.size() / k) - 1.0F);
+    std::fill(errors_.begin(), errors_.end(), 0.0F);
+    for (std::size_t s = 0; s < symbols.size(); s += k) {
+        const float turn = clock * (static_cast<float>(s / k) - middle);
+        for (std::size_t c = 0; c < k; ++c) {
+            const Sample x = symbols[s + c];
+            const float angle = turn * static_cast<float>(grid_.subcarrier(c));  // well below 1
+            const Sample expected = channel[c] * Sample(1.0F - 0.5F * angle * angle, angle);
+            errors_[c] += std::norm(x) > 0.0F ? std::norm(x - expected) : 0.0F;
+        }
+    }
+    for (std::size_t c = 0; c < k; ++c) {
+        errors_[c] = counts_[c] > 0.0F ? errors_[c] / counts_[c] : 0.0F;
+    }
+}
+
 // Values of which too much was lost become zero; counts_ is how many of a carrier are left, less one. Does nothing
 // where too few would be.
 void TrainingEstimator::leave_out_lost(std::span<Sample> symbols, std::span<const float> lost) {
@@ -303,7 +340,14 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
     double mean_error = measure_errors(symbols, channel);
     // Weaker than this no mode notices it.
     const auto least = static_cast<float>(kHarmless * total);
-    if (profile_.find(errors_, counts_, least) > 0 && leave_out(symbols, profile_.excess(), 0.0F)) {
+    std::size_t hit = profile_.find(errors_, counts_, least);
+    if (hit > 0) {
+        // A sampling clock that is off turns the outer carriers: that is no interference.
+        const float clock = estimate_clock(symbols, channel);
+        measure_turned_errors(symbols, channel, clock);
+        hit = profile_.find(errors_, counts_, least);
+    }
+    if (hit > 0 && leave_out(symbols, profile_.excess(), 0.0F)) {
         interfered_ = true;
         estimate_drift(symbols, prior_variance, channel, out);
         mean_error = measure_errors(symbols, channel);
@@ -390,16 +434,16 @@ int TrainingEstimator::best_shift(std::span<const Sample> channel, float noise_p
     }
     inverse_.run();
     const auto response = inverse_.out();
-    for (std::size_t i = 0; i < n; ++i) {
-        energy_[i] = static_cast<double>(std::norm(response[i]));
+    // Running sums over the response, two times round: a window is a difference of two.
+    energy_[0] = 0.0;
+    for (std::size_t i = 0; i < 2 * n; ++i) {
+        energy_[i + 1] = energy_[i] + static_cast<double>(std::norm(response[i < n ? i : i - n]));
     }
     const std::size_t span = profile.cyclic_prefix + 1;
     const auto window = [&](int shift) {
-        double sum = 0.0;
-        for (std::size_t i = 0; i < span; ++i) {
-            sum += energy_[(n + static_cast<std::size_t>(static_cast<int>(i) + static_cast<int>(n) + shift)) % n];
-        }
-        return sum;
+        const std::size_t first =
+            shift < 0 ? static_cast<std::size_t>(static_cast<int>(n) + shift) : static_cast<std::size_t>(shift);
+        return energy_[first + span] - energy_[first];
     };
     const double here = window(0);
     // Noise energy per tap is k * noise; a window must win by more than that noise can explain, and by 5 %.

@@ -50,6 +50,8 @@ private:
     void estimate_drift(std::span<Sample> symbols, double prior_variance, std::span<Sample> channel, Estimate& out);
     void average(std::span<const Sample> symbols, std::span<Sample> channel) const;
     double measure_errors(std::span<const Sample> symbols, std::span<const Sample> channel);
+    [[nodiscard]] float estimate_clock(std::span<const Sample> symbols, std::span<const Sample> channel) const;
+    void measure_turned_errors(std::span<const Sample> symbols, std::span<const Sample> channel, float clock);
     void leave_out_lost(std::span<Sample> symbols, std::span<const float> lost);
     bool leave_out(std::span<Sample> symbols, std::span<const float> hit, float limit);
     void fill_in(std::span<Sample> channel, double signal, double noise, std::size_t symbols);
