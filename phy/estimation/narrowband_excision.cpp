@@ -17,7 +17,7 @@ constexpr std::size_t kStride = 8;
 }  // namespace
 
 NarrowbandExcision::NarrowbandExcision(std::size_t size, std::size_t edge)
-    : fade_(edge), kept_(2 * edge), power_(size), sorted_(std::min<std::size_t>(size, 256)), taken_(size) {
+    : fade_(edge), kept_(2 * edge), power_(size), sorted_(std::min<std::size_t>(size, 128)), taken_(size) {
     assert(size % 64 == 0 && 2 * edge <= size);
     for (std::size_t i = 0; i < edge; ++i) {
         const double x = (static_cast<double>(i) + 0.5) / static_cast<double>(edge);
