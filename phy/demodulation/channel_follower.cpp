@@ -65,7 +65,8 @@ void ChannelFollower::start(const TrainingEstimator::Estimate& training, std::sp
     block_start_ = reference_;
 }
 
-void ChannelFollower::predict_pilots(SymbolBuffer& symbols, const SymbolTracker& track) const {
+void ChannelFollower::predict_pilots(SymbolBuffer& symbols, const SymbolTracker& track,
+                                     std::span<const std::uint8_t> weights) const {
     const std::size_t row = symbols.size() - 1;
     const std::size_t symbol = symbols.first_symbol() + row;
     const auto& grid = shared_.grid;
@@ -73,7 +74,9 @@ void ChannelFollower::predict_pilots(SymbolBuffer& symbols, const SymbolTracker&
     const std::span<Sample> carriers = symbols.newest();
     CarrierRotation rotation(track.filtered_phase(row), -per_carrier * track.filtered_time(row));
     for (const std::uint16_t c : grid.pilots(symbol, dense_)) {
-        carriers[c] = reference_.h[c] * rotation.at(grid.subcarrier(c)) * grid.pilot(symbol, c);
+        const Sample expected = reference_.h[c] * rotation.at(grid.subcarrier(c)) * grid.pilot(symbol, c);
+        const float weight = weights.empty() ? 0.0F : static_cast<float>(weights[c]) / 255.0F;
+        carriers[c] = expected + weight * (carriers[c] - expected);
     }
 }
 

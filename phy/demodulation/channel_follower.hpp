@@ -41,8 +41,9 @@ public:
     [[nodiscard]] bool is_hit(float mean_error) const noexcept {
         return mean_error > kHit * (training_.noise + static_cast<float>(reference_error()));
     }
-    /// The pilots of the newest row as they are expected, in place of those received: of a symbol that says nothing.
-    void predict_pilots(SymbolBuffer& symbols, const SymbolTracker& track) const;
+    /// The pilots of the newest row as they are expected, in place of those received: of a symbol that says nothing
+    /// if `weights` is empty, else each as far as its weight (as SymbolBuffer has it) leaves room.
+    void predict_pilots(SymbolBuffer& symbols, const SymbolTracker& track, std::span<const std::uint8_t> weights) const;
     /// The expected channel of the next symbol [K] and its power: what its pilots are compared with.
     [[nodiscard]] std::span<const Sample> reference() const noexcept { return reference_.h; }
     [[nodiscard]] std::span<const float> reference_power() const noexcept { return reference_power_; }

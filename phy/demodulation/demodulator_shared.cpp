@@ -18,6 +18,10 @@ DemodulatorShared::DemodulatorShared(const Profile& profile, std::unique_ptr<Est
     rotation_im.resize(profile.carriers);
     points.resize(profile.carriers);
     power.resize(profile.carriers);
+    lost.resize(training_rows.size());
+    greatest.resize(training_rows.size() / profile.carriers);
+    expected.resize(profile.carriers);
+    weights.resize(profile.carriers);
     llr.resize(profile.carriers * 8);
     for (const unsigned bits : {2U, 4U, 6U, 8U}) {
         constellations.emplace_back(bits);

@@ -39,6 +39,10 @@ struct DemodulatorShared {
     std::vector<float> rotation_im;             // [K]
     std::vector<Sample> points;                 // [K]: of one row, equalised
     std::vector<float> power;                   // [K]: of `channel`
+    std::vector<float> lost;                    // [training symbols][K]: with lines taken out of the training
+    std::vector<float> greatest;                // [training symbols]: of their powers
+    std::vector<float> expected;                // [K]: power of the carriers of one row
+    std::vector<float> weights;                 // [K]: of one row, as SymbolEstimate has them
     std::vector<float> llr;                     // [K * 8]
     std::vector<Constellation> constellations;  // 2, 4, 6, 8 bits
     HeaderCodec header_codec;

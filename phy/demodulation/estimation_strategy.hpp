@@ -20,12 +20,13 @@ namespace meshnet::phy {
 
 /// What one OFDM symbol is about to be equalised with: H(c) exp(j (phase - 2 pi subcarrier(c) time / N)).
 struct SymbolEstimate {
-    std::size_t symbol = 0;     ///< 0: first header symbol
-    TransformWindow window;     ///< its samples
-    double phase = 0.0;         ///< radians
-    double time = 0.0;          ///< samples that the window lies early
-    std::span<Sample> channel;  ///< [K] H, transform output units
-    float inverse_noise = 0.0;  ///< 1 / noise power per carrier, same units squared
+    std::size_t symbol = 0;               ///< 0: first header symbol
+    TransformWindow window;               ///< its samples
+    double phase = 0.0;                   ///< radians
+    double time = 0.0;                    ///< samples that the window lies early
+    std::span<Sample> channel;            ///< [K] H, transform output units
+    float inverse_noise = 0.0;            ///< 1 / noise power per carrier, same units squared
+    std::span<const float> weights = {};  ///< [K]: of that, what is left beside interference; empty: all of it
 };
 
 /// Stateless by default; an override may hold what it was given for one frame.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <utility>
 
@@ -24,6 +25,44 @@ std::size_t prefix_backoff(const Profile& p) {
     return p.cyclic_prefix / 4;
 }
 
+using RowPower = FrameDemodulator::RowPower;
+
+// `scale_of(c)`: 1 / power expected of carrier c.
+template <class Scale>
+RowPower measure_scaled(std::span<const Sample> carriers, Scale scale_of) noexcept {
+    constexpr std::size_t kLanes = 8;  // sums side by side, none of which waits for another
+    float sum[kLanes]{};
+    float greatest[kLanes]{};
+    const auto add = [&](std::size_t c, std::size_t l) {
+        const float power = std::norm(carriers[c]);
+        const float ratio = power * scale_of(c);
+        sum[l] += power;
+        greatest[l] = greatest[l] < ratio ? ratio : greatest[l];
+    };
+    const std::size_t whole = carriers.size() / kLanes * kLanes;
+    for (std::size_t c = 0; c < whole; c += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            add(c + l, l);
+        }
+    }
+    for (std::size_t c = whole; c < carriers.size(); ++c) {
+        add(c, 0);
+    }
+    RowPower out;
+    for (std::size_t l = 0; l < kLanes; ++l) {
+        out.mean += sum[l];
+        out.greatest = std::max(out.greatest, greatest[l]);
+    }
+    out.mean /= static_cast<float>(carriers.size());
+    return out;
+}
+RowPower measure(std::span<const Sample> carriers) noexcept {
+    return measure_scaled(carriers, [](std::size_t) { return 1.0F; });
+}
+RowPower measure(std::span<const Sample> carriers, std::span<const float> inverse_expected) noexcept {
+    return measure_scaled(carriers, [inverse_expected](std::size_t c) { return inverse_expected[c]; });
+}
+
 }  // namespace
 
 FrameDemodulator::FrameDemodulator(DemodulatorShared& shared)
@@ -31,7 +70,10 @@ FrameDemodulator::FrameDemodulator(DemodulatorShared& shared)
       rows_(shared.grid.carriers(), kBlock + kLookahead),
       tracker_(shared.grid, kBlock + kLookahead),
       channel_(shared, kBlock + kLookahead),
-      payload_(shared) {}
+      payload_(shared) {
+    interference_.resize(shared.grid.carriers());
+    inverse_expected_.resize(shared.grid.carriers());
+}
 
 void FrameDemodulator::start(const FrameStart& start) {
     start_ = start;
@@ -112,6 +154,98 @@ void FrameDemodulator::advance(const SampleRing& ring, unsigned max_iterations) 
     }
 }
 
+// Transforms the training symbols, and takes out of them what is not ours: pulses, and lines that stand far above the
+// median, as the channel is not known yet. True if there were any; shared_.lost has what was lost with them then.
+bool FrameDemodulator::transform_training(const SampleRing& ring, std::span<Sample> rows) {
+    constexpr float kSpoilt = 2.0F;  // over the weakest symbol: of no use
+    const std::size_t k = shared_.grid.carriers();
+    const std::size_t m = params_.training_symbols;
+    const auto row = [&](std::size_t s) { return rows.subspan(s * k, k); };
+    const auto run = [&](std::size_t s) {
+        const auto symbol = static_cast<std::int64_t>(shared_.grid.profile().symbol_samples());
+        shared_.transform.run(ring, window(first_window() + static_cast<std::int64_t>(s) * symbol), row(s));
+    };
+    auto& greatest = shared_.greatest;
+    float level = std::numeric_limits<float>::max();
+    bool lost = false;
+    for (std::size_t s = 0; s < m; ++s) {
+        run(s);
+        const auto parts = shared_.transform.part_power();
+        level = std::min(level, parts.median);
+        greatest[s] = parts.greatest;
+        lost |= clean_training_row(s, row(s), 0.0F, lost);
+    }
+    bool pulses = false;
+    for (std::size_t s = 0; s < m; ++s) {
+        if (greatest[s] > PulseBlanking::kPartRatio * level) {
+            run(s);
+            lost |= clean_training_row(s, row(s), level, lost);
+            pulses = true;
+        }
+    }
+    float weakest = std::numeric_limits<float>::max();
+    for (std::size_t s = 0; s < m && pulses; ++s) {
+        greatest[s] = median_power(row(s));
+        weakest = std::min(weakest, greatest[s]);
+    }
+    for (std::size_t s = 0; s < m && pulses; ++s) {
+        if (greatest[s] > kSpoilt * weakest) {
+            note_lost(s, {}, 1.0F, lost);
+            lost = true;
+        }
+    }
+    return lost;
+}
+
+// Of the carriers of one symbol.
+float FrameDemodulator::median_power(std::span<const Sample> row) noexcept {
+    auto& sorted = shared_.expected;
+    std::transform(row.begin(), row.end(), sorted.begin(), [](const Sample& x) { return std::norm(x); });
+    const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+    std::nth_element(sorted.begin(), middle, sorted.end());
+    return *middle;
+}
+
+// Writes down what was lost of a training symbol, by lines [K] or empty, and in any case `share`. `begun`: shared_.lost
+// is in use.
+void FrameDemodulator::note_lost(std::size_t symbol, std::span<const float> by_lines, float share, bool begun) {
+    if (!begun) {
+        std::fill(shared_.lost.begin(), shared_.lost.end(), 0.0F);
+    }
+    const std::size_t k = shared_.grid.carriers();
+    for (std::size_t c = 0; c < k; ++c) {
+        shared_.lost[symbol * k + c] = by_lines.empty() ? share : std::max(share, by_lines[c]);
+    }
+}
+
+// One symbol of it, the last that was transformed. `level`: usual power of its samples, 0: look for lines alone.
+// `lost`: shared_.lost is in use. True if it was cleaned.
+bool FrameDemodulator::clean_training_row(std::size_t symbol, std::span<Sample> row, float level, bool lost) {
+    constexpr float kSuspicious = 10.0F;  // over the mean: look closer
+    constexpr float kLine = 25.0F;        // over the median: more than maxima of multipath reach
+    const float share = level > 0.0F ? shared_.transform.blank_pulses(level, row) : 0.0F;
+    const RowPower power = measure(row);
+    bool lines = false;
+    if (power.greatest > kSuspicious * power.mean) {
+        const float median = std::max(median_power(row), 1e-20F);
+        std::fill(shared_.expected.begin(), shared_.expected.end(), median);
+        lines = shared_.transform.cancel_lines(shared_.expected, median, kLine, row);
+    }
+    if (!lines && share == 0.0F) {
+        return false;
+    }
+    note_lost(symbol, lines ? shared_.transform.lost() : std::span<const float>{}, share, lost);
+    return true;
+}
+
+// Mean power of the samples of a window whose carriers have the power `carrier` each, and its other bins `beside`.
+float FrameDemodulator::sample_power(float carrier, float beside) const noexcept {
+    const auto& p = shared_.grid.profile();
+    const auto n = static_cast<float>(p.fft_size);
+    const auto k = static_cast<float>(p.carriers);
+    return (k * carrier + (n - k) * beside) / (n * n);
+}
+
 // The carrier offset that the preamble left disturbs the training's estimates: the ICI of symbols that are all alike is
 // the same in each, so their mean keeps it.
 bool FrameDemodulator::drift_disturbs_training() const noexcept {
@@ -138,11 +272,10 @@ bool FrameDemodulator::estimate_training(const SampleRing& ring) {
         if (first < static_cast<std::int64_t>(ring.begin())) {
             return false;
         }
-        for (std::size_t s = 0; s < m; ++s) {
-            shared_.transform.run(ring, window(first + static_cast<std::int64_t>(s * p.symbol_samples())),
-                                  rows.subspan(s * k, k));
-        }
-        training_ = shared_.training.run(rows, prior, shared_.channel);
+        const bool lines = transform_training(ring, rows);
+        training_ = shared_.training.run(
+            rows, prior, shared_.channel,
+            lines ? std::span<const float>(shared_.lost).first(rows.size()) : std::span<const float>{});
         const bool drifts = drift_disturbs_training();
         if ((training_.timing_shift == 0 && !drifts) || pass == 1) {
             break;
@@ -187,11 +320,104 @@ bool FrameDemodulator::receive_training(const SampleRing& ring) {
     for (Sample& h : shared_.channel) {
         h *= rotation;
     }
+    const auto interference = shared_.training.interference();
+    interfered_ = !interference.empty();
+    std::copy(interference.begin(), interference.end(), interference_.begin());
     channel_.start(training_, shared_.channel, m, params_.dense_pilots);
+    expect_power();
     tracker_.start(training_, m, params_.dense_pilots);
     bursts_.start(training_.signal + training_.noise, symbol / p.sample_rate_hz);
     state_ = State::kHeader;
     return true;
+}
+
+// What the carriers of the rows that follow should have, or a little of what they had in the mean, where the channel
+// has a null or fades.
+void FrameDemodulator::expect_power() {
+    constexpr float kLittle = 0.02F;
+    const auto power = channel_.reference_power();
+    const float least = training_.noise + kLittle * training_.signal + 1e-30F;
+    float sum = 0.0F;
+    for (std::size_t c = 0; c < power.size(); ++c) {
+        sum += power[c];
+        inverse_expected_[c] = 1.0F / (power[c] + least);
+    }
+    expected_mean_ = sum / static_cast<float>(power.size()) + least;
+}
+
+// Takes pulses and lines out of the row just transformed, if it has more power than it should have, or any of its
+// carriers far more; returns its mean power.
+float FrameDemodulator::clean_row(std::span<Sample> carriers) {
+    constexpr float kStronger = 1.2F;
+    constexpr float kSuspicious = 8.0F;  // noise gets there, 256QAM alone does not
+    RowPower power = measure(carriers, inverse_expected_);
+    float share = 0.0F;
+    if (power.mean > kStronger * expected_mean_) {
+        const float level = sample_power(expected_mean_, training_.noise);
+        const auto parts = shared_.transform.part_power();
+        if (parts.greatest > PulseBlanking::kPartRatio * level) {
+            share = shared_.transform.blank_pulses(std::max(level, parts.median), carriers);
+        }
+    }
+    const bool lines = power.greatest > kSuspicious && cancel_lines(carriers, kSuspicious);
+    if (share > 0.0F || lines) {
+        weigh_row(carriers, lines, share);
+        power = measure(carriers, inverse_expected_);
+    }
+    return power.mean;
+}
+
+// True if the row had lines and has none now.
+bool FrameDemodulator::cancel_lines(std::span<Sample> carriers, float suspicious) {
+    constexpr float kLine = 16.0F;
+    constexpr float kBeside = 0.1F;  // power beside the carriers over that of the signal: of paths beyond the prefix
+    // A fade that ends, or a burst over the whole band, raises all carriers: no line.
+    auto& scratch = shared_.expected;
+    float greatest = 0.0F;
+    for (std::size_t c = 0; c < carriers.size(); ++c) {
+        scratch[c] = std::norm(carriers[c]) * inverse_expected_[c];
+        greatest = std::max(greatest, scratch[c]);
+    }
+    const auto middle = scratch.begin() + static_cast<std::ptrdiff_t>(scratch.size() / 2);
+    std::nth_element(scratch.begin(), middle, scratch.end());
+    const float level = std::max(1.0F, *middle);
+    if (!(greatest > suspicious * level)) {
+        return false;
+    }
+    for (std::size_t c = 0; c < carriers.size(); ++c) {
+        scratch[c] = level / inverse_expected_[c];
+    }
+    return shared_.transform.cancel_lines(scratch, training_.noise + kBeside * training_.signal, kLine, carriers);
+}
+
+// Weighs the carriers of the newest row: by the interference known, and where lines were taken out, by what was lost
+// with them and by what of them is left; by the share of the window that was blanked.
+void FrameDemodulator::weigh_row(std::span<const Sample> carriers, bool lines, float blanked) {
+    constexpr std::size_t kReach = 2;  // carriers to either side whose power is averaged
+    constexpr float kClearlyMore = 3.0F;
+    const std::size_t k = carriers.size();
+    const float noise = training_.noise + 1e-30F;
+    const auto weights = rows_.weigh_newest();
+    const auto lost = shared_.transform.lost();
+    for (std::size_t c = 0; c < k; ++c) {
+        float excess = interfered_ ? interference_[c] : 0.0F;
+        excess += blanked / (1.0F - blanked) / inverse_expected_[c];
+        if (lines) {
+            const float share = std::min(lost[c], 0.99F);
+            excess = std::max(excess, share / (1.0F - share) / inverse_expected_[c]);
+            const std::size_t first = c < kReach ? 0 : c - kReach;
+            const std::size_t last = std::min(c + kReach + 1, k);
+            float ratio = 0.0F;
+            for (std::size_t i = first; i < last; ++i) {
+                ratio += std::norm(carriers[i]) * inverse_expected_[i];
+            }
+            ratio /= static_cast<float>(last - first);
+            if (ratio > kClearlyMore) {
+                excess = std::max(excess, ratio / inverse_expected_[c]);
+            }
+        }
+        weights[c] = static_cast<std::uint8_t>(255.0F * noise / (noise + excess) + 0.5F);
+    }
 }
 
 bool FrameDemodulator::receive_symbol(const SampleRing& ring) {
@@ -207,21 +433,27 @@ bool FrameDemodulator::receive_symbol(const SampleRing& ring) {
     }
     const std::span<Sample> carriers = rows_.push();
     shared_.transform.run(ring, window(first), carriers);
-    float power = 0.0F;
-    for (const Sample& c : carriers) {
-        power += std::norm(c);
+    const float power = clean_row(carriers);
+    if (interfered_ && rows_.weights(rows_.size() - 1).empty()) {
+        weigh_row(carriers, false, 0.0F);
     }
-    auto innovation = tracker_.predict(carriers, symbol, channel_.reference(), channel_.reference_power());
-    const float excess =
-        bursts_.excess(power / static_cast<float>(carriers.size()), channel_.is_hit(innovation.mean_error));
+    const auto weights = rows_.weights(rows_.size() - 1);
+    auto innovation = tracker_.predict(carriers, symbol, channel_.reference(), channel_.reference_power(), weights);
+    const float excess = bursts_.excess(power, channel_.is_hit(innovation.mean_error));
     if (excess > 0.0F) {
         tracker_.skip(excess);
-        channel_.predict_pilots(rows_, tracker_);
+        channel_.predict_pilots(rows_, tracker_, {});
         innovation.error = 0.0;
     } else {
         tracker_.take(innovation);
+        if (!weights.empty()) {
+            channel_.predict_pilots(rows_, tracker_, weights);
+        }
     }
     channel_.add(rows_, tracker_, innovation.error);
+    if (symbol % ChannelFollower::kGroup == ChannelFollower::kGroup - 1) {
+        expect_power();
+    }
     return true;
 }
 
@@ -235,12 +467,17 @@ SymbolEstimate FrameDemodulator::estimate_of(std::size_t row) {
     const std::size_t symbol = rows_.first_symbol() + row;
     const std::span<Sample> channel(shared_.channel);
     channel_.response(row, channel);
+    const auto weights = rows_.weights(row);
+    for (std::size_t c = 0; c < weights.size(); ++c) {
+        shared_.weights[c] = static_cast<float>(weights[c]) / 255.0F;
+    }
     return {symbol,
             window(window_start(symbol, tracker_.shift(row))),
             tracker_.phase(row),
             tracker_.time(row),
             channel,
-            1.0F / channel_.noise(row)};
+            1.0F / channel_.noise(row),
+            std::span<const float>(shared_.weights).first(weights.size())};
 }
 
 void FrameDemodulator::collect_header(std::size_t rows) {

@@ -64,15 +64,30 @@ public:
     [[nodiscard]] float signal_power() const noexcept { return training_.signal; }
     [[nodiscard]] float residual_interference() const noexcept { return channel_.residual_interference(); }
 
+    /// Power of the carriers of one symbol.
+    struct RowPower {
+        float mean = 0.0F;
+        float greatest = 0.0F;  ///< over what is expected
+    };
+
 private:
     // Symbols demodulated at a time, and received beyond them before that: whole groups of the channel follower.
     static constexpr std::size_t kBlock = 10 * ChannelFollower::kGroup;
     static constexpr std::size_t kLookahead = 3 * ChannelFollower::kGroup;
 
+    bool transform_training(const SampleRing& ring, std::span<Sample> rows);
+    bool clean_training_row(std::size_t symbol, std::span<Sample> row, float level, bool lost);
+    [[nodiscard]] float median_power(std::span<const Sample> row) noexcept;
+    void note_lost(std::size_t symbol, std::span<const float> by_lines, float share, bool begun);
+    [[nodiscard]] float sample_power(float carrier, float beside) const noexcept;
     bool receive_training(const SampleRing& ring);
     [[nodiscard]] bool drift_disturbs_training() const noexcept;
     bool estimate_training(const SampleRing& ring);
     bool receive_symbol(const SampleRing& ring);
+    void expect_power();
+    float clean_row(std::span<Sample> carriers);
+    bool cancel_lines(std::span<Sample> carriers, float suspicious);
+    void weigh_row(std::span<const Sample> carriers, bool lines, float blanked);
     [[nodiscard]] SymbolEstimate estimate_of(std::size_t row);
     void collect_header(std::size_t rows);
     [[nodiscard]] std::optional<Header> find_header(std::size_t rows);
@@ -101,6 +116,10 @@ private:
     TrainingEstimator::Estimate training_;
     SymbolBuffer rows_;
     BurstGuard bursts_;
+    std::vector<float> interference_;      // [K]: power beyond the noise, as known from the training
+    bool interfered_ = false;              // some of it is not 0
+    float expected_mean_ = 0.0F;           // power that the carriers of the next row should have in the mean
+    std::vector<float> inverse_expected_;  // [K]: 1 / power that a carrier of the next row should have
     SymbolTracker tracker_;
     ChannelFollower channel_;
     PayloadReceiver payload_;

@@ -111,6 +111,9 @@ void PayloadReceiver::make_llrs(std::span<const Sample> carriers, SymbolEstimate
     // Every carrier, pilots too: a plain loop over all of them is quicker than one that picks.
     equalise(k, parts(carriers.data()), parts(estimate.channel.data()), back_re.data(), back_im.data(),
              parts(shared_.points.data()), shared_.power.data());
+    for (std::size_t c = 0; c < estimate.weights.size(); ++c) {
+        shared_.power[c] *= estimate.weights[c];
+    }
     shared_.strategy->demap(constellation, grid.data(estimate.symbol, dense_), shared_.points, shared_.power,
                             estimate.inverse_noise, shared_.llr.data());
 }

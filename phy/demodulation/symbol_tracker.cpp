@@ -58,7 +58,8 @@ void SymbolTracker::start(const TrainingEstimator::Estimate& training, std::size
 
 SymbolTracker::Innovation SymbolTracker::predict(std::span<const Sample> carriers, std::size_t symbol,
                                                  std::span<const Sample> reference,
-                                                 std::span<const float> reference_power) noexcept {
+                                                 std::span<const float> reference_power,
+                                                 std::span<const std::uint8_t> weights) noexcept {
     assert(size_ < tracks_.size());
     phase_.predict();
     time_.predict();
@@ -76,9 +77,10 @@ SymbolTracker::Innovation SymbolTracker::predict(std::span<const Sample> carrier
     for (const std::uint16_t c : pilots) {
         const double g = -per_carrier * grid_.subcarrier(c);
         const Sample received = carriers[c] * back.at(grid_.subcarrier(c)) * grid_.pilot(symbol, c);
-        const double im = static_cast<double>((received * std::conj(reference[c])).imag());
-        error += static_cast<double>(std::norm(received - reference[c]));
-        const double power = static_cast<double>(reference_power[c]);
+        const double weight = weights.empty() ? 1.0 : static_cast<double>(weights[c]) / 255.0;
+        const double im = weight * static_cast<double>((received * std::conj(reference[c])).imag());
+        error += weight * static_cast<double>(std::norm(received - reference[c]));
+        const double power = weight * static_cast<double>(reference_power[c]);
         a00 += power;
         a01 += power * g;
         a11 += power * g * g;

@@ -40,10 +40,11 @@ public:
         float mean_error = 0.0F;  ///< the same for each pilot
     };
     /// Moves the filters to `symbol`, the next row, and compares its pilots. `carriers` [K]; `reference` [K]: the
-    /// expected channel, phase and time taken out, and its power per carrier. One of take() and skip() must follow.
+    /// expected channel, phase and time taken out, and its power per carrier; `weights` as SymbolBuffer has them. One
+    /// of take() and skip() must follow.
     [[nodiscard]] Innovation predict(std::span<const Sample> carriers, std::size_t symbol,
-                                     std::span<const Sample> reference,
-                                     std::span<const float> reference_power) noexcept;
+                                     std::span<const Sample> reference, std::span<const float> reference_power,
+                                     std::span<const std::uint8_t> weights = {}) noexcept;
     /// The filters take it.
     void take(const Innovation& innovation) noexcept;
     /// The symbol was hit by interference of power `excess` per carrier: the filters stay as predicted.

@@ -10,7 +10,10 @@
 namespace meshnet::phy {
 
 SymbolTransform::SymbolTransform(const Grid& grid)
-    : forward_(grid.profile().fft_size, Fft::Direction::kForward), samples_(grid.profile().fft_size) {}
+    : forward_(grid.profile().fft_size, Fft::Direction::kForward),
+      lines_(grid),
+      samples_(grid.profile().fft_size),
+      parts_(samples_.size() / PulseBlanking::kPart) {}
 
 void SymbolTransform::run(const SampleRing& ring, const TransformWindow& window, std::span<Sample> carriers) {
     constexpr double kTwoPi = 2.0 * std::numbers::pi;
@@ -30,6 +33,58 @@ void SymbolTransform::run(const SampleRing& ring, const TransformWindow& window,
     volk_32fc_s32fc_x2_rotator_32fc(forward_.in().data(), samples_.data(), increment, &rotator,
                                     static_cast<unsigned>(n));
     forward_.run();
+    copy_carriers(carriers);
+}
+
+SymbolTransform::PartPower SymbolTransform::part_power() noexcept {
+    constexpr std::size_t kPart = PulseBlanking::kPart;
+    const auto in = forward_.in();
+    PartPower out;
+    for (std::size_t p = 0; p < parts_.size(); ++p) {
+        float sum = 0.0F;
+        for (std::size_t i = p * kPart; i < (p + 1) * kPart; ++i) {
+            sum += std::norm(in[i]);
+        }
+        parts_[p] = sum / static_cast<float>(kPart);
+        out.greatest = std::max(out.greatest, parts_[p]);
+    }
+    const auto middle = parts_.begin() + static_cast<std::ptrdiff_t>(parts_.size() / 2);
+    std::nth_element(parts_.begin(), middle, parts_.end());
+    out.median = *middle;
+    return out;
+}
+
+float SymbolTransform::blank_pulses(float level, std::span<Sample> carriers) {
+    const std::size_t n = samples_.size();
+    const std::size_t blanked = PulseBlanking::run(forward_.in(), level, n / 2);
+    if (blanked == 0) {
+        return 0.0F;
+    }
+    forward_.run();
+    copy_carriers(carriers);
+    const float share = static_cast<float>(blanked) / static_cast<float>(n);
+    for (Sample& c : carriers) {
+        c *= 1.0F / (1.0F - share);
+    }
+    return share;
+}
+
+bool SymbolTransform::cancel_lines(std::span<const float> expected, float beside, float ratio,
+                                   std::span<Sample> carriers) {
+    constexpr float kGone = 0.7F;  // too little of the carrier is left to be scaled
+    if (lines_.run(forward_, expected, beside, ratio) == 0) {
+        return false;
+    }
+    copy_carriers(carriers);
+    const auto lost = lines_.lost();
+    for (std::size_t c = 0; c < carriers.size(); ++c) {
+        carriers[c] *= lost[c] < kGone ? 1.0F / (1.0F - lost[c]) : 0.0F;
+    }
+    return true;
+}
+
+void SymbolTransform::copy_carriers(std::span<Sample> carriers) noexcept {
+    const std::size_t n = samples_.size();
     const auto out = forward_.out();
     const std::size_t half = carriers.size() / 2;
     // Negative subcarriers are the top of the transform, positive ones start at bin 1.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Samples of one OFDM symbol -> its carriers: conjugates of an inverted spectrum, derotation by the acquired carrier
-// offset, transform, choice of bins.
+// offset, transform, choice of bins; and, where a narrow interferer stands above them, the same without it.
 //
 // Spec: docs/spec/phy.md, "Carriers".
 #pragma once
@@ -12,6 +12,8 @@
 
 #include "phy/dsp/fft.hpp"
 #include "phy/dsp/sample_ring.hpp"
+#include "phy/estimation/line_canceller.hpp"
+#include "phy/estimation/pulse_blanking.hpp"
 #include "phy/waveform/grid.hpp"
 
 namespace meshnet::phy {
@@ -32,9 +34,30 @@ public:
     /// Transform output of the carriers [K] of the window, all of whose N samples `ring` must hold.
     void run(const SampleRing& ring, const TransformWindow& window, std::span<Sample> carriers);
 
+    /// Mean power of the samples of the window of the last run(), by parts of PulseBlanking::kPart.
+    struct PartPower {
+        float median = 0.0F;
+        float greatest = 0.0F;
+    };
+    [[nodiscard]] PartPower part_power() noexcept;
+
+    /// Blanks what pulses hit of the window of the last run(), at most half of it, where its samples have the mean
+    /// power `level` without, and writes its carriers anew. Returns the share of the window that was blanked.
+    float blank_pulses(float level, std::span<Sample> carriers);
+
+    /// Takes lines out of the window of the last run() as LineCanceller::run() does, and writes its carriers anew if
+    /// there were any: each with the amplitude it would have had without. True if there were.
+    bool cancel_lines(std::span<const float> expected, float beside, float ratio, std::span<Sample> carriers);
+    /// After it: share of each carrier's power that was lost with them, [K].
+    [[nodiscard]] std::span<const float> lost() const noexcept { return lines_.lost(); }
+
 private:
+    void copy_carriers(std::span<Sample> carriers) noexcept;
+
     Fft forward_;
+    LineCanceller lines_;
     std::vector<Sample> samples_;  // [N]
+    std::vector<float> parts_;     // [N / kPart]
 };
 
 }  // namespace meshnet::phy

@@ -42,12 +42,13 @@ BlockConvolution::BlockConvolution(std::size_t size) : size_(size), columns_of_(
     }
     const std::size_t height = columns_of_;
     const std::size_t width = size / height;
-    forward_rows_ = plan(height, width, false, buffers_[kIn], buffers_[kSpectrum], FFTW_FORWARD);
+    forward_rows_ =
+        plan(height, width, false, buffers_[height > 1 ? kProduct : kIn], buffers_[kSpectrum], FFTW_FORWARD);
     inverse_rows_ = plan(height, width, false, buffers_[kProduct], buffers_[kOut], FFTW_BACKWARD);
     if (height == 1) {
         return;
     }
-    forward_columns_ = plan(height, width, true, buffers_[kIn], buffers_[kIn], FFTW_FORWARD);
+    forward_columns_ = plan(height, width, true, buffers_[kIn], buffers_[kProduct], FFTW_FORWARD);
     inverse_columns_ = plan(height, width, true, buffers_[kOut], buffers_[kOut], FFTW_BACKWARD);
     for (std::size_t i = 0; i < size; ++i) {
         const double turns = static_cast<double>(i / width * (i % width)) / static_cast<double>(size);
@@ -90,7 +91,8 @@ BlockConvolution& BlockConvolution::operator=(BlockConvolution&& other) noexcept
 void BlockConvolution::forward() noexcept {
     if (forward_columns_ != nullptr) {
         fftwf_execute(forward_columns_);
-        volk_32fc_x2_multiply_32fc(buffers_[kIn], buffers_[kIn], twiddles_.data(), static_cast<unsigned>(size_));
+        volk_32fc_x2_multiply_32fc(buffers_[kProduct], buffers_[kProduct], twiddles_.data(),
+                                   static_cast<unsigned>(size_));
     }
     fftwf_execute(forward_rows_);
 }

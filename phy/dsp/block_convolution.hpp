@@ -31,7 +31,7 @@ public:
     BlockConvolution(const BlockConvolution&) = delete;
     BlockConvolution& operator=(const BlockConvolution&) = delete;
 
-    /// [size]: the block; forward() leaves anything in it.
+    /// [size]: the block, which stays. forward() leaves anything in product().
     [[nodiscard]] std::span<Sample> in() noexcept { return {buffers_[kIn], size_}; }
     void forward() noexcept;
     /// [size]: value i is that of bin frequency(i).
@@ -39,7 +39,7 @@ public:
     [[nodiscard]] std::size_t frequency(std::size_t i) const noexcept {
         return i / (size_ / columns_of_) + columns_of_ * (i % (size_ / columns_of_));
     }
-    /// [size]: to be written in the order of spectrum(); inverse() leaves anything in it.
+    /// [size]: to be written in the order of spectrum().
     [[nodiscard]] std::span<Sample> product() noexcept { return {buffers_[kProduct], size_}; }
     void inverse() noexcept;
     [[nodiscard]] std::span<Sample> out() noexcept { return {buffers_[kOut], size_}; }
@@ -50,8 +50,8 @@ private:
     std::size_t size_ = 0;
     std::size_t columns_of_ = 1;  // samples of a column; 1: the block is not split
     Sample* buffers_[kBuffers] = {};
-    fftwf_plan forward_columns_ = nullptr;  // in place in kIn
-    fftwf_plan forward_rows_ = nullptr;     // kIn -> kSpectrum
+    fftwf_plan forward_columns_ = nullptr;  // kIn -> kProduct
+    fftwf_plan forward_rows_ = nullptr;     // kIn, or kProduct if there are columns -> kSpectrum
     fftwf_plan inverse_rows_ = nullptr;     // kProduct -> kOut
     fftwf_plan inverse_columns_ = nullptr;  // in place in kOut
     std::vector<Sample> twiddles_;          // [size], or empty

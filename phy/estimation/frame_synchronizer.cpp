@@ -4,7 +4,10 @@
 #include <volk/volk.h>
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <cmath>
+#include <complex>
 #include <numbers>
 
 #include "core/target_clones.hpp"
@@ -26,6 +29,12 @@ constexpr float kJoint[3] = {28.0F, 29.5F, 31.5F};
 // a window holds less than this share of the block it is taken to hold this much: or digital silence beside a strong
 // signal would look like a perfect chirp.
 constexpr double kRoundingFloor = 1e-9;
+
+// Mean energies that a part of a block must have to be looked at as a pulse: noise seldom does.
+constexpr double kSuspiciousPart = 4.0;
+
+// Samples that share a window energy.
+constexpr std::size_t kCoarse = 8;
 
 // Mean power, full scale = 1, below which there is nothing but the last bits of filters that forget.
 constexpr double kSilence = 1e-24;
@@ -57,7 +66,9 @@ FrameSynchronizer::FrameSynchronizer(const Profile& profile, PreambleClass pream
       score_(pair_.size()),
       merge_span_(length_ / 2),
       chirp_(rising_chirp(profile, length_)),
-      filter_(4 * length_) {
+      filter_(4 * length_),
+      excision_(4 * length_, length_ / 4),
+      clean_(4 * length_) {
     const auto which = static_cast<std::size_t>(preamble);
     first_threshold_ = kFirst[which] / static_cast<float>(length_);
     joint_threshold_ = kJoint[which] / static_cast<float>(length_);
@@ -81,6 +92,7 @@ FrameSynchronizer::FrameSynchronizer(const Profile& profile, PreambleClass pream
     reference_ = make_reference(false);
     falling_reference_ = make_reference(true);
     energy_.resize(f);
+    sorted_parts_.resize(f / kCoarse);
     part_energy_.resize(f / 8 + 1);  // one more, always 0, for the last step of the running sum
     queue_.reserve(16);
 }
@@ -132,32 +144,75 @@ void FrameSynchronizer::advance(const SampleRing& ring, std::vector<FrameStart>&
     queue_.resize(kept);
 }
 
+// Window energies of a block every 8 samples into energy_, at least `least`; returns the energy of the whole block.
+// They come from a running sum that starts afresh in every block. Each covers L + 8 samples, those of all 8 windows
+// that share it: never less than the energy the correlation saw, or an impulse would look like a chirp.
+MESHNET_TARGET_CLONES double FrameSynchronizer::measure_energy(std::span<const Sample> block, double least) noexcept {
+    const std::size_t hop = 3 * length_;
+    for (std::size_t j = 0; j < block.size() / kCoarse; ++j) {
+        part_energy_[j] = sum_of_eight(&block[kCoarse * j]);
+    }
+    float greatest = 0.0F;
+    double sum = 0.0;
+    double total = 0.0;
+    for (std::size_t j = 0; j < block.size() / kCoarse; ++j) {
+        sum += j <= length_ / kCoarse ? static_cast<double>(part_energy_[j]) : 0.0;
+        total += static_cast<double>(part_energy_[j]);
+        greatest = std::max(greatest, part_energy_[j]);
+    }
+    greatest_part_ = greatest;
+    least = std::max(least, total * kRoundingFloor);
+    for (std::size_t j = 0; j < hop / kCoarse; ++j) {
+        energy_[j] = static_cast<float>(std::max(sum, least));
+        sum += static_cast<double>(part_energy_[j + length_ / kCoarse + 1]) - static_cast<double>(part_energy_[j]);
+    }
+    return total;
+}
+
+// Takes out of a block, whose parts have just been measured, what is far stronger than nearly all of it for less time
+// than a chirp lasts. (A preamble that begins in the block lasts longer, or is found in the next one.) False if there
+// is nothing.
+bool FrameSynchronizer::blank_pulses(std::span<Sample> block) {
+    constexpr double kShare = 0.78;  // of the block has no pulse
+    std::copy_n(part_energy_.begin(), sorted_parts_.size(), sorted_parts_.begin());
+    const auto usual =
+        sorted_parts_.begin() + static_cast<std::ptrdiff_t>(kShare * static_cast<double>(sorted_parts_.size()));
+    std::nth_element(sorted_parts_.begin(), usual, sorted_parts_.end());
+    // Through several paths a chirp has maxima of its envelope, which are no pulses.
+    constexpr float kMaximum = 2.5F;
+    const float level = kMaximum * *usual / static_cast<float>(kCoarse);
+    return PulseBlanking::run(block, level, block.size()) > 0;
+}
+
+// Takes pulses and narrow signals out of the block in filter_.in() and leaves its transform in filter_.spectrum().
+// `total`: its energy as it was; energy_ has its window energies. Without `lines` narrow signals are not looked for,
+// and there is no transform. True if there was anything.
+bool FrameSynchronizer::find_interference(std::span<Sample> block, bool lines, double& total) {
+    total = measure_energy(block, 0.0);
+    double left = total;
+    const double mean_part = total / static_cast<double>(block.size() / kCoarse);
+    blanked_ = static_cast<double>(greatest_part_) > kSuspiciousPart * mean_part && blank_pulses(block);
+    if (blanked_) {
+        left = measure_energy(block, total * kRoundingFloor);
+    }
+    if (!lines) {
+        return blanked_;
+    }
+    filter_.forward();
+    const bool excised = excision_.is_concentrated(filter_.spectrum(), left) && excision_.run(filter_);
+    return blanked_ || excised;
+}
+
 MESHNET_TARGET_CLONES void FrameSynchronizer::search_block(const SampleRing& ring) {
     const std::size_t f = 4 * length_;
     const std::size_t hop = 3 * length_;
     auto in = filter_.in();
     ring.copy(next_block_, in);
-
-    // Window energies every 8 samples, by a running sum that starts afresh in every block. Each covers L + 8 samples,
-    // those of all 8 windows that share it: never less than the energy the correlation saw, or an impulse would look
-    // like a chirp.
-    constexpr std::size_t kCoarse = 8;
-    for (std::size_t j = 0; j < f / kCoarse; ++j) {
-        part_energy_[j] = sum_of_eight(&in[kCoarse * j]);
-    }
-    double sum = 0.0;
     double total = 0.0;
-    for (std::size_t j = 0; j < f / kCoarse; ++j) {
-        sum += j <= length_ / kCoarse ? static_cast<double>(part_energy_[j]) : 0.0;
-        total += static_cast<double>(part_energy_[j]);
+    const bool disturbed = find_interference(in, true, total);
+    if (disturbed) {
+        measure_energy(in, total * kRoundingFloor);
     }
-    const double least = total * kRoundingFloor;
-    for (std::size_t j = 0; j < hop / kCoarse; ++j) {
-        energy_[j] = static_cast<float>(std::max(sum, least));
-        sum += static_cast<double>(part_energy_[j + length_ / kCoarse + 1]) - static_cast<double>(part_energy_[j]);
-    }
-
-    filter_.forward();
     volk_32fc_x2_multiply_32fc(filter_.product().data(), filter_.spectrum().data(), reference_.data(),
                                static_cast<unsigned>(f));
     filter_.inverse();
@@ -166,7 +221,7 @@ MESHNET_TARGET_CLONES void FrameSynchronizer::search_block(const SampleRing& rin
     const float scale = first_threshold_ * static_cast<float>(length_);
     for (std::size_t j = 0; j < hop / kCoarse; ++j) {
         if (largest_of_eight(&out[kCoarse * j]) > scale * energy_[j]) {
-            note_peaks(kCoarse * j, out.subspan(kCoarse * j, kCoarse), energy_[j]);
+            note_peaks(kCoarse * j, out.subspan(kCoarse * j, kCoarse), energy_[j], disturbed);
         }
     }
     next_block_ += hop;
@@ -177,7 +232,7 @@ MESHNET_TARGET_CLONES void FrameSynchronizer::search_block(const SampleRing& rin
 }
 
 // Filter outputs from lag `first` of the block on, some of which exceed the threshold, in windows of `energy`.
-void FrameSynchronizer::note_peaks(std::size_t first, std::span<const Sample> outputs, float energy) {
+void FrameSynchronizer::note_peaks(std::size_t first, std::span<const Sample> outputs, float energy, bool disturbed) {
     const float least = first_threshold_ * static_cast<float>(length_) * energy;
     for (std::size_t k = 0; k < outputs.size(); ++k) {
         const float power = std::norm(outputs[k]);
@@ -191,8 +246,36 @@ void FrameSynchronizer::note_peaks(std::size_t first, std::span<const Sample> ou
             pending_.active = false;
         }
         if (!pending_.active || metric > pending_.metric) {
-            pending_ = {index, metric, true};
+            pending_ = {index, metric, true, disturbed};
         }
+    }
+}
+
+// Where interference was taken out around the peak: the samples that verify() looks at, without it. The block ends with
+// the last sample that is sure to be there.
+void FrameSynchronizer::clean(const SampleRing& ring, const Peak& peak) {
+    const std::uint64_t end = peak.index + samples_to_verify();
+    double total = 0.0;
+    cleaned_ = false;
+    blanked_ = false;
+    if (end < ring.begin() + clean_.size()) {
+        return;
+    }
+    clean_begin_ = end - clean_.size();
+    const auto block = filter_.in();
+    ring.copy(clean_begin_, block);
+    cleaned_ = find_interference(block, peak.disturbed, total);
+    if (cleaned_) {
+        std::copy(block.begin(), block.end(), clean_.begin());
+    }
+}
+
+// Samples from `index` on, of the cleaned ones if there are any.
+void FrameSynchronizer::fetch(const SampleRing& ring, std::uint64_t index, std::span<Sample> out) const noexcept {
+    if (cleaned_ && index >= clean_begin_ && index + out.size() <= clean_begin_ + clean_.size()) {
+        std::copy_n(clean_.begin() + static_cast<std::ptrdiff_t>(index - clean_begin_), out.size(), out.begin());
+    } else {
+        ring.copy(index, out);
     }
 }
 
@@ -206,7 +289,7 @@ std::optional<FrameSynchronizer::Pairing> FrameSynchronizer::pair_paths(const Sa
         return std::nullopt;
     }
     Sample* x = filter_.in().data();
-    ring.copy(static_cast<std::uint64_t>(rising_at - reach), {x, length_ + 2 * path_reach_});
+    fetch(ring, static_cast<std::uint64_t>(rising_at - reach), {x, length_ + 2 * path_reach_});
     for (std::size_t d = 0; d <= 2 * path_reach_; ++d) {
         volk_32fc_x2_conjugate_dot_prod_32fc(&rising_paths_[d], x + d, chirp_.data(), static_cast<unsigned>(length_));
     }
@@ -218,7 +301,8 @@ std::optional<FrameSynchronizer::Pairing> FrameSynchronizer::pair_paths(const Sa
         pair_[m] = sum;
         score_[m] = static_cast<double>(std::abs(sum));
     }
-    // By more than noise explains: each lag's noise power over the peak's is `noise`.
+    // By more than noise explains: each
+    // lag's noise power over the peak's is `noise`.
     const double noise = (1.0 - metric) / (metric * static_cast<double>(length_));
     const double chance = std::sqrt(static_cast<double>(rising_paths_.size()) * noise * noise + 2.0 * noise);
     const double needed = 1.1 + chance;
@@ -236,71 +320,95 @@ std::optional<FrameSynchronizer::Pairing> FrameSynchronizer::pair_paths(const Sa
     return Pairing{0.0, static_cast<double>(std::arg(pair_[pair_search_]))};
 }
 
-// The best falling chirp that begins within `range` samples of `centre`, counted from `first_lag`. Leaves the output of
-// its filter in filter_.
-FrameSynchronizer::FallingPeak FrameSynchronizer::find_falling(const SampleRing& ring, std::int64_t centre,
-                                                               std::int64_t range) {
-    FallingPeak found;
-    found.first_lag = centre - range;
-    found.lags = static_cast<std::size_t>(2 * range + 1);
+// The best falling chirps before and after the rising one at `rising_at`. One correlation covers both sides; its output
+// stays in filter_.out().
+FrameSynchronizer::FallingPeaks FrameSynchronizer::find_falling(const SampleRing& ring, std::int64_t rising_at) {
+    const auto length = static_cast<std::int64_t>(length_);
+    // A falling chirp's peak lies within +-2 shifts of one chirp length from the rising one's, on the same path; the
+    // other paths lie up to a prefix off.
+    const std::int64_t range = 2 * static_cast<std::int64_t>(shift_limit_) + static_cast<std::int64_t>(path_reach_);
+    const std::int64_t first_lag = rising_at - length - range;
+    const auto lags = static_cast<std::size_t>(2 * length + 2 * range + 1);
+    const std::size_t span = lags + length_ - 1;
+    assert(span <= 4 * length_);
     auto in = filter_.in();
     std::fill(in.begin(), in.end(), Sample{});
     // What is no longer held, or was before the first sample, stays zero.
-    const std::size_t span = found.lags + length_ - 1;
-    const std::int64_t oldest = static_cast<std::int64_t>(ring.begin()) - found.first_lag;
+    const std::int64_t oldest = static_cast<std::int64_t>(ring.begin()) - first_lag;
     const std::size_t missing = std::min(static_cast<std::size_t>(std::max<std::int64_t>(oldest, 0)), span);
-    ring.copy(static_cast<std::uint64_t>(found.first_lag + static_cast<std::int64_t>(missing)),
-              in.subspan(missing, span - missing));
-    double window = 0.0;
-    for (std::size_t n = 0; n < length_; ++n) {
-        window += static_cast<double>(std::norm(in[n]));
-    }
+    fetch(ring, static_cast<std::uint64_t>(first_lag + static_cast<std::int64_t>(missing)),
+          in.subspan(missing, span - missing));
+    FallingPeaks found;
     for (std::size_t n = 0; n < span; ++n) {
         found.energy += static_cast<double>(std::norm(in[n]));
     }
     const double least = found.energy * kRoundingFloor;
-    for (std::size_t k = 0; k < found.lags; ++k) {
-        energy_[k] = static_cast<float>(std::max(window, least));
-        window += static_cast<double>(std::norm(in[k + length_])) - static_cast<double>(std::norm(in[k]));
-    }
     filter_.forward();
     volk_32fc_x2_multiply_32fc(filter_.product().data(), filter_.spectrum().data(), falling_reference_.data(),
                                static_cast<unsigned>(4 * length_));
     filter_.inverse();
     const auto correlation = filter_.out();
-    for (std::size_t k = path_reach_; k + path_reach_ < found.lags; ++k) {
-        const float metric = std::norm(correlation[k]) / (static_cast<float>(length_) * energy_[k] + 1e-30F);
-        if (metric > found.metric) {
-            found.metric = metric;
-            found.lag = k;
+    const auto look = [&](std::size_t first, FallingPeak& peak) {
+        peak.first_lag = first_lag;
+        peak.lags = lags;
+        double window = 0.0;
+        for (std::size_t n = 0; n < length_; ++n) {
+            window += static_cast<double>(std::norm(in[first + n]));
         }
-    }
+        for (std::size_t k = first; k <= first + static_cast<std::size_t>(2 * range); ++k) {
+            const bool outside =
+                k < first + path_reach_ || k + path_reach_ > first + static_cast<std::size_t>(2 * range);
+            const auto energy = static_cast<float>(std::max(window, least));
+            const float metric = std::norm(correlation[k]) / (static_cast<float>(length_) * energy + 1e-30F);
+            if (!outside && metric > peak.metric) {
+                peak.metric = metric;
+                peak.lag = k;
+            }
+            if (k + length_ < span) {
+                window += static_cast<double>(std::norm(in[k + length_])) - static_cast<double>(std::norm(in[k]));
+            }
+        }
+    };
+    look(0, found.before);
+    look(2 * length_, found.after);
     return found;
 }
 
-bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameStart& out) {
-    const auto length = static_cast<std::int64_t>(length_);
-    const auto shift = static_cast<std::int64_t>(shift_limit_);
-    const auto peak_at = static_cast<std::int64_t>(peak.index);
-
-    // The falling chirp's peak lies within +-2 shifts of one chirp length after the rising one's, on the same path; of
-    // one chirp length before it, if the spectrum is inverted. The other paths lie up to a prefix off.
-    const std::int64_t range = 2 * shift + static_cast<std::int64_t>(path_reach_);
-    const auto passes = [&](const FallingPeak& falling) {
-        return peak.metric + falling.metric > joint_threshold_ &&
-               falling.energy >= kSilence * static_cast<double>(falling.lags + length_);
-    };
-    FallingPeak best = find_falling(ring, peak_at + length, range);
-    bool inverted = false;
-    // Both chirps of a preamble come with like strength; where they do, there is no need to look at the other side.
-    constexpr float kAlike = 0.5F;
-    if (best.metric < kAlike * peak.metric) {
-        const FallingPeak before = find_falling(ring, peak_at - length, range);
-        inverted = before.metric > best.metric && !is_taken(before, peak.metric);
-        // Else once more for its filter's output.
-        best = inverted ? before : find_falling(ring, peak_at + length, range);
+// Where the peak of a chirp lies from sample `lag` that pulses were blanked in. What is left of it may be two ends,
+// whose correlation has fringes less than two samples apart: it is searched in quarters of a sample. A chirp moved in
+// time is the chirp times a tone.
+double FrameSynchronizer::gapped_peak(const SampleRing& ring, std::int64_t lag, bool falling) {
+    constexpr int kSteps = 8;  // to either side
+    constexpr double kStep = 0.25;
+    Sample* x = filter_.in().data();
+    fetch(ring, static_cast<std::uint64_t>(lag), {x, length_});
+    for (std::size_t n = 0; n < length_; ++n) {
+        x[n] *= falling ? chirp_[n] : std::conj(chirp_[n]);
     }
-    if (!passes(best)) {
+    const double turn = 2.0 * std::numbers::pi * rate_ * (falling ? -kStep : kStep);
+    std::array<double, 2 * kSteps + 1> magnitude{};
+    for (int i = -kSteps; i <= kSteps; ++i) {
+        std::complex<double> sum{};
+        std::complex<double> factor = std::polar(1.0, -turn * i * (static_cast<double>(length_) - 1.0) / 2.0);
+        const std::complex<double> step = std::polar(1.0, turn * i);
+        for (std::size_t n = 0; n < length_; ++n) {
+            sum += factor * std::complex<double>(x[n]);
+            factor *= step;
+        }
+        magnitude[static_cast<std::size_t>(i + kSteps)] = std::abs(sum);
+    }
+    const auto best = std::max_element(magnitude.begin() + 1, magnitude.end() - 1);
+    return kStep * (static_cast<double>(best - magnitude.begin()) - kSteps + vertex(best[-1], best[0], best[1]));
+}
+
+bool FrameSynchronizer::verify(const SampleRing& ring, const Peak& peak, FrameStart& out) {
+    clean(ring, peak);
+
+    const auto found = find_falling(ring, static_cast<std::int64_t>(peak.index));
+    const bool inverted = found.before.metric > found.after.metric && !is_taken(found.before, peak.metric);
+    const FallingPeak& best = inverted ? found.before : found.after;
+    if (!(peak.metric + best.metric > joint_threshold_) ||
+        found.energy < kSilence * static_cast<double>(best.lags + length_)) {
         return false;
     }
     if (!locate(ring, peak, best, inverted, out)) {
@@ -341,7 +449,7 @@ bool FrameSynchronizer::locate(const SampleRing& ring, const Peak& peak, const F
     const auto magnitude_at = [&](std::int64_t lag, bool falling) {
         Sample sum{};
         Sample* x = filter_.in().data();
-        ring.copy(static_cast<std::uint64_t>(lag), {x, length_});
+        fetch(ring, static_cast<std::uint64_t>(lag), {x, length_});
         if (falling) {
             volk_32fc_x2_dot_prod_32fc(&sum, x, chirp_.data(), static_cast<unsigned>(length_));
         } else {
@@ -353,13 +461,19 @@ bool FrameSynchronizer::locate(const SampleRing& ring, const Peak& peak, const F
     if (std::min(peak_at, falling_at) <= static_cast<std::int64_t>(ring.begin())) {
         return false;
     }
-    const double rising_fraction =
-        vertex(magnitude_at(peak_at - 1, false), magnitude_at(peak_at, false), magnitude_at(peak_at + 1, false));
-    const double falling_fraction =
-        vertex(magnitude_at(falling_at - 1, true), magnitude_at(falling_at, true), magnitude_at(falling_at + 1, true));
+    const double rising_fraction = blanked_ ? gapped_peak(ring, peak_at, false)
+                                            : vertex(magnitude_at(peak_at - 1, false), magnitude_at(peak_at, false),
+                                                     magnitude_at(peak_at + 1, false));
+    const double falling_fraction = blanked_
+                                        ? gapped_peak(ring, falling_at, true)
+                                        : vertex(magnitude_at(falling_at - 1, true), magnitude_at(falling_at, true),
+                                                 magnitude_at(falling_at + 1, true));
     const double rising = rising_fraction;                                          // relative to peak_at
     double falling = static_cast<double>(falling_at - peak_at) + falling_fraction;  // relative to peak_at
-    const auto paired = pair_paths(ring, peak_at, 0.5 * static_cast<double>(peak.metric + best.metric));
+    std::optional<Pairing> paired;
+    if (!blanked_) {
+        paired = pair_paths(ring, peak_at, 0.5 * static_cast<double>(peak.metric + best.metric));
+    }
     if (paired && paired->moved != 0.0) {
         falling = rising + static_cast<double>(falling_at - peak_at) + paired->moved;
     }
@@ -393,7 +507,7 @@ void FrameSynchronizer::refine_offset(const SampleRing& ring, double cfo, const 
     for (std::size_t half = 0; half < 2; ++half) {
         Sample* x = filter_.in().data();
         Sample* y = filter_.product().data();
-        ring.copy(out.sample_index + half * length_, {x, length_});
+        fetch(ring, out.sample_index + half * length_, {x, length_});
         if (out.inverted) {
             volk_32fc_conjugate_32fc(x, x, static_cast<unsigned>(length_));
         }

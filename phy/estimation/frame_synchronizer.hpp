@@ -6,7 +6,9 @@
 // The first stage costs two transforms per 3 L new samples whatever the carrier offset: a chirp keeps its peak under an
 // offset and only moves it. The second stage looks for the falling chirp around where it must be; the two positions
 // give time and offset, the phase between the two peaks refines the offset. Both metrics are correlation energy over
-// window energy, so amplitude does not matter, and a tone or DC scores 1/(B L), far below the threshold.
+// window energy, so amplitude does not matter, and a tone or DC scores 1/(B L), far below the threshold. Signals much
+// narrower than the band and short pulses are taken out of a block first, or a strong one would be all of the window
+// energy.
 //
 // Behind an inverting converter (or with I and Q swapped) the falling chirp comes first. It is looked for before the
 // rising one as well, and the better of the two says whether the spectrum of that frame is inverted.
@@ -23,6 +25,8 @@
 
 #include "phy/dsp/block_convolution.hpp"
 #include "phy/dsp/sample_ring.hpp"
+#include "phy/estimation/narrowband_excision.hpp"
+#include "phy/estimation/pulse_blanking.hpp"
 #include "phy/modes.hpp"
 #include "phy/profile.hpp"
 #include "phy/sample.hpp"
@@ -61,23 +65,33 @@ private:
         std::uint64_t index = 0;
         float metric = 0.0F;
         bool active = false;
+        bool disturbed = false;  // interference was taken out of its block
     };
     void search_block(const SampleRing& ring);
-    void note_peaks(std::size_t first, std::span<const Sample> outputs, float energy);
+    void note_peaks(std::size_t first, std::span<const Sample> outputs, float energy, bool disturbed);
+    double measure_energy(std::span<const Sample> block, double least) noexcept;
+    bool find_interference(std::span<Sample> block, bool lines, double& total);
+    bool blank_pulses(std::span<Sample> block);
+    void clean(const SampleRing& ring, const Peak& peak);
+    void fetch(const SampleRing& ring, std::uint64_t index, std::span<Sample> out) const noexcept;
     [[nodiscard]] std::size_t samples_to_verify() const noexcept;
     struct FallingPeak {
-        std::int64_t first_lag = 0;  // index of lag 0
-        std::size_t lags = 0;        // searched
+        std::int64_t first_lag = 0;  // index of lag 0 of filter_.out()
+        std::size_t lags = 0;        // there are
         std::size_t lag = 0;         // of the peak
         float metric = 0.0F;
-        double energy = 0.0;  // of all samples looked at
+    };
+    struct FallingPeaks {
+        FallingPeak before, after;  // about one chirp length before and after the rising one
+        double energy = 0.0;        // of all samples looked at
     };
     struct TakenPeak {
         std::int64_t index = 0;
         float rising_metric = 0.0F;  // of the frame it belongs to; 0: none
     };
     [[nodiscard]] bool is_taken(const FallingPeak& peak, float rising_metric) const noexcept;
-    [[nodiscard]] FallingPeak find_falling(const SampleRing& ring, std::int64_t centre, std::int64_t range);
+    [[nodiscard]] FallingPeaks find_falling(const SampleRing& ring, std::int64_t rising_at);
+    [[nodiscard]] double gapped_peak(const SampleRing& ring, std::int64_t lag, bool falling);
     bool verify(const SampleRing& ring, const Peak& peak, FrameStart& out);
     struct Pairing {
         double moved = 0.0;  // distance of the chirps beyond that of the two strongest peaks, samples
@@ -105,8 +119,15 @@ private:
     std::vector<Sample> reference_;  // conj(transform of the rising chirp) / F, in filter_'s order, shape [F]
     std::vector<Sample> falling_reference_;
     BlockConvolution filter_;
-    std::vector<float> energy_;       // window energies along the block
-    std::vector<float> part_energy_;  // energy of every 8 samples
+    NarrowbandExcision excision_;
+    std::vector<Sample> clean_;        // samples around the peak that is verified, interference taken out
+    std::uint64_t clean_begin_ = 0;    // index of the first of them
+    bool blanked_ = false;             // pulses were taken out of the block looked at last
+    bool cleaned_ = false;             // they are to be used in place of the ring's
+    std::vector<float> energy_;        // window energies along the block
+    float greatest_part_ = 0.0F;       // of part_energy_
+    std::vector<float> sorted_parts_;  // scratch
+    std::vector<float> part_energy_;   // energy of every 8 samples
     std::uint64_t next_block_ = 0;
     Peak pending_;
     std::array<TakenPeak, 4> taken_{};  // falling chirps of the latest upright frames

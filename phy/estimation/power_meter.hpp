@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Carrier sense by energy: is the channel louder than its own noise floor?
+// Carrier sense by energy: is the channel louder than its own noise floor, over the whole band?
 //
-// Power is averaged over 1024 samples; the floor is the lowest such average of the last 2^20 samples or so (two halves,
-// the older one forgotten as a new one fills), so a channel that is busy for half a million samples still has a floor.
+// Every 1024 samples, power is averaged over them, and the spectrum of the last 128 is looked at (Hann window). A frame
+// of ours fills the band; so what counts is the mean over the bins of their power, none taken for more than kStrongest
+// floors unless a quarter is that strong: a foreign carrier, however strong, raises a few bins only and neither holds
+// the channel busy nor hides a frame. The floors are the lowest values of the last 2^20 samples or so (two halves, the
+// older one forgotten as a new one fills), so a channel that is busy for half a million samples still has a floor.
 #pragma once
 
 #include <algorithm>
@@ -11,68 +14,54 @@
 #include <cstdint>
 #include <span>
 
+#include "phy/dsp/fft.hpp"
 #include "phy/sample.hpp"
 
 namespace meshnet::phy {
 
-/// Fed in blocks of the same sizes whatever the caller's chunks are (128); decides per 1024 samples.
+/// Fed in blocks of the same sizes whatever the caller's chunks are (128, or a multiple); decides per 1024 samples.
 class PowerMeter {
 public:
-    void add(std::span<const Sample> samples) noexcept {
-        constexpr std::size_t kLanes = 16;
-        float sums[kLanes] = {};
-        const auto* values = reinterpret_cast<const float*>(samples.data());
-        const std::size_t count = 2 * samples.size();
-        std::size_t i = 0;
-        for (; i + kLanes <= count; i += kLanes) {
-            for (std::size_t j = 0; j < kLanes; ++j) {
-                sums[j] += values[i + j] * values[i + j];
-            }
-        }
-        for (; i < count; ++i) {
-            sums[0] += values[i] * values[i];
-        }
-        for (const float s : sums) {
-            sum_ += static_cast<double>(s);
-        }
-        count_ += samples.size();
-        if (count_ < kAverage) {
-            return;
-        }
-        const double power = sum_ / static_cast<double>(count_);
-        sum_ = 0.0;
-        count_ = 0;
-        if (power < kMuted) {  // our own transmitter mutes the receiver: no information on the channel
-            busy_ = false;
-            return;
-        }
-        current_ = std::min(current_, power);
-        if (++averages_ == kHalf) {
-            previous_ = current_;
-            current_ = power;
-            averages_ = 0;
-        }
-        busy_ = power > kBusyRatio * floor();
-    }
+    PowerMeter();
+    void add(std::span<const Sample> samples) noexcept;
     [[nodiscard]] bool busy() const noexcept { return busy_; }
-    /// Mean power of a sample of noise; very large before the first average.
-    [[nodiscard]] double floor_power() const noexcept { return floor(); }
+    /// Mean power of a sample when the channel is quietest, steady interferers included; very large before the first
+    /// average.
+    [[nodiscard]] double floor_power() const noexcept { return power_floor_.value(); }
     [[nodiscard]] float floor_dbfs() const noexcept {
-        return static_cast<float>(10.0 * std::log10(std::max(floor(), 1e-20)));
+        return static_cast<float>(10.0 * std::log10(std::max(floor_power(), 1e-20)));
     }
 
 private:
     static constexpr std::size_t kAverage = 1024;
-    static constexpr std::size_t kHalf = 512;
-    static constexpr double kBusyRatio = 3.98;  // 6 dB
-    static constexpr double kMuted = 1e-15;
-    [[nodiscard]] double floor() const noexcept { return std::min(current_, previous_); }
+    static constexpr std::size_t kWindow = 128;
 
+    // Lowest of the last values.
+    class Floor {
+    public:
+        void add(double value) noexcept {
+            current_ = std::min(current_, value);
+            if (++count_ == kHalf) {
+                previous_ = current_;
+                current_ = value;
+                count_ = 0;
+            }
+        }
+        [[nodiscard]] double value() const noexcept { return std::min(current_, previous_); }
+
+    private:
+        static constexpr std::size_t kHalf = 512;
+        std::size_t count_ = 0;
+        double current_ = 1e9;
+        double previous_ = 1e9;
+    };
+    [[nodiscard]] double band_power(std::span<const Sample> window) noexcept;
+
+    Fft forward_;
     double sum_ = 0.0;
     std::size_t count_ = 0;
-    std::size_t averages_ = 0;
-    double current_ = 1e9;
-    double previous_ = 1e9;
+    Floor power_floor_;
+    Floor band_floor_;
     bool busy_ = false;
 };
 

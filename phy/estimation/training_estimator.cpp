@@ -10,6 +10,7 @@
 namespace meshnet::phy {
 namespace {
 
+constexpr double kHarmless = 1e-3;  // power over the signal's
 constexpr double kSilence = 1e-25;  // power of samples that are all zero: keeps every ratio a number
 
 // Sums over carriers in several parts, none of which waits for another.
@@ -100,6 +101,36 @@ MESHNET_TARGET_CLONES void take_off(std::span<const Sample> x, std::span<Sample>
     }
 }
 
+// Straight lines over the carriers left out (no counts), along the mean slope of phase of those in use.
+void bridge(std::span<Sample> channel, std::span<const float> counts) noexcept {
+    const std::size_t k = channel.size();
+    Sample turn{};
+    for (std::size_t c = 1; c < k; ++c) {
+        turn += channel[c] * std::conj(channel[c - 1]);  // those left out are zero
+    }
+    const float slope = std::arg(turn);
+    const auto used = [&](std::size_t c) { return counts[c] > 0.0F; };
+    for (std::size_t begin = 0; begin < k;) {
+        if (used(begin)) {
+            ++begin;
+            continue;
+        }
+        std::size_t end = begin;
+        while (end < k && !used(end)) {
+            ++end;
+        }
+        for (std::size_t c = begin; c < end; ++c) {
+            const float before = static_cast<float>(c - begin) + 1.0F;
+            const float after = static_cast<float>(end - c);
+            const float weight = begin == 0 ? 1.0F : end == k ? 0.0F : before / (before + after);
+            const Sample left = begin > 0 ? channel[begin - 1] * std::polar(1.0F, slope * before) : Sample{};
+            const Sample right = end < k ? channel[end] * std::polar(1.0F, -slope * after) : Sample{};
+            channel[c] = left + weight * (right - left);
+        }
+        begin = end;
+    }
+}
+
 }  // namespace
 
 TrainingEstimator::TrainingEstimator(const Grid& grid)
@@ -107,44 +138,40 @@ TrainingEstimator::TrainingEstimator(const Grid& grid)
       smoother_(grid),
       long_smoother_(grid, ChannelSmoother::Reach::kBeyond),
       mean_(grid.carriers()),
+      profile_(grid.carriers()),
+      counts_(grid.carriers()),
+      errors_(grid.carriers()),
+      interference_(grid.carriers()),
       inverse_(grid.profile().fft_size, Fft::Direction::kInverse) {
     energy_.resize(2 * (grid.profile().fft_size / 4) + grid.profile().cyclic_prefix + 2);
 }
 
-TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, double prior_variance,
-                                                   std::span<Sample> channel) {
+void TrainingEstimator::average(std::span<const Sample> symbols, std::span<Sample> channel) const {
+    const std::size_t k = channel.size();
+    std::fill(channel.begin(), channel.end(), Sample{});
+    for (std::size_t s = 0; s < symbols.size(); s += k) {
+        add(symbols.subspan(s, k), channel);
+    }
+    for (std::size_t c = 0; c < k; ++c) {
+        channel[c] *= 1.0F / (counts_[c] + 1.0F);
+    }
+}
+
+// Finds the residual offset and takes it out of the symbols; adds it to `out.drift`.
+void TrainingEstimator::estimate_drift(std::span<Sample> symbols, double prior_variance, std::span<Sample> channel,
+                                       Estimate& out) {
     const std::size_t k = grid_.carriers();
     const std::size_t m = symbols.size() / k;
-    assert(m >= 2 && channel.size() == k && symbols.size() == m * k);
-    const auto training = grid_.training();
     const auto row = [&](std::size_t s) { return symbols.subspan(s * k, k); };
-    double total = 0.0;
-    for (std::size_t s = 0; s < m; ++s) {
-        take_off(training, row(s));
-        total += energy(row(s));
-    }
-    total /= static_cast<double>(m * k);
-
     const auto rotate = [&](std::size_t s, double radians) {
         const Sample w(static_cast<float>(std::cos(radians)), static_cast<float>(std::sin(radians)));
         scale(row(s), w);
     };
-    const auto average = [&] {
-        std::fill(channel.begin(), channel.end(), Sample{});
-        for (std::size_t s = 0; s < m; ++s) {
-            add(row(s), channel);
-        }
-        scale(channel, Sample(1.0F / static_cast<float>(m)));
-    };
-    const auto residual = [&] {
-        double sum = 0.0;
-        for (std::size_t s = 0; s < m; ++s) {
-            sum += distance(row(s), channel);
-        }
-        return sum / static_cast<double>(k * (m - 1));
-    };
-
-    Estimate out;
+    double total = 0.0;
+    for (std::size_t s = 0; s < m; ++s) {
+        total += energy(row(s));
+    }
+    total /= static_cast<double>(m * good_);
     const double middle = (static_cast<double>(m) - 1.0) / 2.0;
 
     // First guess of the drift from neighbouring symbols, weighed against the estimate of the preamble (0 +- prior).
@@ -153,7 +180,7 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
         lag1 += correlation(row(s + 1), row(s));
     }
     {
-        const double pairs = static_cast<double>((m - 1) * k);
+        const double pairs = static_cast<double>((m - 1) * good_);
         const double signal = std::max(std::abs(lag1) / pairs, 1e-30);
         const double noise = std::max(total - signal, 1e-6 * total + kSilence);
         const double snr = signal / noise;
@@ -163,14 +190,14 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
         for (std::size_t s = 0; s < m; ++s) {
             rotate(s, -drift * (static_cast<double>(s) - middle));
         }
-        out.drift = drift;
+        out.drift += drift;
     }
 
     // Then, twice, the slope of the phase of each symbol against their smoothed mean.
     for (int pass = 0; pass < 2; ++pass) {
-        average();
-        const double noise = std::max(residual(), 1e-9 * total + kSilence);
-        const double mean_power = energy(channel) / static_cast<double>(k);
+        average(symbols, channel);
+        const double noise = std::max(measure_errors(symbols, channel), 1e-9 * total + kSilence);
+        const double mean_power = energy(channel) / static_cast<double>(good_);
         const double signal =
             std::max(mean_power - noise / static_cast<double>(m), 1e-3 * noise / static_cast<double>(m));
         const double estimate_snr = signal * static_cast<double>(m) / noise;
@@ -192,18 +219,204 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
         out.drift += drift;
         out.drift_variance = 1.0 / (1.0 / slope_variance + 1.0 / prior_variance);
     }
+    average(symbols, channel);
+}
 
-    average();
-    const double noise = std::max(residual(), 1e-9 * total + kSilence);
-    const double mean_power = energy(channel) / static_cast<double>(k);
+// What the symbols miss their mean by on each carrier, into errors_; returns the mean over the carriers in use. Values
+// left out are exactly zero.
+double TrainingEstimator::measure_errors(std::span<const Sample> symbols, std::span<const Sample> channel) {
+    const std::size_t k = channel.size();
+    std::fill(errors_.begin(), errors_.end(), 0.0F);
+    for (std::size_t s = 0; s < symbols.size(); s += k) {
+        for (std::size_t c = 0; c < k; ++c) {
+            const Sample x = symbols[s + c];
+            const float power = std::norm(x);
+            errors_[c] += power > 0.0F ? std::norm(x - channel[c]) : 0.0F;
+        }
+    }
+    double sum = 0.0;
+    double count = 0.0;
+    for (std::size_t c = 0; c < k; ++c) {
+        sum += static_cast<double>(errors_[c]);
+        count += static_cast<double>(counts_[c]);
+        errors_[c] = counts_[c] > 0.0F ? errors_[c] / counts_[c] : 0.0F;
+    }
+    return sum / std::max(count, 1.0);
+}
+
+// Radians per symbol and subcarrier by which the symbols turn, by least squares.
+float TrainingEstimator::estimate_clock(std::span<const Sample> symbols, std::span<const Sample> channel) const {
+    const std::size_t k = channel.size();
+    const double middle = 0.5 * (static_cast<double>(symbols.size() / k) - 1.0);
+    double numerator = 0.0;
+    double denominator = kSilence;
+    for (std::size_t s = 0; s < symbols.size(); s += k) {
+        const double t = static_cast<double>(s / k) - middle;
+        for (std::size_t c = 0; c < k; ++c) {
+            const double at = t * grid_.subcarrier(c);
+            numerator += at * static_cast<double>((symbols[s + c] * std::conj(channel[c])).imag());
+            denominator += at * at * static_cast<double>(std::norm(channel[c]));
+        }
+    }
+    return static_cast<float>(numerator / denominator);
+}
+
+// errors_ once more, with symbols that turn by that.
+void TrainingEstimator::measure_turned_errors(std::span<const Sample> symbols, std::span<const Sample> channel,
+                                              float clock) {
+    const std::size_t k = channel.size();
+    const float middle = 0.5F * (static_cast<float>(symbols.size() / k) - 1.0F);
+    std::fill(errors_.begin(), errors_.end(), 0.0F);
+    for (std::size_t s = 0; s < symbols.size(); s += k) {
+        const float turn = clock * (static_cast<float>(s / k) - middle);
+        for (std::size_t c = 0; c < k; ++c) {
+            const Sample x = symbols[s + c];
+            const float angle = turn * static_cast<float>(grid_.subcarrier(c));  // well below 1
+            const Sample expected = channel[c] * Sample(1.0F - 0.5F * angle * angle, angle);
+            errors_[c] += std::norm(x) > 0.0F ? std::norm(x - expected) : 0.0F;
+        }
+    }
+    for (std::size_t c = 0; c < k; ++c) {
+        errors_[c] = counts_[c] > 0.0F ? errors_[c] / counts_[c] : 0.0F;
+    }
+}
+
+// Values of which too much was lost become zero; counts_ is how many of a carrier are left, less one. Does nothing
+// where too few would be.
+void TrainingEstimator::leave_out_lost(std::span<Sample> symbols, std::span<const float> lost) {
+    constexpr float kTooMuch = 0.2F;
+    const std::size_t k = counts_.size();
+    const std::size_t m = symbols.size() / k;
+    std::size_t good = 0;
+    for (std::size_t c = 0; c < k; ++c) {
+        std::size_t left = 0;
+        for (std::size_t s = 0; s < m; ++s) {
+            left += lost[s * k + c] > kTooMuch ? 0 : 1;
+        }
+        errors_[c] = static_cast<float>(left);
+        good += left > 1 ? 1 : 0;
+    }
+    const bool enough = 4 * good >= k;
+    for (std::size_t c = 0; c < k; ++c) {
+        for (std::size_t s = 0; s < m; ++s) {
+            const float share = lost[s * k + c];
+            if (enough && share > kTooMuch) {
+                symbols[s * k + c] = {};
+            } else {
+                interference_[c] = std::max(interference_[c], std::min(share, kTooMuch));
+            }
+        }
+        counts_[c] = enough ? std::max(errors_[c], 1.0F) - 1.0F : counts_[c];
+    }
+    good_ = enough ? good : k;
+}
+
+// Takes the carriers whose `hit` is above `limit` out of the symbols. True if there were any that had been in use, and
+// enough are left.
+bool TrainingEstimator::leave_out(std::span<Sample> symbols, std::span<const float> hit, float limit) {
+    const std::size_t k = counts_.size();
+    const auto falls = [&](std::size_t c) { return counts_[c] > 0.0F && hit[c] > limit; };
+    std::size_t falling = 0;
+    for (std::size_t c = 0; c < k; ++c) {
+        falling += falls(c) ? 1 : 0;
+    }
+    if (falling == 0 || 4 * (good_ - falling) < k) {
+        return false;
+    }
+    for (std::size_t c = 0; c < k; ++c) {
+        if (falls(c)) {
+            counts_[c] = 0.0F;
+            for (std::size_t at = c; at < symbols.size(); at += k) {
+                symbols[at] = {};
+            }
+        }
+    }
+    good_ -= falling;
+    return true;
+}
+
+TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, double prior_variance,
+                                                   std::span<Sample> channel, std::span<const float> lost) {
+    const std::size_t k = grid_.carriers();
+    const std::size_t m = symbols.size() / k;
+    assert(m >= 2 && channel.size() == k && symbols.size() == m * k);
+    const auto training = grid_.training();
+    double total = 0.0;
+    for (std::size_t s = 0; s < m; ++s) {
+        take_off(training, symbols.subspan(s * k, k));
+    }
+    good_ = k;
+    std::fill(counts_.begin(), counts_.end(), static_cast<float>(m - 1));
+    std::fill(interference_.begin(), interference_.end(), 0.0F);
+    interfered_ = !lost.empty();
+    if (interfered_) {
+        leave_out_lost(symbols, lost);
+    }
+    for (std::size_t s = 0; s < m; ++s) {
+        total += energy(symbols.subspan(s * k, k));
+    }
+    total /= static_cast<double>(m * good_);
+
+    Estimate out;
+    estimate_drift(symbols, prior_variance, channel, out);
+    double mean_error = measure_errors(symbols, channel);
+    // Weaker than this no mode notices it.
+    const auto least = static_cast<float>(kHarmless * total);
+    std::size_t hit = profile_.find(errors_, counts_, least);
+    if (hit > 0) {
+        // A sampling clock that is off turns the outer carriers: that is no interference.
+        const float clock = estimate_clock(symbols, channel);
+        measure_turned_errors(symbols, channel, clock);
+        hit = profile_.find(errors_, counts_, least);
+    }
+    if (hit > 0 && leave_out(symbols, profile_.excess(), 0.0F)) {
+        interfered_ = true;
+        estimate_drift(symbols, prior_variance, channel, out);
+        mean_error = measure_errors(symbols, channel);
+    }
+
+    const double noise = std::max(mean_error, 1e-9 * total + kSilence);
+    const double mean_power = energy(channel) / static_cast<double>(good_);
     const double mean_noise = noise / static_cast<double>(m);
     const double signal = std::max(mean_power - mean_noise, 1e-3 * mean_noise);
     out.noise = static_cast<float>(noise);
     out.signal = static_cast<float>(signal);
-    out.phase_variance = noise / (2.0 * static_cast<double>(m * k) * signal);
+    out.phase_variance = noise / (2.0 * static_cast<double>(m * good_) * signal);
+    if (interfered_) {
+        for (std::size_t c = 0; c < k; ++c) {
+            // What a line took along came from its neighbours too, and is gone there.
+            const float share = interference_[c];
+            interference_[c] = share / (1.0F - share) * (out.signal + out.noise);
+            if (profile_.excess()[c] > 0.0F) {
+                interference_[c] = std::max(interference_[c], profile_.excess()[c]);
+            }
+        }
+        fill_in(channel, signal, noise, m);
+    }
     out.timing_shift = best_shift(channel, static_cast<float>(mean_noise));
     smooth(channel, mean_noise, m, out);
     return out;
+}
+
+// The channel where carriers were left out: from their neighbours, by smoothing again and again with what the last
+// smoothing gave there. Each value is taken as received by its share of the noise.
+// Source: A. Dempster, N. Laird, D. Rubin, "Maximum likelihood from incomplete data via the EM algorithm", J. R. Stat.
+// Soc. B 39 (1977).
+void TrainingEstimator::fill_in(std::span<Sample> channel, double signal, double noise, std::size_t symbols) {
+    constexpr int kRounds = 6;
+    const auto snr_db = static_cast<float>(10.0 * std::log10(signal * static_cast<double>(symbols) / noise));
+    bridge(channel, counts_);
+    std::copy(channel.begin(), channel.end(), mean_.begin());
+    for (int round = 0; round < kRounds; ++round) {
+        smoother_.apply(channel, snr_db);
+        for (std::size_t c = 0; c < channel.size(); ++c) {
+            const float share = (counts_[c] + 1.0F) / static_cast<float>(symbols);
+            const float weight =
+                counts_[c] > 0.0F ? share * static_cast<float>(noise) / (static_cast<float>(noise) + interference_[c])
+                                  : 0.0F;
+            channel[c] += weight * (mean_[c] - channel[c]);
+        }
+    }
 }
 
 // Smooths the mean of `symbols` symbols, whose noise is `noise`. What the prefix holds cannot explain what is taken out

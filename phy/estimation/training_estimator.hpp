@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Estimates from a frame's training symbols: channel, noise, residual carrier offset, and where the paths lie in time.
+// Estimates from a frame's training symbols: channel, noise, residual carrier offset, where the paths lie in time, and
+// which carriers interference hits. Those are left out of all sums, and the channel there is what their neighbours make
+// of it.
 //
 // Spec: docs/spec/phy.md, "Training".
 #pragma once
@@ -10,6 +12,7 @@
 
 #include "phy/dsp/fft.hpp"
 #include "phy/estimation/channel_smoother.hpp"
+#include "phy/estimation/interference_profile.hpp"
 #include "phy/waveform/grid.hpp"
 
 namespace meshnet::phy {
@@ -32,10 +35,26 @@ public:
 
     /// `symbols`: shape [M][K], M >= 2, the carriers of each training symbol, derotated by the preamble's offset whose
     /// variance is `prior_variance` (radians^2 per symbol^2). Writes H for the middle of the training to `channel` [K].
-    /// `symbols` is overwritten.
-    Estimate run(std::span<Sample> symbols, double prior_variance, std::span<Sample> channel);
+    /// `symbols` is overwritten. `lost` [M][K]: share of each value's power that was lost with lines taken out of it;
+    /// empty: none.
+    Estimate run(std::span<Sample> symbols, double prior_variance, std::span<Sample> channel,
+                 std::span<const float> lost = {});
+
+    /// [K]: power of the interference on each carrier beyond Estimate::noise, of the last run(); empty if there is
+    /// none.
+    [[nodiscard]] std::span<const float> interference() const noexcept {
+        return interfered_ ? std::span<const float>(interference_) : std::span<const float>{};
+    }
 
 private:
+    void estimate_drift(std::span<Sample> symbols, double prior_variance, std::span<Sample> channel, Estimate& out);
+    void average(std::span<const Sample> symbols, std::span<Sample> channel) const;
+    double measure_errors(std::span<const Sample> symbols, std::span<const Sample> channel);
+    [[nodiscard]] float estimate_clock(std::span<const Sample> symbols, std::span<const Sample> channel) const;
+    void measure_turned_errors(std::span<const Sample> symbols, std::span<const Sample> channel, float clock);
+    void leave_out_lost(std::span<Sample> symbols, std::span<const float> lost);
+    bool leave_out(std::span<Sample> symbols, std::span<const float> hit, float limit);
+    void fill_in(std::span<Sample> channel, double signal, double noise, std::size_t symbols);
     void smooth(std::span<Sample> channel, double noise, std::size_t symbols, Estimate& out);
     [[nodiscard]] int best_shift(std::span<const Sample> channel, float noise_per_carrier);
 
@@ -43,6 +62,12 @@ private:
     ChannelSmoother smoother_;
     ChannelSmoother long_smoother_;
     std::vector<Sample> mean_;  // [K]
+    InterferenceProfile profile_;
+    bool interfered_ = false;
+    std::size_t good_ = 0;             // carriers that are used
+    std::vector<float> counts_;        // [K]: values of each less one, 0 for those left out
+    std::vector<float> errors_;        // [K]
+    std::vector<float> interference_;  // [K]
     Fft inverse_;
     std::vector<double> energy_;
 };

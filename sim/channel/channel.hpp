@@ -48,6 +48,17 @@ public:
 
         double tone_db = -300.0;  ///< power over the signal's; -300: none
         double tone_hz = 0.0;
+        double second_tone_db = -300.0;  ///< the same for one more
+        double second_tone_hz = 0.0;
+        double fsk_db = -300.0;    ///< narrow data signal, 9600 Bd, deviation 3 kHz: power over the signal's
+        double fsk_hz = 0.0;       ///< its centre
+        double chirp_db = -300.0;  ///< LoRa with spreading factor 7 in 125 kHz: power over the signal's
+        double chirp_hz = 0.0;     ///< its centre
+        double pulse_db = -300.0;  ///< pulsed noise: power over the signal's while it is on
+        double pulse_s = 50e-6;    ///< length of a pulse
+        double pulse_rate_hz = 1e3;
+        double neighbour_db = -300.0;       ///< OFDM like ours on another channel: power over the signal's
+        double neighbour_offset = 1.25;     ///< of its centre, in occupied bandwidths
         double impulses_per_million = 0.0;  ///< of 20 dB over the signal's rms
 
         double iq_gain_db = 0.0;

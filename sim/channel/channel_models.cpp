@@ -133,6 +133,36 @@ constexpr std::array kModels{
               c.tone_db = p.db.value_or(0.0);
               c.tone_hz = p.hertz.value_or(c.sample_rate_hz / 8.0);
           }},
+    Model{{"two-tones",
+           "two steady foreign carriers of [0db] each, the second at -1.618 times the first's [1/8 of the rate]"},
+          [](const Parameters& p, Channel::Config& c) {
+              c.tone_db = c.second_tone_db = p.db.value_or(0.0);
+              c.tone_hz = p.hertz.value_or(c.sample_rate_hz / 8.0);
+              c.second_tone_hz = -1.618 * c.tone_hz;
+          }},
+    Model{
+        {"fsk", "a foreign data signal of 9600 Bd, binary FSK, [0db] relative to the signal, at a quarter of the band"},
+        [](const Parameters& p, Channel::Config& c) {
+            c.fsk_db = p.db.value_or(0.0);
+            c.fsk_hz = p.hertz.value_or(c.sample_rate_hz / 8.0);
+        }},
+    Model{{"lora", "foreign LoRa chirps, SF7 in 125 kHz, [0db] relative to the signal, at a quarter of the band"},
+          [](const Parameters& p, Channel::Config& c) {
+              c.chirp_db = p.db.value_or(0.0);
+              c.chirp_hz = p.hertz.value_or(c.sample_rate_hz / 8.0);
+          }},
+    Model{{"pulses", "pulsed noise, [0db] relative to the signal while on, [50us] long, [1000hz] of them"},
+          [](const Parameters& p, Channel::Config& c) {
+              c.pulse_db = p.db.value_or(0.0);
+              c.pulse_s = p.seconds.value_or(50e-6);
+              c.pulse_rate_hz = p.hertz.value_or(1e3);
+          }},
+    Model{{"neighbour", "OFDM like ours, [0db] relative to the signal, 1.25 occupied bandwidths [or hz] away"},
+          [](const Parameters& p, Channel::Config& c) {
+              c.neighbour_db = p.db.value_or(0.0);
+              c.neighbour_offset =
+                  p.hertz ? *p.hertz / (c.occupied_fraction * c.sample_rate_hz) : Channel::Config{}.neighbour_offset;
+          }},
     Model{{"impulses", "one sample in 10 000 hit 20 dB above the signal"},
           [](const Parameters&, Channel::Config& c) { c.impulses_per_million = 100.0; }},
     Model{{"quantized", "analogue-digital converter with [8bit]"},
