@@ -7,6 +7,8 @@
 #include <numbers>
 #include <utility>
 
+#include "core/target_clones.hpp"
+
 namespace meshnet::phy {
 namespace {
 
@@ -29,7 +31,7 @@ using RowPower = FrameDemodulator::RowPower;
 
 // `scale_of(c)`: 1 / power expected of carrier c.
 template <class Scale>
-RowPower measure_scaled(std::span<const Sample> carriers, Scale scale_of) noexcept {
+inline RowPower measure_scaled(std::span<const Sample> carriers, Scale scale_of) noexcept {
     constexpr std::size_t kLanes = 8;  // sums side by side, none of which waits for another
     float sum[kLanes]{};
     float greatest[kLanes]{};
@@ -56,10 +58,11 @@ RowPower measure_scaled(std::span<const Sample> carriers, Scale scale_of) noexce
     out.mean /= static_cast<float>(carriers.size());
     return out;
 }
-RowPower measure(std::span<const Sample> carriers) noexcept {
+MESHNET_TARGET_CLONES RowPower measure(std::span<const Sample> carriers) noexcept {
     return measure_scaled(carriers, [](std::size_t) { return 1.0F; });
 }
-RowPower measure(std::span<const Sample> carriers, std::span<const float> inverse_expected) noexcept {
+MESHNET_TARGET_CLONES RowPower measure(std::span<const Sample> carriers,
+                                       std::span<const float> inverse_expected) noexcept {
     return measure_scaled(carriers, [inverse_expected](std::size_t c) { return inverse_expected[c]; });
 }
 

@@ -50,6 +50,7 @@ void ReceiverChain::restart() noexcept {
         d.release();
     }
     trainings_ = {};
+    receiving_ = false;
 }
 
 void ReceiverChain::look(std::uint64_t before, std::vector<EndedReception>& ended, ReceiverCounters* counters) {
@@ -64,8 +65,13 @@ void ReceiverChain::look(std::uint64_t before, std::vector<EndedReception>& ende
             begin(start, counters);
         }
     }
+    if (!receiving_) {
+        return;
+    }
+    receiving_ = false;
     for (auto& d : demodulators_) {
         advance(d, ended, counters);
+        receiving_ = receiving_ || d.state() != FrameDemodulator::State::kIdle;
     }
 }
 
@@ -105,6 +111,7 @@ void ReceiverChain::begin(const FrameStart& start, ReceiverCounters* counters) {
     for (auto& d : demodulators_) {
         if (d.state() == FrameDemodulator::State::kIdle) {
             d.start(start);
+            receiving_ = true;
             return;
         }
     }
@@ -171,6 +178,9 @@ std::optional<std::uint64_t> ReceiverChain::reception_ends() const noexcept {
 }
 
 std::optional<std::uint64_t> ReceiverChain::next_reception_end() const noexcept {
+    if (!receiving_) {
+        return std::nullopt;
+    }
     std::optional<std::uint64_t> next;
     for (const auto& d : demodulators_) {
         if (d.state() == FrameDemodulator::State::kData) {

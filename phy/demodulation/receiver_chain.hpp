@@ -93,6 +93,7 @@ private:
     SampleRing ring_;
     std::vector<FrameSynchronizer> synchronizers_;
     std::vector<FrameDemodulator> demodulators_;
+    bool receiving_ = false;  // a demodulator is at work
     std::vector<FrameStart> found_;
     std::array<Training, 16> trainings_{};  // of the latest detections, in a ring
     std::size_t next_training_ = 0;

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "phy/dsp/norms.hpp"
+
 namespace meshnet::phy {
 
 SymbolTransform::SymbolTransform(const Grid& grid)
@@ -41,9 +43,10 @@ SymbolTransform::PartPower SymbolTransform::part_power() noexcept {
     const auto in = forward_.in();
     PartPower out;
     for (std::size_t p = 0; p < parts_.size(); ++p) {
+        static_assert(kPart % 8 == 0);
         float sum = 0.0F;
-        for (std::size_t i = p * kPart; i < (p + 1) * kPart; ++i) {
-            sum += std::norm(in[i]);
+        for (std::size_t i = p * kPart; i < (p + 1) * kPart; i += 8) {
+            sum += sum_of_eight(&in[i]);
         }
         parts_[p] = sum / static_cast<float>(kPart);
         out.greatest = std::max(out.greatest, parts_[p]);

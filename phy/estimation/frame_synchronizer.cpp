@@ -51,6 +51,15 @@ double vertex(double left, double centre, double right) noexcept {
     return std::clamp(0.5 * (left - right) / curvature, -0.5, 0.5);
 }
 
+// Energy of a multiple of eight samples.
+double energy_of(std::span<const Sample> samples) noexcept {
+    double sum = 0.0;
+    for (std::size_t i = 0; i < samples.size(); i += 8) {
+        sum += static_cast<double>(sum_of_eight(&samples[i]));
+    }
+    return sum;
+}
+
 }  // namespace
 
 FrameSynchronizer::FrameSynchronizer(const Profile& profile, PreambleClass preamble)
@@ -339,9 +348,7 @@ FrameSynchronizer::FallingPeaks FrameSynchronizer::find_falling(const SampleRing
     fetch(ring, static_cast<std::uint64_t>(first_lag + static_cast<std::int64_t>(missing)),
           in.subspan(missing, span - missing));
     FallingPeaks found;
-    for (std::size_t n = 0; n < span; ++n) {
-        found.energy += static_cast<double>(std::norm(in[n]));
-    }
+    found.energy = energy_of(in);  // zero beyond the span
     const double least = found.energy * kRoundingFloor;
     filter_.forward();
     volk_32fc_x2_multiply_32fc(filter_.product().data(), filter_.spectrum().data(), falling_reference_.data(),
@@ -351,10 +358,7 @@ FrameSynchronizer::FallingPeaks FrameSynchronizer::find_falling(const SampleRing
     const auto look = [&](std::size_t first, FallingPeak& peak) {
         peak.first_lag = first_lag;
         peak.lags = lags;
-        double window = 0.0;
-        for (std::size_t n = 0; n < length_; ++n) {
-            window += static_cast<double>(std::norm(in[first + n]));
-        }
+        double window = energy_of(in.subspan(first, length_));
         for (std::size_t k = first; k <= first + static_cast<std::size_t>(2 * range); ++k) {
             const bool outside =
                 k < first + path_reach_ || k + path_reach_ > first + static_cast<std::size_t>(2 * range);

@@ -6,11 +6,19 @@
 
 namespace meshnet::phy {
 
-double chance_limit(double count) noexcept {
-    constexpr double kDeviations = 4.75;
+namespace {
+
+// Of the mean of `count` exponential variates of mean 1, where a normal variate has it at `deviations`.
+double gamma_quantile(double count, double deviations) noexcept {
     const double variance = 1.0 / (9.0 * count);
-    const double root = 1.0 - variance + kDeviations * std::sqrt(variance);
+    const double root = 1.0 - variance + deviations * std::sqrt(variance);
     return root * root * root;
+}
+
+}  // namespace
+
+double chance_limit(double count) noexcept {
+    return gamma_quantile(count, 4.75);
 }
 
 InterferenceProfile::InterferenceProfile(std::size_t carriers) : excess_(carriers), sums_(carriers + 1) {
@@ -31,10 +39,13 @@ std::size_t InterferenceProfile::find(std::span<const float> errors, std::span<c
     if (sorted_.empty()) {
         return 0;
     }
-    const auto middle = sorted_.begin() + static_cast<std::ptrdiff_t>(sorted_.size() / 2);
-    std::nth_element(sorted_.begin(), middle, sorted_.end());
+    // The 30 % quantile: still of clean carriers where interference hits more than half of them.
+    constexpr double kQuantile = 0.3;
+    constexpr double kQuantileDeviations = -0.524;
+    const auto low = sorted_.begin() + static_cast<std::ptrdiff_t>(kQuantile * static_cast<double>(sorted_.size()));
+    std::nth_element(sorted_.begin(), low, sorted_.end());
     const double per_carrier = measurements / static_cast<double>(sorted_.size());
-    floor_ = std::max(least, *middle / static_cast<float>(std::pow(1.0 - 1.0 / (9.0 * per_carrier), 3.0)));
+    floor_ = std::max(least, *low / static_cast<float>(gamma_quantile(per_carrier, kQuantileDeviations)));
     std::size_t hit = 0;
     for (const std::size_t width : {std::size_t{1}, std::size_t{4}, std::size_t{16}}) {
         hit += mark_runs(errors, counts, width);

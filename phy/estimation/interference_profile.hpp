@@ -2,8 +2,8 @@
 // How much stronger than the noise of all carriers the noise of each is: finds the carriers that interference hits from
 // few measurements of each, without seeing any where there is none.
 //
-//     sums of error powers per carrier -> floor (from their median) -> runs of 1, 4, 16 carriers above what chance
-//     allows
+//     sums of error powers per carrier -> floor (from their 30 % quantile) -> runs of 1, 4, 16 carriers above what
+//     chance allows
 //
 // The sums of a run of carriers are tested, not values: 3 measurements of one carrier must be 6.6 times the floor,
 // those of 16 carriers together 1.8 times. Thresholds by E. Wilson, M. Hilferty, "The distribution of chi-square",

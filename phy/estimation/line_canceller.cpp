@@ -13,9 +13,6 @@ namespace {
 // Once a line has been found, what is left is taken out down to this share of the ratio.
 constexpr float kRest = 0.5F;
 
-// Power of white noise under the window 1, -1/2, -1/2 over three bins.
-constexpr float kHannGain = 1.5F;
-
 // Power of a unit exponential beyond the basis, under which its direction is mostly rounding.
 constexpr float kNearlyNothing = 3e-3F;
 
@@ -25,6 +22,7 @@ LineCanceller::LineCanceller(const Grid& grid)
     : grid_(grid),
       size_(grid.profile().fft_size),
       limit_(std::min<std::size_t>(24, size_ / 5)),
+      expected_(size_),
       inverse_expected_(size_),
       lost_(grid.carriers()),
       basis_(limit_ * size_),
@@ -102,9 +100,14 @@ bool LineCanceller::add_exponential(double frequency, std::size_t count) noexcep
 
 std::size_t LineCanceller::run(Fft& forward, std::span<const float> expected, float beside, float ratio) {
     const std::size_t k = grid_.carriers();
-    std::fill(inverse_expected_.begin(), inverse_expected_.end(), 1.0F / (kHannGain * beside));
+    // Power of the window's three bins where nothing but what is expected is there.
+    std::fill(expected_.begin(), expected_.end(), beside);
     for (std::size_t c = 0; c < k; ++c) {
-        inverse_expected_[grid_.bin(c)] = 1.0F / (kHannGain * std::max(expected[c], beside));
+        expected_[grid_.bin(c)] = std::max(expected[c], beside);
+    }
+    for (std::size_t b = 0; b < size_; ++b) {
+        const float neighbours = expected_[(b + size_ - 1) % size_] + expected_[(b + 1) % size_];
+        inverse_expected_[b] = 1.0F / (expected_[b] + 0.25F * neighbours);
     }
     Peak peak = strongest(forward.out(), ratio);
     if (!(peak.ratio > ratio) || 3 * peak.above > size_) {

@@ -50,6 +50,7 @@ private:
     const Grid& grid_;
     std::size_t size_;                     // N
     std::size_t limit_;                    // exponentials at most
+    std::vector<float> expected_;          // [N]: power
     std::vector<float> inverse_expected_;  // [N]: of the power under a Hann window
     std::vector<float> lost_;              // [K]
     std::vector<Sample> basis_;            // [limit][N], orthonormal

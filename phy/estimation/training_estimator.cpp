@@ -224,7 +224,8 @@ void TrainingEstimator::estimate_drift(std::span<Sample> symbols, double prior_v
 
 // What the symbols miss their mean by on each carrier, into errors_; returns the mean over the carriers in use. Values
 // left out are exactly zero.
-double TrainingEstimator::measure_errors(std::span<const Sample> symbols, std::span<const Sample> channel) {
+MESHNET_TARGET_CLONES double TrainingEstimator::measure_errors(std::span<const Sample> symbols,
+                                                               std::span<const Sample> channel) {
     const std::size_t k = channel.size();
     std::fill(errors_.begin(), errors_.end(), 0.0F);
     for (std::size_t s = 0; s < symbols.size(); s += k) {
