@@ -13,6 +13,8 @@ namespace meshnet::phy {
 namespace {
 
 constexpr double kTwoPi = 2.0 * std::numbers::pi;
+// Deviation of the rate at which a carrier offset may grow, Hz/s: a LEO at 550 km has 800 at 2.4 GHz, 1900 at 5.8 GHz.
+constexpr double kDopplerRate = 1000.0;
 
 // Inter-carrier interference (ICI) over the signal, of an offset that turns the phase by so much per symbol.
 // Source: P. Moose, "A technique for orthogonal frequency division multiplexing frequency offset correction", IEEE
@@ -115,8 +117,8 @@ std::int64_t FrameDemodulator::window_start(std::size_t symbol, int shift) const
     return std::max<std::int64_t>(at, 0);
 }
 
-TransformWindow FrameDemodulator::window(std::int64_t first) const noexcept {
-    return {static_cast<std::uint64_t>(first), start_.sample_index, cfo_, start_.inverted};
+TransformWindow FrameDemodulator::window(std::int64_t first, double drift) const noexcept {
+    return {static_cast<std::uint64_t>(first), start_.sample_index, cfo_, drift, start_.inverted};
 }
 
 std::uint64_t FrameDemodulator::oldest_needed() const noexcept {
@@ -269,7 +271,13 @@ bool FrameDemodulator::estimate_training(const SampleRing& ring) {
     const double metric = std::clamp(static_cast<double>(start_.metric), 1e-6, 0.999);
     const double energy_to_noise = l * metric / (1.0 - metric);
     const double per_symbol = static_cast<double>(p.symbol_samples()) / l;
-    double prior = (1.0 / energy_to_noise + 1e-4) * per_symbol * per_symbol;
+    const double symbol_seconds = static_cast<double>(p.symbol_samples()) / p.sample_rate_hz;
+    const double rate = kTwoPi * kDopplerRate * symbol_seconds * symbol_seconds;
+    TrainingEstimator::Prior prior;
+    prior.drift_variance = (1.0 / energy_to_noise + 1e-4) * per_symbol * per_symbol;
+    prior.rate_variance = rate * rate;
+    // An offset found in the frame itself holds for its header.
+    prior.distance = known_header_ ? 0.0 : l / static_cast<double>(p.symbol_samples()) + 0.5 * static_cast<double>(m);
     for (int pass = 0; pass < 2; ++pass) {
         const std::int64_t first = first_window();
         if (first < static_cast<std::int64_t>(ring.begin())) {
@@ -292,7 +300,9 @@ bool FrameDemodulator::estimate_training(const SampleRing& ring) {
         timing_shift_ = training_.timing_shift;
         if (drifts) {
             cfo_ += training_.drift / (kTwoPi * static_cast<double>(p.symbol_samples()));
-            prior = 4.0 * training_.drift_variance;
+            // What is left of the offset, and has not grown since.
+            prior.drift_variance = 4.0 * training_.drift_variance;
+            prior.distance = 0.0;
         }
     }
     return true;
@@ -435,7 +445,7 @@ bool FrameDemodulator::receive_symbol(const SampleRing& ring) {
         return false;
     }
     const std::span<Sample> carriers = rows_.push();
-    shared_.transform.run(ring, window(first), carriers);
+    shared_.transform.run(ring, window(first, tracker_.next_oscillator()), carriers);
     const float power = clean_row(carriers);
     if (interfered_ && rows_.weights(rows_.size() - 1).empty()) {
         weigh_row(carriers, false, 0.0F);
@@ -475,7 +485,7 @@ SymbolEstimate FrameDemodulator::estimate_of(std::size_t row) {
         shared_.weights[c] = static_cast<float>(weights[c]) / 255.0F;
     }
     return {symbol,
-            window(window_start(symbol, tracker_.shift(row))),
+            window(window_start(symbol, tracker_.shift(row)), tracker_.oscillator(row)),
             tracker_.phase(row),
             tracker_.time(row),
             channel,

@@ -97,7 +97,7 @@ private:
     void decode_payload(std::size_t rows, unsigned max_iterations);
     void drop_rows(std::size_t rows);
     void finish();
-    [[nodiscard]] TransformWindow window(std::int64_t first) const noexcept;
+    [[nodiscard]] TransformWindow window(std::int64_t first, double drift = 0.0) const noexcept;
     [[nodiscard]] std::int64_t first_window() const noexcept;
     [[nodiscard]] std::int64_t window_start(std::size_t symbol, int shift) const noexcept;
     [[nodiscard]] std::size_t symbols_received() const noexcept { return rows_.first_symbol() + rows_.size(); }

@@ -5,6 +5,8 @@
 //     -> fixed-interval (RTS) smoothing over the symbols at hand
 //
 // The transform window follows the tracked time in whole samples; what is left stays a slope of phase over frequency.
+// Its oscillator follows the tracked frequency, so that a Doppler rate causes no inter-carrier interference (ICI)
+// however long the frame is; it rotates about the middle of each window and so leaves the phases as they are.
 #pragma once
 
 #include <cstddef>
@@ -79,17 +81,23 @@ public:
     /// Samples by which the row's window was moved against the first symbol's, and by which the next one will be.
     [[nodiscard]] int shift(std::size_t row) const noexcept { return tracks_[row].shift; }
     [[nodiscard]] int next_shift() const noexcept { return window_shift_; }
+    /// Residual CFO that was removed from the row's samples, and that will be from the next one's, cycles per sample.
+    [[nodiscard]] double oscillator(std::size_t row) const noexcept { return tracks_[row].oscillator; }
+    [[nodiscard]] double next_oscillator() const noexcept { return oscillator_; }
     /// Residual CFO, radians per symbol, and drift of the time, samples per symbol, after the last row.
     [[nodiscard]] double cfo() const noexcept { return phase_.state().drift; }
     [[nodiscard]] double time_drift() const noexcept { return time_.state().drift; }
 
 private:
+    void add_track(float error, float excess) noexcept;
     void follow_window() noexcept;
+    void follow_oscillator() noexcept;
 
     struct Track {
         DriftFilter::State phase;
         DriftFilter::State time;
         int shift = 0;
+        double oscillator = 0.0;
         float error = 0.0F;
         float excess = 0.0F;
     };
@@ -100,6 +108,7 @@ private:
     DriftFilter phase_;
     DriftFilter time_;
     int window_shift_ = 0;
+    double oscillator_ = 0.0;
     std::size_t size_ = 0;
     std::vector<Track> tracks_;  // [capacity]
     std::vector<DriftFilter::State> smooth_phase_;

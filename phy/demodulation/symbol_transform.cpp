@@ -27,10 +27,10 @@ void SymbolTransform::run(const SampleRing& ring, const TransformWindow& window,
     // The oscillator's phase is counted from the origin: exact at any distance.
     const double samples =
         static_cast<double>(static_cast<std::int64_t>(window.first) - static_cast<std::int64_t>(window.origin));
-    const double cycles = -window.cfo * samples;
+    const double cycles = 0.5 * window.drift * static_cast<double>(n - 1) - window.cfo * samples;
     const double phase = kTwoPi * (cycles - std::floor(cycles));
     lv_32fc_t rotator(static_cast<float>(std::cos(phase)), static_cast<float>(std::sin(phase)));
-    const double step = -kTwoPi * window.cfo;
+    const double step = -kTwoPi * (window.cfo + window.drift);
     const lv_32fc_t increment(static_cast<float>(std::cos(step)), static_cast<float>(std::sin(step)));
     volk_32fc_s32fc_x2_rotator_32fc(forward_.in().data(), samples_.data(), increment, &rotator,
                                     static_cast<unsigned>(n));

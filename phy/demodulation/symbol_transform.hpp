@@ -23,6 +23,7 @@ struct TransformWindow {
     std::uint64_t first = 0;   ///< index of its first sample
     std::uint64_t origin = 0;  ///< index of the sample at which the oscillator has phase 0
     double cfo = 0.0;          ///< carrier offset that is removed, cycles per sample
+    double drift = 0.0;        ///< removed too, about the window's middle, whose phase it leaves; cycles per sample
     bool inverted = false;     ///< the samples are conjugated first; `cfo` is that of the conjugates
 };
 

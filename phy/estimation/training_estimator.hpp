@@ -26,18 +26,29 @@ public:
         float channel_error = 0.0F;      ///< mean squared error of H per carrier after smoothing
         double drift = 0.0;              ///< residual carrier offset, radians per symbol
         double drift_variance = 0.0;     ///< of that, radians^2
+        double rate = 0.0;               ///< growth of that per symbol: a Doppler rate, radians per symbol^2
+        double rate_variance = 0.0;      ///< of that
+        double drift_rate = 0.0;         ///< covariance of drift and rate
         double phase_variance = 0.0;     ///< of the phase reference, radians^2
         bool long_delay_spread = false;  ///< there is more channel than fits the prefix: H was smoothed less
         int timing_shift = 0;            ///< samples the transform window should move for the paths to fit the prefix
     };
 
+    /// What is known before. The offset by which the symbols were derotated is one of a Gaussian of variance
+    /// `drift_variance`, `distance` symbols before their middle; it grows at a rate of variance `rate_variance`.
+    struct Prior {
+        double drift_variance = 0.0;  ///< radians^2 per symbol^2
+        double rate_variance = 0.0;   ///< radians^2 per symbol^4
+        double distance = 0.0;        ///< symbols
+    };
+
     explicit TrainingEstimator(const Grid& grid);
 
-    /// `symbols`: shape [M][K], M >= 2, the carriers of each training symbol, derotated by the preamble's offset whose
-    /// variance is `prior_variance` (radians^2 per symbol^2). Writes H for the middle of the training to `channel` [K].
+    /// `symbols`: shape [M][K], M >= 2, the carriers of each training symbol, derotated by the preamble's offset.
+    /// Writes H for the middle of the training to `channel` [K].
     /// `symbols` is overwritten. `lost` [M][K]: share of each value's power that was lost with lines taken out of it;
     /// empty: none.
-    Estimate run(std::span<Sample> symbols, double prior_variance, std::span<Sample> channel,
+    Estimate run(std::span<Sample> symbols, const Prior& prior, std::span<Sample> channel,
                  std::span<const float> lost = {});
 
     /// [K]: power of the interference on each carrier beyond Estimate::noise, of the last run(); empty if there is
@@ -47,7 +58,12 @@ public:
     }
 
 private:
-    void estimate_drift(std::span<Sample> symbols, double prior_variance, std::span<Sample> channel, Estimate& out);
+    void estimate_drift(std::span<Sample> symbols, const Prior& prior, std::span<Sample> channel, Estimate& out);
+    [[nodiscard]] double guess_drift(std::span<const Sample> symbols, double prior_variance, double power) const;
+    void search_rate(std::span<Sample> symbols, const Prior& prior, double power, std::span<Sample> sum,
+                     Estimate& out) const;
+    void fit_rate(std::span<Sample> symbols, std::span<const Sample> channel, const Prior& prior, double noise,
+                  Estimate& out) const;
     void average(std::span<const Sample> symbols, std::span<Sample> channel) const;
     double measure_errors(std::span<const Sample> symbols, std::span<const Sample> channel);
     [[nodiscard]] float estimate_clock(std::span<const Sample> symbols, std::span<const Sample> channel) const;

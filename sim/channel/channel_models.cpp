@@ -125,6 +125,8 @@ constexpr std::array kModels{
           [](const Parameters& p, Channel::Config& c) { set_one_path(kMinusInfinity, p.hertz.value_or(10.0), c); }},
     Model{{"leo", "satellite at 550 km near its highest Doppler: [40khz] falling by 800 Hz/s, delay moving with it"},
           set_leo},
+    Model{{"doppler-rate", "carrier offset that falls by [800hz] each second, nothing else"},
+          [](const Parameters& p, Channel::Config& c) { c.doppler_rate_hz_per_s -= p.hertz.value_or(800.0); }},
     Model{{"hackrf", "cheap radio: 10 ppm clock, 8 kHz off, phase noise, IQ imbalance, DC, 8 bits"}, set_hackrf},
     Model{{"wideband", "strongly frequency-selective: TDL-C with [2us], Doppler 1 Hz"},
           [](const Parameters& p, Channel::Config& c) { set_tdl(TdlProfile::kC, p.seconds.value_or(2e-6), 1.0, c); }},

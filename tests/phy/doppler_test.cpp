@@ -108,6 +108,61 @@ TEST(Doppler, AHintCarriesAFrameBeyondTheAcquisitionRange) {
     }
 }
 
+// A satellite in slow modes, without a hint: the rate moves preamble, training and header apart, turns the phase by
+// many radians within what the tracking averages over, and takes the carriers of a long frame a subcarrier further.
+struct Pass {
+    const char* profile;
+    const char* mode;
+    std::size_t bytes;
+    double hz_per_s;
+};
+
+void expect_received(const Pass& pass) {
+    const Profile& profile = *find_profile(pass.profile);
+    const ModeIndex mode = mode_of(pass.mode);
+    Rng rng(74);
+    Transmitter transmitter(profile);
+    std::vector<Sample> samples(kLead);
+    const Bytes payload = random_bytes(rng, pass.bytes);
+    transmitter.modulate(mode, payload, samples);
+    const double seconds = static_cast<double>(samples.size()) / profile.sample_rate_hz;
+    samples.resize(samples.size() + 3000);
+    sim::Channel::Config config;
+    config.sample_rate_hz = profile.sample_rate_hz;
+    config.occupied_fraction = profile.occupied_bandwidth_hz() / profile.sample_rate_hz;
+    config.snr_db = static_cast<double>(modes()[mode].required_snr_db) + 1.0;
+    config.cfo_hz = 5e3;
+    config.doppler_rate_hz_per_s = pass.hz_per_s;
+    config.seed = 75;
+    std::vector<Sample> received;
+    sim::Channel(config).process(samples, received);
+    Receiver receiver = test::make_receiver(profile);
+    receiver.push(received);
+    receiver.flush();
+    const auto frame = receiver.poll_frame();
+    ASSERT_TRUE(frame.has_value()) << pass.profile << ' ' << pass.mode << ' ' << pass.hz_per_s;
+    EXPECT_TRUE(frame->ok()) << pass.profile << ' ' << pass.mode << ' ' << pass.hz_per_s;
+    EXPECT_EQ(frame->payload, payload);
+    EXPECT_NEAR(static_cast<double>(frame->cfo_hz), 5e3 + pass.hz_per_s * seconds, 40.0) << "as at its end";
+}
+
+TEST(Doppler, SlowModesFollowARateTheyWereNotTold) {
+    for (const char* mode : {"qpsk-1/5x2", "qpsk-1/5x4", "qpsk-1/5x8", "qpsk-1/5x16"}) {
+        for (const double hz_per_s : {-800.0, 1900.0}) {
+            expect_received({"1M", mode, 700, hz_per_s});
+        }
+    }
+    for (const char* profile : {"125k", "250k", "5M"}) {
+        expect_received({profile, "qpsk-1/5x16", 60, -1900.0});
+        expect_received({profile, "qpsk-1/5x4", 150, 1900.0});
+    }
+}
+
+TEST(Doppler, ALongFrameIsFollowedOverASubcarrier) {
+    // 4 s: 7.8 kHz are one subcarrier.
+    expect_received({"1M", "qpsk-1/5x16", 8'200, -1900.0});
+}
+
 TEST(Doppler, AHintMayBeRenewedDuringAPass) {
     Rng rng(72);
     Transmitter transmitter(one_megahertz());
