@@ -33,13 +33,16 @@ public:
     explicit PeakLimiter(const Grid& grid);
 
     /// `carriers` [K], points of unit mean power, changed in place on all carriers but those listed in `pilots`. Mean
-    /// power is kept.
+    /// power is kept. No symbol is changed by more than its mode bears, whatever its peak.
     void apply(std::span<Sample> carriers, std::span<const std::uint16_t> pilots, Strength strength) noexcept;
 
 private:
+    void bound_change(std::span<Sample> carriers, float most) noexcept;
+
     const Grid& grid_;
-    std::vector<Sample> delay_;   // [K]: half a sample of twice the sample rate
-    std::vector<Sample> pilots_;  // values of the carriers that stay
+    std::vector<Sample> delay_;     // [K]: half a sample of twice the sample rate
+    std::vector<Sample> pilots_;    // values of the carriers that stay
+    std::vector<Sample> original_;  // [K]
     Fft inverse_;
     Fft forward_;
 };
