@@ -327,6 +327,7 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
     std::fill(counts_.begin(), counts_.end(), static_cast<float>(m - 1));
     std::fill(interference_.begin(), interference_.end(), 0.0F);
     interfered_ = !lost.empty();
+    stays_ = false;
     if (interfered_) {
         leave_out_lost(symbols, lost);
     }
@@ -348,7 +349,7 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, do
         hit = profile_.find(errors_, counts_, least);
     }
     if (hit > 0 && leave_out(symbols, profile_.excess(), 0.0F)) {
-        interfered_ = true;
+        interfered_ = stays_ = true;
         estimate_drift(symbols, prior_variance, channel, out);
         mean_error = measure_errors(symbols, channel);
     }
