@@ -36,6 +36,18 @@ int run_fading(const ThresholdOptions& o);
 /// What each part of the receiver costs: the threshold with one part genie-aided at a time.
 int run_budget(const ThresholdOptions& o);
 
+struct InterferenceOptions {
+    ScenarioOptions scenario;
+    std::string channels =
+        "awgn,tone-0db,tone-10db,tone-20db,tone-20db-128.9khz,two-tones-10db,fsk-0db,fsk-10db,fsk-20db,lora-0db,"
+        "lora-10db,pulses-10db,pulses-20db,neighbour-20db,neighbour-30db";
+    double awgn_db = 0.0;  ///< SNR of the mode at PER 1e-2 without interference; else what the mode table says
+    bool has_awgn = false;
+    double above_db = 14.0;  ///< the high SNR, over that
+};
+/// Error rates beside interferers, 1 dB above what theory asks for and far above.
+int run_interference(const InterferenceOptions& o);
+
 struct RegressOptions {
     std::string golden;              ///< file of thresholds
     std::vector<std::string> modes;  ///< these only; empty: all

@@ -13,6 +13,7 @@ using namespace meshnet::lab;
 struct Everything {
     SweepOptions sweep;
     ThresholdOptions threshold;
+    InterferenceOptions interference;
     RegressOptions regress;
     LengthOptions lengths;
     SignalOptions signal;
@@ -92,6 +93,23 @@ void add_thresholds(CLI::App& app, Everything& e) {
     liquid->callback([&e] { e.result = run_liquid(e.threshold); });
 }
 
+void add_interference(CLI::App& app, Everything& e) {
+    auto* command = app.add_subcommand("interference", "Error rates beside interferers, and what those must cost");
+    auto& o = e.interference;
+    o.scenario.payload = 300;
+    o.scenario.frames = 200;
+    add_scenario(command, o.scenario, false);
+    add_frames(command, o.scenario);
+    command->add_option("--mode", o.scenario.mode, "Mode, as qpsk-1/2")->capture_default_str();
+    command->add_option("--payload", o.scenario.payload, "Bytes in a frame")->capture_default_str();
+    command->add_option("--channels", o.channels, "Interferers, joined by commas")->capture_default_str();
+    command->add_option("--above-db", o.above_db, "High SNR over that of PER 1e-2")->capture_default_str();
+    command->add_option_function<double>(
+        "--awgn-db", [&o](double v) { o.awgn_db = v, o.has_awgn = true; },
+        "SNR at PER 1e-2 without interference (else the mode table's)");
+    command->callback([&e] { e.result = run_interference(e.interference); });
+}
+
 void add_regress(CLI::App& app, Everything& e) {
     auto* command = app.add_subcommand("regress", "Every mode's SNR at PER 1e-1 against the committed table");
     command->add_option("--golden", e.regress.golden, "The table (tests/golden/phy_snr.txt)")->required();
@@ -155,6 +173,7 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     add_sweep(app, e);
     add_thresholds(app, e);
+    add_interference(app, e);
     add_regress(app, e);
     add_lengths(app, e);
     add_signal(app, e);

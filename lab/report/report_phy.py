@@ -27,6 +27,7 @@ CHANNELS = ["two-ray", "tdl-a-1us", "tdl-b-1us", "tdl-c-1us", "tdl-c-5us", "rici
 QUICK_CHANNELS = ["two-ray", "tdl-c-1us", "rician-100hz", "leo", "hackrf"]
 STILL = ("leo", "hackrf", "sfo-50ppm", "phase-noise")
 FADING_MODES = ["qpsk-1/2", "16qam-1/2", "64qam-3/4"]
+INTERFERENCE_MODES = ["qpsk-1/2", "16qam-1/2"]
 BUDGET_MODES = ["qpsk-1/5x8", "qpsk-1/5", "qpsk-1/2", "qpsk-3/4", "16qam-1/2", "64qam-3/4", "256qam-3/4", "256qam-5/6"]
 DETECTION = {"short": "-9:1:1", "medium": "-15:1:-6", "long": "-24:1:-14"}
 ACQUISITION = {"short": ("qpsk-1/2", 8), "medium": ("qpsk-1/5x2", 0), "long": ("qpsk-1/5x8", -6)}
@@ -107,6 +108,10 @@ def plan(lab, modes, quick):
             lab.add(f"fading {mode} {channel}", 7, "fading", "--mode", mode, *common, "--payload", PAYLOAD, "--channel", channel,
                     "--per", 0.1, "--step-db", step, "--frames", lab.frames(300, 60),
                     "--awgn", fit(mode, "a"), fit(mode, "b"))
+
+    for mode in INTERFERENCE_MODES[:1] if quick else INTERFERENCE_MODES:
+        lab.add(f"interference {mode}", 40, "interference", "--mode", mode, *common, "--payload", PAYLOAD, "--frames", lab.frames(500, 60),
+                "--awgn-db", lambda mode=mode: round(lab.results[f"threshold {mode}"]["snr_db"] or 0.0, 2), "--json", lines=True)
 
     def above(mode):
         return lambda: round((lab.results[f"threshold {mode}"]["snr_db"] or 0.0) + 6.0, 1)

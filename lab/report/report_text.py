@@ -139,6 +139,25 @@ def channels(data, fading, folder):
     return lines + ["![Error rates by channel](img/channels.png)", ""] + commands_of(data, "fading")
 
 
+def interference(data):
+    """Rows of `meshnet-lab interference`, one mode after the other."""
+    rows = [r for key, rows in data["results"].items() if key.startswith("interference ") for r in rows]
+    lines = ["## Interference", "",
+             "Interferers that last from before a frame to after it, their level over the signal's in the name (tone-20db: SIR -20 dB; pulses: while they",
+             "are on; a neighbour: on its own channel, 1.25 occupied bandwidths away). Theory: the SNR at which the cells of time and",
+             "frequency that the interferer leaves carry the information that AWGN carries at PER 1e-2, cells of a carrier by a symbol or of",
+             "the band by a sixteenth of a symbol, whichever is kinder. PER measured 1 dB above that, and 14 dB above the AWGN threshold.", ""]
+    out = []
+    for r in rows:
+        never = r["per"] is None
+        out.append([f"`{r['mode']}`", r["channel"], db(r["awgn_db"]), "never" if never else db(r["theory_db"]),
+                    "-" if never else f"{r['per']:.4f}", "-" if never else f"{r['per_low']:.4f} .. {r['per_high']:.4f}",
+                    "-" if never else ("met" if r["per"] <= 0.01 else "not met"), f"{r['high_snr_per']:.4f}"])
+    lines += table(["mode", "interferer", "AWGN dB", "theory dB", "PER at theory + 1 dB", "95 % interval", "target 1e-2", "PER at AWGN + 14 dB"], out,
+                   ["---", "---"] + ["---:"] * 4 + ["---", "---:"])
+    return lines + commands_of(data, "interference ")
+
+
 def efficiency(data, modes, profile, folder):
     listing = data["results"]["efficiency"]
     plots.plot_efficiency(modes, listing, profile, folder)
@@ -252,6 +271,7 @@ def write(data, folder, profile, payload):
              "band (Es/N0 per subcarrier; the energy of the cyclic prefix is not counted). Commands are in `build/release/bin`;",
              "`./meshnet sweep` measures any other point.", ""]
     lines += sensitivity(data, modes, liquid) + budget(data) + floors(data, modes) + channels(data, fading, images)
+    lines += interference(data)
     lines += efficiency(data, modes, profile, images) + signal(data, modes, images)
     lines += detection(data, images) + acquisition(data, images)
     path = os.path.join(folder, "phy.md")

@@ -347,7 +347,7 @@ bool FrameDemodulator::receive_training(const SampleRing& ring) {
 // What the carriers of the rows that follow should have, or a little of what they had in the mean, where the channel
 // has a null or fades.
 void FrameDemodulator::expect_power() {
-    constexpr float kLittle = 0.02F;
+    constexpr float kLittle = 0.1F;
     const auto power = channel_.reference_power();
     const float least = training_.noise + kLittle * training_.signal + 1e-30F;
     float sum = 0.0F;
@@ -355,7 +355,7 @@ void FrameDemodulator::expect_power() {
         sum += power[c];
         inverse_expected_[c] = 1.0F / (power[c] + least);
     }
-    expected_mean_ = sum / static_cast<float>(power.size()) + least;
+    expected_mean_ = std::max(sum / static_cast<float>(power.size()) + training_.noise, least);
 }
 
 // Takes pulses and lines out of the row just transformed, if it has more power than it should have, or any of its
@@ -382,7 +382,7 @@ float FrameDemodulator::clean_row(std::span<Sample> carriers) {
 
 // True if the row had lines and has none now.
 bool FrameDemodulator::cancel_lines(std::span<Sample> carriers, float suspicious) {
-    constexpr float kLine = 16.0F;
+    constexpr float kLine = 12.0F;   // white noise gets there in one bin of 160 000
     constexpr float kBeside = 0.1F;  // power beside the carriers over that of the signal: of paths beyond the prefix
     // A fade that ends, or a burst over the whole band, raises all carriers: no line.
     auto& scratch = shared_.expected;

@@ -188,7 +188,7 @@ bool FrameSynchronizer::blank_pulses(std::span<Sample> block) {
         sorted_parts_.begin() + static_cast<std::ptrdiff_t>(kShare * static_cast<double>(sorted_parts_.size()));
     std::nth_element(sorted_parts_.begin(), usual, sorted_parts_.end());
     // Through several paths a chirp has maxima of its envelope, which are no pulses.
-    constexpr float kMaximum = 2.5F;
+    constexpr float kMaximum = 3.2F;
     const float level = kMaximum * *usual / static_cast<float>(kCoarse);
     return PulseBlanking::run(block, level, block.size()) > 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Sets samples to zero that a pulse of interference hit: far stronger than the samples around, for a short while.
 //
-// Parts of kPart samples are judged by their mean power, which of a signal of ours (and of noise) is never five times
+// Parts of kPart samples are judged by their mean power, which of a signal of ours (and of noise) is never four times
 // what it is in the mean; a part beside such a one by less, as a pulse seldom ends with a part; a single sample by
 // more. What a window loses with them is their share of its power on every carrier.
 #pragma once
@@ -16,8 +16,8 @@ namespace meshnet::phy {
 
 struct PulseBlanking {
     static constexpr std::size_t kPart = 8;       ///< samples judged together
-    static constexpr float kPartRatio = 5.0F;     ///< over the usual power: a pulse
-    static constexpr float kBesideRatio = 2.0F;   ///< the same of a part beside one
+    static constexpr float kPartRatio = 4.0F;     ///< over the usual power: a pulse
+    static constexpr float kBesideRatio = 1.7F;   ///< the same of a part beside one
     static constexpr float kSampleRatio = 20.0F;  ///< the same of a single sample
 
     /// Sets what pulses hit to zero, where samples have the mean power `level` without; returns how many samples it

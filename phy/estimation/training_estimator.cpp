@@ -466,6 +466,7 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, co
     std::fill(counts_.begin(), counts_.end(), static_cast<float>(m - 1));
     std::fill(interference_.begin(), interference_.end(), 0.0F);
     interfered_ = !lost.empty();
+    stays_ = false;
     if (interfered_) {
         leave_out_lost(symbols, lost);
     }
@@ -487,7 +488,7 @@ TrainingEstimator::Estimate TrainingEstimator::run(std::span<Sample> symbols, co
         hit = profile_.find(errors_, counts_, least);
     }
     if (hit > 0 && leave_out(symbols, profile_.excess(), 0.0F)) {
-        interfered_ = true;
+        interfered_ = stays_ = true;
         estimate_drift(symbols, prior, channel, out);
         mean_error = measure_errors(symbols, channel);
     }

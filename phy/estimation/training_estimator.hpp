@@ -51,10 +51,10 @@ public:
     Estimate run(std::span<Sample> symbols, const Prior& prior, std::span<Sample> channel,
                  std::span<const float> lost = {});
 
-    /// [K]: power of the interference on each carrier beyond Estimate::noise, of the last run(); empty if there is
-    /// none.
+    /// [K]: power of the interference on each carrier beyond Estimate::noise, of the last run(), without the lines that
+    /// were taken out; empty if there is none.
     [[nodiscard]] std::span<const float> interference() const noexcept {
-        return interfered_ ? std::span<const float>(interference_) : std::span<const float>{};
+        return stays_ ? profile_.excess() : std::span<const float>{};
     }
 
 private:
@@ -79,7 +79,8 @@ private:
     ChannelSmoother long_smoother_;
     std::vector<Sample> mean_;  // [K]
     InterferenceProfile profile_;
-    bool interfered_ = false;
+    bool interfered_ = false;          // values were left out
+    bool stays_ = false;               // and not only because they were lost with lines: profile_ has the interference
     std::size_t good_ = 0;             // carriers that are used
     std::vector<float> counts_;        // [K]: values of each less one, 0 for those left out
     std::vector<float> errors_;        // [K]

@@ -114,13 +114,23 @@ MESHNET_TARGET_CLONES void PeakLimiter::apply(std::span<Sample> carriers, std::s
 }
 
 // Takes back a part of what was changed, the same of every carrier, if it has more than `most` of a symbol's power.
-void PeakLimiter::bound_change(std::span<Sample> carriers, float most) noexcept {
-    constexpr std::size_t kLanes = 8;
+MESHNET_TARGET_CLONES void PeakLimiter::bound_change(std::span<Sample> carriers, float most) noexcept {
+    constexpr std::size_t kLanes = 16;
     float part[kLanes]{};
-    for (std::size_t c = 0; c < carriers.size(); ++c) {
-        part[c % kLanes] += std::norm(carriers[c] - original_[c]);
+    const auto* now = reinterpret_cast<const float*>(carriers.data());
+    const auto* before = reinterpret_cast<const float*>(original_.data());
+    const std::size_t count = 2 * carriers.size();
+    const std::size_t whole = count / kLanes * kLanes;
+    for (std::size_t i = 0; i < whole; i += kLanes) {
+        for (std::size_t l = 0; l < kLanes; ++l) {
+            const float moved = now[i + l] - before[i + l];
+            part[l] += moved * moved;
+        }
     }
     float change = 0.0F;
+    for (std::size_t i = whole; i < count; ++i) {
+        change += (now[i] - before[i]) * (now[i] - before[i]);
+    }
     for (const float p : part) {
         change += p;
     }
