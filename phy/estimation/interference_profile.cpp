@@ -29,7 +29,10 @@ std::size_t InterferenceProfile::find(std::span<const float> errors, std::span<c
     std::fill(excess_.begin(), excess_.end(), 0.0F);
     sorted_.clear();
     double measurements = 0.0;
-    for (std::size_t c = 0; c < errors.size(); ++c) {
+    // Some of the carriers are enough for the floor.
+    constexpr std::size_t kEnough = 400;
+    const std::size_t stride = std::max<std::size_t>(1, errors.size() / kEnough);
+    for (std::size_t c = 0; c < errors.size(); c += stride) {
         if (counts[c] > 0.0F) {
             sorted_.push_back(errors[c]);
             measurements += static_cast<double>(counts[c]);
@@ -47,8 +50,13 @@ std::size_t InterferenceProfile::find(std::span<const float> errors, std::span<c
     const double per_carrier = measurements / static_cast<double>(sorted_.size());
     floor_ = std::max(least, *low / static_cast<float>(gamma_quantile(per_carrier, kQuantileDeviations)));
     std::size_t hit = 0;
+    std::size_t summed = 1;  // marks when sums_ was made; at first none
     for (const std::size_t width : {std::size_t{1}, std::size_t{4}, std::size_t{16}}) {
-        hit += mark_runs(errors, counts, width);
+        if (summed != hit) {
+            sum_up(errors, counts);
+            summed = hit;
+        }
+        hit += mark_runs(width);
     }
     double sum = 0.0;
     double weight = 0.0;
@@ -62,14 +70,17 @@ std::size_t InterferenceProfile::find(std::span<const float> errors, std::span<c
     return hit;
 }
 
-// Marks the carriers of runs that chance does not explain, those marked before left out of them.
-std::size_t InterferenceProfile::mark_runs(std::span<const float> errors, std::span<const float> counts,
-                                           std::size_t width) {
-    const std::size_t k = errors.size();
-    for (std::size_t c = 0; c < k; ++c) {
+// Running sums over the carriers that are not marked.
+void InterferenceProfile::sum_up(std::span<const float> errors, std::span<const float> counts) noexcept {
+    for (std::size_t c = 0; c < errors.size(); ++c) {
         const double count = excess_[c] > 0.0F ? 0.0 : static_cast<double>(counts[c]);
         sums_[c + 1] = {sums_[c].error + count * static_cast<double>(errors[c]), sums_[c].count + count};
     }
+}
+
+// Marks the carriers of runs that chance does not explain, those marked before left out of them.
+std::size_t InterferenceProfile::mark_runs(std::size_t width) {
+    const std::size_t k = excess_.size();
     const auto floor = static_cast<double>(floor_);
     std::size_t marked = 0;
     double known_count = 0.0;

@@ -31,7 +31,8 @@ public:
     [[nodiscard]] std::span<const float> excess() const noexcept { return excess_; }
 
 private:
-    std::size_t mark_runs(std::span<const float> errors, std::span<const float> counts, std::size_t width);
+    void sum_up(std::span<const float> errors, std::span<const float> counts) noexcept;
+    std::size_t mark_runs(std::size_t width);
 
     float floor_ = 0.0F;
     std::vector<float> excess_;

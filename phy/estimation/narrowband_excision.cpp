@@ -10,8 +10,8 @@
 namespace meshnet::phy {
 namespace {
 
-constexpr float kLine = 16.0F;  // over the median power: a line. White noise gets there once in 65 000 bins,
-                                // frequency-selective channels (Rayleigh) once in 10^5 coherence bandwidths
+constexpr float kLine = 32.0F;  // over the median power: a line. Data of our own through two rays, where nulls lower
+                                // the median and maxima raise bins, gets there once in 10^5 bins
 constexpr float kSkirt = 4.0F;  // bins beside a line belong to it as far as they are above the median by this
 constexpr std::size_t kStride = 8;
 
