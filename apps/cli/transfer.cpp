@@ -203,6 +203,24 @@ int send_file(const TransferOptions& o) {
     return 0;
 }
 
+// Writes the complete file and reports it. An altered one is complained of and not written. 1: it could not be written.
+int keep_file(const TransferOptions& o, TransferReceiver& receiver, double seconds) {
+    if (!receiver.intact()) {
+        complain("the file arrived altered", 1);
+        return 0;
+    }
+    std::ofstream out(o.file, std::ios::binary | std::ios::trunc);
+    const Bytes& file = receiver.file();
+    std::copy(file.begin(), file.end(), std::ostreambuf_iterator<char>(out));
+    out.close();
+    if (!out) {
+        return complain(o.file + " cannot be written", 1);
+    }
+    report(o, "received", o.file, file.size(), seconds, receiver.open().digest, Json::object());
+    std::fflush(stdout);
+    return 0;
+}
+
 int receive_file(const TransferOptions& o) {
     if (auto ready = station::init_random(); !ready) {
         return complain(ready.error().message, 1);
@@ -271,19 +289,8 @@ int receive_file(const TransferOptions& o) {
             }
         }
         if (receiver && receiver->complete() && !leave) {
-            if (!receiver->intact()) {
-                complain("the file arrived altered", 1);
-            } else {
-                std::ofstream out(o.file, std::ios::binary | std::ios::trunc);
-                const Bytes& file = receiver->file();
-                std::copy(file.begin(), file.end(), std::ostreambuf_iterator<char>(out));
-                out.close();
-                if (!out) {
-                    return complain(o.file + " cannot be written", 1);
-                }
-                report(o, "received", o.file, file.size(), to_seconds(now - begin), receiver->open().digest,
-                       Json::object());
-                std::fflush(stdout);
+            if (const int code = keep_file(o, *receiver, to_seconds(now - begin)); code != 0) {
+                return code;
             }
             leave = now + kLinger;
         }
