@@ -19,7 +19,8 @@ constexpr std::array kDrivers{kAirDriver, kFileDriver};
 std::string devices() {
     std::string out = "; the devices are ";
     for (const RadioDriver& driver : kDrivers) {
-        out += (&driver == kDrivers.data() ? "" : " and ") + std::string(driver.form);
+        const bool last = &driver == &kDrivers.back();
+        out += (&driver == kDrivers.data() ? "" : last ? " and " : ", ") + std::string(driver.form);
     }
     return out;
 }
