@@ -91,6 +91,7 @@ Result<std::string> status_view(const ViewContext& c) {
                       {"sample_rate_hz", c.link.clock().rate().hz()},
                       {"sample_index", c.link.next_index()}};
     add_counters(c.link.counters(), j["radio"]);
+    add_counters(c.link.radio_counters(), j["radio"]);
     j["phy"] = Json{{"noise_floor_dbfs", finite(c.link.receiver().noise_floor_dbfs())},
                     {"carrier_busy", c.link.receiver().carrier_busy()}};
     add_counters(c.link.receiver().counters(), j["phy"]);

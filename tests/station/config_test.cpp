@@ -64,8 +64,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "station.toml:2: radio.profile: unknown profile '3M'; did you mean '1M'? known are 125k *"},
         BadConfig{"UnknownDevice", "[radio]\ndevice = \"hackrf\"\n",
                   "station.toml:2: radio.device: 'hackrf' names no kind of device; the devices are air:*"},
-        BadConfig{"DeviceNotInThisBuild", "[radio]\ndevice = \"uhd:type=b200\"\n",
-                  "station.toml:2: radio.device: this build has no kind of device 'uhd:'; the devices are "
+        BadConfig{"DeviceNotInThisBuild", "[radio]\ndevice = \"warp:core=1\"\n",
+                  "station.toml:2: radio.device: this build has no kind of device 'warp:'; the devices are "
                   "air:*"},
         BadConfig{"AirWithoutStation", "[radio]\ndevice = \"air:/tmp/a.sock\"\n",
                   "station.toml:2: radio.device: 'air:/tmp/a.sock' does not name a station; the devices are "
