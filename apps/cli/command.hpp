@@ -44,5 +44,6 @@ void add_transfer(CLI::App& app, int& exit_code);    // send, receive
 void add_modulate(CLI::App& app, int& exit_code);    // modulate
 void add_demodulate(CLI::App& app, int& exit_code);  // demodulate
 void add_tables(CLI::App& app, int& exit_code);      // modes, profiles
+void add_bands(CLI::App& app, int& exit_code);       // bands
 
 }  // namespace meshnet::apps
