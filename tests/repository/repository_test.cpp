@@ -64,6 +64,7 @@ const std::vector<Room>& rooms() {
         {"station/ledger", kGpl, {"core", "host", "net values", "net/payment"}},
         {"station/guard", kGpl, {"core", "host", "phy values", "phy/dsp"}},
         {"station/radio", kGpl, {"core", "host", "phy values", "phy", "mac", "node", "sim", "station/guard"}},
+        {"station/meshair", kGpl, {"core", "host", "phy values", "sim/channel", "sim"}},
         {"station settings",
          kGpl,
          {"core", "host", "phy values", "phy", "mac", "net values", "node", "station/guard", "station/radio"},
