@@ -84,6 +84,9 @@ Config read_config(host::TomlTable& root) {
         section->finish();
     }
     root.finish();
+    if (config.radio.frequency_hz > 0.0) {
+        config.transmit.frequency_hz = config.radio.frequency_hz;  // one carrier: what is tuned to is what is judged
+    }
     return config;
 }
 

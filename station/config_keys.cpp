@@ -156,11 +156,6 @@ Status store_transmit_text(Config& c, const ConfigValue& v) {
     return Ok{};
 }
 
-Status store_frequency(Config& c, const ConfigValue& v) {
-    c.transmit.frequency_hz = v.number == kNotStated ? GuardConfig::kUnset : v.number * 1e6;
-    return Ok{};
-}
-
 Status store_bands(Config& c, const ConfigValue& v) {
     for (const auto& name : v.list) {
         if (!name.starts_with("own ")) {
@@ -388,8 +383,6 @@ std::vector<ConfigKey> transmit_keys() {
         {"transmit", "sealed_traffic_permit", Kind::kText, "", 0, 0, "\"\"",
          "Amateur bands: what permits sealed (encrypted) traffic there. Without it amateur bands are refused.",
          store_transmit_text<&GuardConfig::sealed_traffic_permit>},
-        {"transmit", "frequency_mhz", Kind::kNumber, "MHz, -999: not stated", kNotStated, 1e5, "-999.0",
-         "Carrier of the radio.", store_frequency},
         {"transmit", "full_scale_dbm", Kind::kNumber, "dBm, -999: not stated", kNotStated, 80, "-999.0",
          "Conducted power of a sample of magnitude 1 at the gain in use, as measured: a frame's mean is 12 dB below.",
          store_transmit_number<&GuardConfig::full_scale_dbm>},

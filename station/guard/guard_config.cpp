@@ -36,7 +36,7 @@ Status check_numbers(const GuardConfig& c) {
         const char* what;
     };
     const Row rows[] = {
-        {"frequency_mhz", c.frequency_hz * 1e-6, 1.0, 1e5, "the carrier in MHz"},
+        {"frequency_hz", c.frequency_hz, 1e6, 1e11, "the carrier in Hz"},
         {"full_scale_dbm", c.full_scale_dbm, -100.0, 80.0,
          "the conducted power in dBm that a sample of magnitude 1 gives at the gain in use, as measured"},
         {"antenna_gain_dbi", c.antenna_gain_dbi, -20.0, 60.0, "the antenna's gain in dBi"},
@@ -66,8 +66,8 @@ Status check_callsign(const GuardConfig& c, const BandRule& band) {
 
 Status check_band(const GuardConfig& c, const BandRule& band, double sample_rate_hz) {
     if (c.frequency_hz < band.low_hz || c.frequency_hz > band.high_hz) {
-        return wrong("frequency_mhz " + number(c.frequency_hz * 1e-6) + " is outside " + band.name + "; choose " +
-                     number(band.low_hz * 1e-6) + " to " + number(band.high_hz * 1e-6) + ", or another band");
+        return wrong("frequency_hz " + number(c.frequency_hz) + " is outside " + band.name + "; choose " +
+                     number(band.low_hz * 1e-6) + " to " + number(band.high_hz * 1e-6) + " MHz, or another band");
     }
     if (sample_rate_hz < band.min_bandwidth_hz) {
         return wrong(band.name + " asks for a bandwidth of at least " + number(band.min_bandwidth_hz * 1e-3) +

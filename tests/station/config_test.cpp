@@ -198,8 +198,9 @@ TEST(Config, MissingFileSaysWhatToDo) {
 
 TEST(Config, WhatTransmitStatesIsJudgedAsAWhole) {
     const std::string sound =
-        "[radio]\nprofile = \"500k\"\n[transmit]\nbands = [\"EU 868.0-868.6\"]\nauthority = \"licence-exempt\"\n"
-        "frequency_mhz = 868.3\nfull_scale_dbm = 22\nantenna_gain_dbi = 3\n";
+        "[radio]\nprofile = \"500k\"\nfrequency_hz = 868.3e6\n[transmit]\nbands = [\"EU 868.0-868.6\"]\nauthority = "
+        "\"licence-exempt\"\n"
+        "full_scale_dbm = 22\nantenna_gain_dbi = 3\n";
     const auto config = parse_config(sound, "f");
     ASSERT_TRUE(config.ok()) << config.error().message;
     EXPECT_DOUBLE_EQ(config->transmit.frequency_hz, 868.3e6);
