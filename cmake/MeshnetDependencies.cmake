@@ -28,6 +28,7 @@ if(MESHNET_BUILD_MESHAIR)
 endif()
 if(MESHNET_BUILD_TESTS)
   find_package(GTest REQUIRED)
+  pkg_check_modules(UHD REQUIRED IMPORTED_TARGET uhd)  # the virtual radio through UHD
 endif()
 if(MESHNET_BUILD_BENCH)
   find_package(benchmark REQUIRED)

@@ -150,6 +150,8 @@ SoapySDR::Kwargs MeshairDevice::getHardwareInfo() const {
     return {{"air", radio_->arguments().air},
             {"station", radio_->arguments().station},
             {"model", radio_->model().name},
+            {"serial", radio_->arguments().station},
+            {"name", radio_->arguments().station},
             {"air_rate_hz", text_of(radio_->air().rate_hz)},
             {"air_carrier_hz", text_of(radio_->air().carrier_hz)}};
 }

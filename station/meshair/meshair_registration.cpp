@@ -43,6 +43,7 @@ SoapySDR::KwargsList find_meshair(const SoapySDR::Kwargs& args) {
             {"air", air},
             {"station", about.name},
             {"model", model.empty() ? "usrp" : model},
+            {"serial", about.name},
             {"label", "meshair " + about.name + " (" + band + (about.connected ? ", in use)" : ")")}};
         // SoapySDR opens the first of what is found: one that is free.
         out.insert(about.connected ? out.end() : out.begin() + static_cast<std::ptrdiff_t>(free++), std::move(found));

@@ -39,6 +39,10 @@ public:
     TransmitPath& operator=(const TransmitPath&) = delete;
 
     virtual void set(const ChannelSettings& settings) = 0;
+    /// The stream is started; nothing leaves before the air's sample `ready_index` (a switch to be thrown).
+    virtual void start(std::uint64_t ready_index) = 0;
+    /// Nothing waits or is under way.
+    [[nodiscard]] virtual bool idle() const = 0;
     /// Samples that write() would take now.
     [[nodiscard]] virtual std::size_t room() const = 0;
     /// Takes at most room() of `samples`. `tick`: of the first, if this begins a burst. `end`: of the burst, if all of
