@@ -18,7 +18,9 @@
 #include "mac/mac.hpp"
 #include "net/node_id.hpp"
 #include "phy/modes.hpp"
+#include "station/guard/guard_config.hpp"
 #include "station/ip_prefix.hpp"
+#include "station/radio/radio_settings.hpp"
 
 namespace meshnet::station {
 
@@ -31,13 +33,15 @@ struct Config {
     std::string control_socket = "/run/meshnet/control.sock";
     // [radio]
     std::string device = "air:/run/meshnet/air.sock#station";
-    bool invert = false;
+    RadioSettings radio;
     std::string profile = "1M";
     phy::PreambleClass longest_preamble = phy::PreambleClass::kMedium;
     std::uint64_t decode_threads = 0;
     // [mac]: `self` and `fixed_mode` stay unset until identity and radio are known
     mac::Mac::Config mac = default_mac();
     std::string fixed_mode;
+    // [transmit]: for radios that reach an antenna
+    GuardConfig transmit = default_transmit();
     // [net]
     std::uint64_t price_msat_per_mib = 1'000;
     std::uint64_t max_price_msat_per_mib = 100'000;
@@ -58,6 +62,8 @@ struct Config {
 
     /// MAC settings for a host-based radio: lead for modulation and scheduling, a queue of about two bursts.
     [[nodiscard]] static mac::Mac::Config default_mac();
+    /// Nothing is stated, so nothing is sent; the air time of the hour is kept beside the ledger.
+    [[nodiscard]] static GuardConfig default_transmit();
 };
 
 /// A value as written, already of the kind its key wants.
