@@ -487,6 +487,10 @@ void MeshairDevice::setSampleRate(int direction, std::size_t channel, double rat
     Port& p = port(direction, channel);
     ChannelSettings settings = radio_->settings(p.direction);
     settings.ratio = RateRatio::nearest(rate_hz, radio_->air().rate_hz);
+    if (std::abs(settings.ratio.rate_hz(radio_->air().rate_hz) - rate_hz) > 1e-3 * rate_hz) {
+        refuse("sample rate " + text_of(rate_hz) + " samples/s is more than 4096 times that of the air, " +
+               text_of(radio_->air().rate_hz) + " samples/s, or less than a 4096th");
+    }
     if (const double bandwidth = radio_->model().bandwidth_of_rate(rate_hz); bandwidth > 0.0) {
         settings.bandwidth_hz = bandwidth;
     }

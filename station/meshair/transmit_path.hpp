@@ -48,7 +48,7 @@ public:
     /// Takes at most room() of `samples`. `tick`: of the first, if this begins a burst. `end`: of the burst, if all of
     /// `samples` are taken. Returns how many were.
     virtual std::size_t write(std::span<const phy::Sample> samples, std::optional<std::uint64_t> tick, bool end) = 0;
-    /// The stream is stopped: what has not left is dropped.
+    /// The stream is stopped: a burst ends with what was written of it.
     virtual void stop() = 0;
     /// The newest sample of the air that is known.
     virtual void on_air(std::uint64_t newest_index) = 0;

@@ -280,6 +280,7 @@ void VirtualRadio::start_transmitting() {
 void VirtualRadio::stop_transmitting() {
     const std::lock_guard lock(mutex_);
     transmit_->stop();
+    hand_over();
     if (mode_ == Mode::kTransmitting) {
         mode_ = Mode::kOff;
     }

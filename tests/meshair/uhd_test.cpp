@@ -2,7 +2,9 @@
 // The virtual radio through UHD: what Debian's uhd-soapysdr passes of times, bursts and messages. The air runs in real
 // time here, because UHD waits by its own clock.
 #include <gtest/gtest.h>
+#include <SoapySDR/Device.hpp>
 #include <uhd/device.hpp>
+#include <uhd/property_tree.hpp>
 #include <uhd/usrp/multi_usrp.hpp>
 
 #include <complex>
@@ -131,8 +133,8 @@ TEST_F(MeshairUhd, AGapInABurstIsAnUnderflow) {
     EXPECT_EQ(message(*stream).code, uhd::async_metadata_t::EVENT_CODE_UNDERFLOW);
 }
 
-// What uhd-soapysdr 0.4.1 does not pass: a send() of no samples, by which UHD's own examples end a burst.
-TEST_F(MeshairUhd, AnEmptySendDoesNotReachTheDevice) {
+// UHD's own examples end a burst by a send() of no samples; uhd-soapysdr stops the stream then.
+TEST_F(MeshairUhd, AnEmptySendEndsABurst) {
     const auto stream = usrp_->get_tx_stream(uhd::stream_args_t("fc32", "sc16"));
     std::vector<Sample> samples(1000, {0.25F, 0.0F});
     uhd::tx_metadata_t about;
@@ -142,7 +144,7 @@ TEST_F(MeshairUhd, AnEmptySendDoesNotReachTheDevice) {
     uhd::tx_metadata_t end;
     end.end_of_burst = true;
     EXPECT_EQ(stream->send(&samples.front(), 0, end, 1.0), 0U);
-    EXPECT_EQ(message(*stream).code, uhd::async_metadata_t::EVENT_CODE_UNDERFLOW);  // not an acknowledgement
+    EXPECT_EQ(message(*stream).code, uhd::async_metadata_t::EVENT_CODE_BURST_ACK);
 }
 
 TEST_F(MeshairUhd, ReceptionBeginsAtItsTimeAndEndsAtItsCount) {
@@ -159,6 +161,38 @@ TEST_F(MeshairUhd, ReceptionBeginsAtItsTimeAndEndsAtItsCount) {
     EXPECT_TRUE(about.has_time_spec);
     EXPECT_NEAR(about.time_spec.get_real_secs(), command.time_spec.get_real_secs(), 1e-6);
     EXPECT_TRUE(about.end_of_burst);
+}
+
+// Faults of uhd-soapysdr 0.4.1, kept here so that a version without them is noticed: docs/operating.md names them.
+TEST_F(MeshairUhd, FaultsOfTheModuleBetween) {
+    // A receive LO offset has the wrong sign: SoapySDR adds the parts, UHD subtracts the DSP's.
+    usrp_->set_rx_freq(uhd::tune_request_t(868e6, 1e6));
+    const auto tree = usrp_->get_device()->get_tree();
+    const double rf_hz = tree->access<double>("/mboards/0/dboards/0/rx_frontends/0/freq/value").get();
+    const double bb_hz = tree->access<double>("/mboards/0/rx_dsps/0/freq/value").get();
+    EXPECT_EQ(usrp_->get_rx_freq(), 868e6);
+    EXPECT_EQ(rf_hz + bb_hz, 870e6);
+    usrp_->set_tx_freq(uhd::tune_request_t(868e6, 1e6));
+    EXPECT_EQ(tree->access<double>("/mboards/0/dboards/0/tx_frontends/0/freq/value").get() +
+                  tree->access<double>("/mboards/0/tx_dsps/0/freq/value").get(),
+              868e6);
+    // A sensor that says false is shown as true.
+    SoapySDR::Device* const same = SoapySDR::Device::make(arguments("alpha"));
+    same->writeSetting("ref_locked", "false");
+    EXPECT_EQ(same->readSensor("ref_locked"), "false");
+    EXPECT_TRUE(usrp_->get_mboard_sensor("ref_locked").to_bool());
+    SoapySDR::Device::unmake(same);
+}
+
+TEST_F(MeshairUhd, AfterUnpluggingCallsThrow) {
+    const auto stream = usrp_->get_rx_stream(uhd::stream_args_t("fc32", "sc16"));
+    SoapySDR::Device* const same = SoapySDR::Device::make(arguments("alpha"));
+    same->writeSetting("unplug", "true");
+    std::vector<Sample> samples(1000);
+    uhd::rx_metadata_t about;
+    EXPECT_ANY_THROW((void)stream->recv(&samples.front(), samples.size(), about, 1.0));
+    EXPECT_ANY_THROW(usrp_->set_rx_freq(868e6));
+    SoapySDR::Device::unmake(same);
 }
 
 TEST_F(MeshairUhd, WrongArgumentsAreTheModulesOwnLine) {

@@ -175,6 +175,25 @@ TEST(MeshairUsrp, AGapInABurstIsAnUnderflow) {
     EXPECT_GE(pair.air.bursts(0), 2U);
 }
 
+TEST(MeshairUsrp, AnEmptyWriteAndStoppingEndABurst) {
+    Pair pair;
+    ASSERT_EQ(pair.a.device->activateStream(pair.a.tx), 0);
+    ASSERT_EQ(pair.a.send(tone(1000), 30'000'000, 1000, false), 0);
+    int flags = SOAPY_SDR_END_BURST;
+    const void* const buffers[] = {nullptr};
+    EXPECT_EQ(pair.a.device->writeStream(pair.a.tx, buffers, 0, flags, 0, 0), 0);
+    ASSERT_EQ(pair.a.send(tone(1000), 40'000'000, 1000, false), 0);
+    ASSERT_EQ(pair.a.device->deactivateStream(pair.a.tx), 0);
+    pair.advance(60);
+    for (const long long end_ns : {31'000'000, 41'000'000}) {
+        const TestRadio::Status status = pair.a.status();
+        EXPECT_EQ(status.code, 0);
+        EXPECT_NE(status.flags & SOAPY_SDR_END_BURST, 0);
+        EXPECT_EQ(status.time_ns, end_ns);
+    }
+    EXPECT_EQ(pair.a.status().code, SOAPY_SDR_TIMEOUT);
+}
+
 TEST(MeshairUsrp, WritesWaitForTheDeviceToSend) {
     Pair pair;
     ASSERT_EQ(pair.a.send(tone(300'000), 30'000'000), -1);  // more than the device's buffer
