@@ -28,7 +28,7 @@ if(MESHNET_BUILD_MESHAIR)
 endif()
 if(MESHNET_BUILD_TESTS)
   find_package(GTest REQUIRED)
-  pkg_check_modules(UHD REQUIRED IMPORTED_TARGET uhd)  # the virtual radio through UHD
+  find_package(UHD 4 REQUIRED)  # the virtual radio through it
 endif()
 if(MESHNET_BUILD_BENCH)
   find_package(benchmark REQUIRED)

@@ -93,7 +93,8 @@ protected:
 TEST_F(MeshairUhd, FindsTheStationsAndTheirSettings) {
     const auto found = uhd::device::find(uhd::device_addr_t("type=soapy,driver=meshair,air=" + air_->air.path()));
     ASSERT_EQ(found.size(), 2U);
-    EXPECT_EQ(found[0].get("station"), "bravo");  // alpha is in use
+    EXPECT_EQ(found[0].get("station"), "alpha");
+    EXPECT_EQ(found[1].get("station"), "bravo");
     EXPECT_EQ(usrp_->get_mboard_name(), "meshair-usrp");
     EXPECT_EQ(usrp_->get_rx_rate(), 1e6);
     EXPECT_EQ(usrp_->get_tx_freq(), 868e6);
@@ -163,9 +164,9 @@ TEST_F(MeshairUhd, ReceptionBeginsAtItsTimeAndEndsAtItsCount) {
     EXPECT_TRUE(about.end_of_burst);
 }
 
-// Faults of uhd-soapysdr 0.4.1, kept here so that a version without them is noticed: docs/operating.md names them.
-TEST_F(MeshairUhd, FaultsOfTheModuleBetween) {
-    // A receive LO offset has the wrong sign: SoapySDR adds the parts, UHD subtracts the DSP's.
+// A fault of uhd-soapysdr 0.4.1, kept here so that a version without it is noticed: docs/operating.md names it. A
+// receive LO offset has the wrong sign: SoapySDR adds the parts, UHD subtracts the DSP's.
+TEST_F(MeshairUhd, AReceiveOffsetHasTheWrongSign) {
     usrp_->set_rx_freq(uhd::tune_request_t(868e6, 1e6));
     const auto tree = usrp_->get_device()->get_tree();
     const double rf_hz = tree->access<double>("/mboards/0/dboards/0/rx_frontends/0/freq/value").get();
@@ -176,11 +177,13 @@ TEST_F(MeshairUhd, FaultsOfTheModuleBetween) {
     EXPECT_EQ(tree->access<double>("/mboards/0/dboards/0/tx_frontends/0/freq/value").get() +
                   tree->access<double>("/mboards/0/tx_dsps/0/freq/value").get(),
               868e6);
-    // A sensor that says false is shown as true.
+}
+
+TEST_F(MeshairUhd, ALostReferenceIsSeen) {
+    EXPECT_TRUE(usrp_->get_mboard_sensor("ref_locked").to_bool());
     SoapySDR::Device* const same = SoapySDR::Device::make(arguments("alpha"));
     same->writeSetting("ref_locked", "false");
-    EXPECT_EQ(same->readSensor("ref_locked"), "false");
-    EXPECT_TRUE(usrp_->get_mboard_sensor("ref_locked").to_bool());
+    EXPECT_FALSE(usrp_->get_mboard_sensor("ref_locked").to_bool());
     SoapySDR::Device::unmake(same);
 }
 
