@@ -72,7 +72,7 @@ VirtualRadio::Timeout timeout_of(long timeout_us) {
     return VirtualRadio::Timeout(std::clamp(timeout_us, 0L, 3'600'000'000L));
 }
 
-bool truth(const std::string& key, const std::string& value) {
+bool to_bool(const std::string& key, const std::string& value) {
     if (value != "true" && value != "false") {
         refuse("setting " + key + " must be true or false, not '" + value + "'");
     }
@@ -656,7 +656,7 @@ void MeshairDevice::writeSetting(const std::string& key, const std::string& valu
     check_here();
     const Lock lock(mutex_);
     if (key == "unplug") {
-        if (truth(key, value)) {
+        if (to_bool(key, value)) {
             radio_->unplug();
         }
     } else if (key == "stall_ms") {
@@ -667,7 +667,7 @@ void MeshairDevice::writeSetting(const std::string& key, const std::string& valu
         }
         radio_->stall(from_seconds(ms * 1e-3));
     } else if (const auto sensor = sensors_.find(key); sensor != sensors_.end()) {
-        sensor->second = truth(key, value);
+        sensor->second = to_bool(key, value);
     } else {
         refuse("no setting is called '" + key + "'");
     }
