@@ -41,7 +41,7 @@ struct Config {
     mac::Mac::Config mac = default_mac();
     std::string fixed_mode;
     // [transmit]: for radios that reach an antenna
-    GuardConfig transmit = default_transmit();
+    GuardConfig transmit;
     // [net]
     std::uint64_t price_msat_per_mib = 1'000;
     std::uint64_t max_price_msat_per_mib = 100'000;
@@ -62,8 +62,6 @@ struct Config {
 
     /// MAC settings for a host-based radio: lead for modulation and scheduling, a queue of about two bursts.
     [[nodiscard]] static mac::Mac::Config default_mac();
-    /// Nothing is stated, so nothing is sent; the air time of the hour is kept beside the ledger.
-    [[nodiscard]] static GuardConfig default_transmit();
 };
 
 /// A value as written, already of the kind its key wants.
