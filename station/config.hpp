@@ -24,13 +24,16 @@
 
 namespace meshnet::station {
 
+/// Where a station that names no other listens.
+inline constexpr std::string_view kDefaultControlSocket = "/run/meshnet/control.sock";
+
 /// The settings of a station. Defaults are those `meshnetd --print-config` shows.
 struct Config {
     // [station]
     std::string name = "station";
     std::string key_file = "station.key";
     std::string ledger_file = "station.ledger";
-    std::string control_socket = "/run/meshnet/control.sock";
+    std::string control_socket{kDefaultControlSocket};
     // [radio]
     std::string device = "air:/run/meshnet/air.sock#station";
     RadioSettings radio;
