@@ -25,6 +25,12 @@ constexpr float kChannelKnown = 300.0F;
 
 }  // namespace
 
+void BlockRecord::reserve(std::size_t carriers) {
+    points.reserve(kMostCells);
+    power.reserve(kMostCells);
+    inverse_noise.reserve(kMostCells / carriers);
+}
+
 void BlockRecord::begin(std::size_t symbol, std::size_t bit, std::size_t point) noexcept {
     points.clear();
     power.clear();
@@ -43,6 +49,17 @@ void BlockRecord::add(std::span<const Sample> row_points, std::span<const float>
     points.insert(points.end(), row_points.begin(), row_points.end());
     power.insert(power.end(), row_power.begin(), row_power.end());
     inverse_noise.push_back(row_inverse_noise);
+}
+
+BlockRefiner::BlockRefiner(const Grid& grid) : grid_(grid) {
+    levels_.reserve(16);
+    for (auto* cells : {&errors_, &counts_, &factors_}) {
+        cells->reserve(BlockRecord::kMostCells);
+    }
+    matched_.reserve(grid.carriers());
+    weights_.reserve(grid.carriers());
+    correction_.reserve(grid.carriers());
+    llr_.reserve(8 * grid.carriers());
 }
 
 void BlockRefiner::take_levels(const Constellation& constellation) {

@@ -38,6 +38,8 @@ struct BlockRecord {
     bool complete = true;              ///< false: the block is too large, rows are missing
 
     [[nodiscard]] std::size_t rows() const noexcept { return inverse_noise.size(); }
+    /// Memory for the largest block, of K carriers.
+    void reserve(std::size_t carriers);
     /// Begins a block.
     void begin(std::size_t symbol, std::size_t bit, std::size_t point) noexcept;
     /// One more row: points and power [K].
@@ -51,10 +53,10 @@ struct BlockFormat {
     bool whitened = true;
 };
 
-/// One instance, one thread. Its scratch memory grows to the largest block.
+/// One instance, one thread. Allocates in the constructor only.
 class BlockRefiner {
 public:
-    explicit BlockRefiner(const Grid& grid) : grid_(grid) {}
+    explicit BlockRefiner(const Grid& grid);
 
     /// Measures noise and channel of `record`, all of whose rows must be there.
     void measure(const BlockRecord& record, const BlockFormat& format);

@@ -68,7 +68,9 @@ PayloadReceiver::PayloadReceiver(DemodulatorShared& shared)
     : shared_(shared),
       header_llr_(kHeaderCodedBits),
       unwhitened_header_llr_(kHeaderCodedBits),
-      pending_(std::make_unique<DecodeWorkers::Pending>()) {}
+      pending_(std::make_unique<DecodeWorkers::Pending>()) {
+    block_.record.reserve(shared.grid.carriers());
+}
 
 PayloadReceiver::~PayloadReceiver() {
     if (pending_ != nullptr) {
