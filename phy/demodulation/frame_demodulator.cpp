@@ -584,6 +584,8 @@ void FrameDemodulator::finish() {
     frame.inverted = start_.inverted;
     frame.snr_db = 10.0F * std::log10(std::max(training_.signal / training_.noise, 1e-6F));
     frame.cfo_hz = static_cast<float>((cfo_ + tracker_.cfo() / (kTwoPi * symbol)) * p.sample_rate_hz);
+    frame.cfo_deviation_hz =
+        static_cast<float>(std::sqrt(std::max(tracker_.cfo_variance(), 0.0)) / (kTwoPi * symbol) * p.sample_rate_hz);
     frame.sfo_ppm = static_cast<float>(-tracker_.time_drift() / symbol * 1e6);
     const double n = static_cast<double>(p.fft_size);
     const double power = static_cast<double>(training_.signal) * static_cast<double>(p.carriers) / (n * n);
