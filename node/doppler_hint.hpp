@@ -8,7 +8,7 @@
 #include <span>
 
 #include "mac/doppler_tracker.hpp"
-#include "phy/dsp/doppler_oscillator.hpp"
+#include "phy/receiver.hpp"
 
 namespace meshnet::node {
 
