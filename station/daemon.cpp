@@ -20,6 +20,7 @@
 
 #include "host/text.hpp"
 #include "net/icmpv6.hpp"
+#include "node/doppler_hint.hpp"
 #include "node/node.hpp"
 #include "node/node_driver.hpp"
 #include "node/phy_model.hpp"
@@ -238,6 +239,7 @@ struct Daemon::Impl final : RadioEvents {
     void on_time(Instant now) override {
         node::wake(node, now);
         pump();
+        follow_doppler(now);
     }
 
     // For node::drive().
@@ -263,6 +265,20 @@ struct Daemon::Impl final : RadioEvents {
             return record_radio(std::move(again).value(), recorder);
         }
         return again;
+    }
+
+    /// Takes out of the samples what the neighbours' earlier frames say of their Doppler.
+    void follow_doppler(Instant now) {
+        constexpr Duration kEvery = 500ms;
+        if (now < next_hint || radio.link().receiver().reception_ends()) {
+            return;
+        }
+        next_hint = now + kEvery;
+        const auto hint = node::doppler_hint(node.mac().doppler(now), phy::find_profile(config.profile)->max_cfo_hz);
+        if (hint != phy::DopplerShift{} || hinted) {
+            radio.set_doppler_hint(hint);
+            hinted = hint != phy::DopplerShift{};
+        }
     }
 
     void pump() {
@@ -427,6 +443,8 @@ struct Daemon::Impl final : RadioEvents {
     node::Node node;
     std::unique_ptr<Tun> tun;
     std::uint64_t stations_seen = 0;
+    Instant next_hint{};
+    bool hinted = false;  // the receiver takes a Doppler out
     net::IcmpErrors icmp_errors;
     host::UniqueFd signals, ticker;
     std::uint64_t price;
