@@ -8,6 +8,7 @@
 // times.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -19,6 +20,16 @@ template <class Counters>
     std::size_t visited = 0;
     visit_counters(Counters{}, [&visited](const char*, const auto&) { ++visited; });
     return visited * sizeof(std::uint64_t) == sizeof(Counters);
+}
+
+/// Adds each counter of `more` to that of `sum`. The visitor must take `sum` by reference to change it.
+template <class Counters>
+void add_to(Counters& sum, const Counters& more) {
+    std::array<std::uint64_t, sizeof(Counters) / sizeof(std::uint64_t)> values{};
+    std::size_t at = 0;
+    visit_counters(more, [&](const char*, const std::uint64_t& value) { values[at++] = value; });
+    at = 0;
+    visit_counters(sum, [&](const char*, std::uint64_t& value) { value += values[at++]; });
 }
 
 }  // namespace meshnet

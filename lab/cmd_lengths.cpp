@@ -77,12 +77,52 @@ private:
     std::vector<phy::Sample> samples_;
 };
 
+// Error-free: 0; else 1. Prints one line of JSON.
+int run_profile(const phy::Profile& profile, const std::vector<phy::ModeIndex>& modes, const LengthOptions& o) {
+    const std::string name(profile.name);
+    Effort effort;
+    effort.frames = (o.last - o.first) / o.step + 1;
+    effort.threads = std::max(1U, o.threads);
+    Progress progress("lengths at " + name, static_cast<double>(effort.frames), o.quiet);
+    effort.progress = [&](std::uint64_t done, std::uint64_t errors) {
+        progress.at(static_cast<double>(done), std::to_string(errors) + " lost");
+    };
+    std::mutex mutex;
+    std::vector<Lost> lost;
+    const Tally tally = run_batches(effort, 64, [&]() -> BatchRunner {
+        auto runner = std::make_shared<LengthRunner>(profile, modes, o);
+        return [runner, &mutex, &lost](std::uint64_t first, std::size_t count) {
+            std::vector<Lost> here;
+            const Tally batch = runner->run(first, count, here);
+            const std::lock_guard lock(mutex);
+            lost.insert(lost.end(), here.begin(), here.end());
+            return batch;
+        };
+    });
+    std::sort(lost.begin(), lost.end(), [](const Lost& a, const Lost& b) { return a.length < b.length; });
+    Json rows = Json::array();
+    for (const auto& l : lost) {
+        rows.push_back({{"bytes", l.length}, {"mode", phy::modes()[l.mode].name}});
+    }
+    const Json out = {{"profile", name}, {"frames", tally.frames}, {"lost", rows}};
+    std::puts(out.dump().c_str());
+    return lost.empty() ? 0 : 1;
+}
+
 }  // namespace
 
 int run_lengths(const LengthOptions& o) {
-    const auto profile = phy::parse_profile(o.profile);
-    if (!profile) {
-        return complain("lengths", profile.error().message);
+    std::vector<const phy::Profile*> chosen;
+    if (o.profile == "all") {
+        for (const phy::Profile& profile : phy::profiles()) {
+            chosen.push_back(&profile);
+        }
+    } else {
+        const auto profile = phy::parse_profile(o.profile);
+        if (!profile) {
+            return complain("lengths", profile.error().message);
+        }
+        chosen.push_back(*profile);
     }
     if (o.first < 1 || o.first > o.last || o.last > phy::kMaxPayloadBytes || o.step < 1) {
         return complain("lengths", "first and last must be 1.." + std::to_string(phy::kMaxPayloadBytes) +
@@ -97,33 +137,11 @@ int run_lengths(const LengthOptions& o) {
     if (modes.empty()) {
         return complain("lengths", "there is no mode " + o.mode);
     }
-    Effort effort;
-    effort.frames = (o.last - o.first) / o.step + 1;
-    effort.threads = std::max(1U, o.threads);
-    Progress progress("lengths at " + o.profile, static_cast<double>(effort.frames), o.quiet);
-    effort.progress = [&](std::uint64_t done, std::uint64_t errors) {
-        progress.at(static_cast<double>(done), std::to_string(errors) + " lost");
-    };
-    std::mutex mutex;
-    std::vector<Lost> lost;
-    const Tally tally = run_batches(effort, 64, [&]() -> BatchRunner {
-        auto runner = std::make_shared<LengthRunner>(**profile, modes, o);
-        return [runner, &mutex, &lost](std::uint64_t first, std::size_t count) {
-            std::vector<Lost> here;
-            const Tally batch = runner->run(first, count, here);
-            const std::lock_guard lock(mutex);
-            lost.insert(lost.end(), here.begin(), here.end());
-            return batch;
-        };
-    });
-    std::sort(lost.begin(), lost.end(), [](const Lost& a, const Lost& b) { return a.length < b.length; });
-    Json rows = Json::array();
-    for (const auto& l : lost) {
-        rows.push_back({{"bytes", l.length}, {"mode", phy::modes()[l.mode].name}});
+    int result = 0;
+    for (const phy::Profile* profile : chosen) {
+        result = std::max(result, run_profile(*profile, modes, o));
     }
-    const Json out = {{"profile", o.profile}, {"frames", tally.frames}, {"lost", rows}};
-    std::puts(out.dump().c_str());
-    return lost.empty() ? 0 : 1;
+    return result;
 }
 
 }  // namespace meshnet::lab

@@ -125,7 +125,7 @@ void add_regress(CLI::App& app, Everything& e) {
 void add_lengths(CLI::App& app, Everything& e) {
     auto* command = app.add_subcommand("lengths", "Frames of every length without noise; fails if one is lost (JSON)");
     auto& o = e.lengths;
-    command->add_option("--profile", o.profile, "Profile")->capture_default_str();
+    command->add_option("--profile", o.profile, "Profile, or all")->capture_default_str();
     command->add_option("--mode", o.mode, "One mode (default: those with the short preamble in turn)");
     command->add_option("--first", o.first, "Shortest payload, bytes")->capture_default_str();
     command->add_option("--last", o.last, "Longest payload, bytes")->capture_default_str();

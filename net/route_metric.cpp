@@ -2,12 +2,14 @@
 #include "net/route_metric.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace meshnet::net {
 
 namespace {
 
 constexpr unsigned kNotablePercent = 25;
+constexpr unsigned kLinkChangePercent = 20;  // of a link's airtime, below which routes are not weighed anew
 
 std::uint32_t add(std::uint32_t a, std::uint32_t b) noexcept {
     return a > kUnreachable - b ? kUnreachable : a + b;
@@ -19,6 +21,28 @@ bool differs_by(std::uint32_t a, std::uint32_t b, unsigned percent) noexcept {
     const std::uint64_t high = std::max(a, b);
     const std::uint64_t low = std::min(a, b);
     return (high - low) * 100 > low * percent;
+}
+
+LinkMetric LinkMetric::measured(const LinkQuality& q) noexcept {
+    double us = q.airtime_us_per_kib;
+    if (!(us > 0.0) && q.rate_bps > 0.0) {
+        us = 8'192e6 / q.rate_bps;
+    }
+    const auto ms = q.round_trip.count() / 2'000'000;
+    return {us >= 1.0 && std::isfinite(us) ? static_cast<std::uint32_t>(std::min(us, 4e9)) : 1U,
+            static_cast<std::uint16_t>(std::clamp<std::int64_t>(ms, 0, 0xFFFF))};
+}
+
+bool LinkMetric::follow(const LinkMetric& now) noexcept {
+    const bool airtime_changed = differs_by(airtime_us_per_kib, now.airtime_us_per_kib, kLinkChangePercent);
+    if (!airtime_changed && delay_ms == now.delay_ms) {
+        return false;
+    }
+    if (airtime_changed) {
+        airtime_us_per_kib = now.airtime_us_per_kib;
+    }
+    delay_ms = now.delay_ms;
+    return true;
 }
 
 void RouteMetric::encode(ByteWriter& w) const {

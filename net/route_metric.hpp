@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "core/bytes.hpp"
+#include "net/link.hpp"
 
 namespace meshnet::net {
 
@@ -18,6 +19,13 @@ inline constexpr std::uint32_t kUnreachable = 0xFFFF'FFFF;
 struct LinkMetric {
     std::uint32_t airtime_us_per_kib = 1;  ///< at least 1, so that every hop costs something
     std::uint16_t delay_ms = 0;            ///< one way
+
+    /// Of a link as measured: airtime of a KiB in whole us, at least 1 whatever the link layer says; half the round
+    /// trip.
+    [[nodiscard]] static LinkMetric measured(const LinkQuality& quality) noexcept;
+    /// Takes what is notably new in `now`: airtime beyond 20 %, any other delay. True: routes over it must be weighed
+    /// anew.
+    [[nodiscard]] bool follow(const LinkMetric& now) noexcept;
 };
 
 /// Exchange rates of the components, us of airtime per KiB each.
@@ -51,6 +59,15 @@ struct RouteMetric {
 
     bool operator==(const RouteMetric&) const = default;
 };
+
+/// Calls f(name, value) for each component of `m`, names as in `meshnet routes --json`.
+template <class F>
+void visit_components(const RouteMetric& m, F&& f) {
+    f("airtime_us_per_kib", m.airtime_us_per_kib);
+    f("price_msat_per_mib", m.price_msat_per_mib);
+    f("delay_ms", m.delay_ms);
+    f("hops", m.hops);
+}
 
 /// The larger exceeds the smaller by more than `percent`.
 [[nodiscard]] bool differs_by(std::uint32_t a, std::uint32_t b, unsigned percent) noexcept;

@@ -22,7 +22,6 @@ constexpr std::uint16_t kSeqnosPerReservation = 16;  // a write per destination 
 constexpr std::uint16_t kLongestJump = 1'024;        // of our own seqno, when a neighbour requests one
 constexpr Duration kOtherKept = 90s;                 // we mention another instance so long after its newest signature
 constexpr std::size_t kMaxOthers = 64;
-constexpr unsigned kLinkChangePercent = 20;  // of a link's airtime, below which routes are not weighed anew
 
 }  // namespace
 
@@ -130,7 +129,7 @@ bool RouteTable::usable(NeighborId via, const Route& route) const {
 }
 
 void RouteTable::neighbor_up(Instant now, NeighborId neighbor, const LinkMetric& link) {
-    links_[neighbor] = {std::max(link.airtime_us_per_kib, 1U), link.delay_ms};
+    links_[neighbor] = link;
     own_sent_to_.erase(neighbor);
     send_own(neighbor, false);
     for (auto& [id, d] : destinations_) {
@@ -153,16 +152,9 @@ void RouteTable::neighbor_changed(Instant now, NeighborId neighbor, const LinkMe
     if (it == links_.end()) {
         return;
     }
-    LinkMetric& known = it->second;
-    const std::uint32_t airtime = std::max(link.airtime_us_per_kib, 1U);
-    const bool airtime_changed = differs_by(known.airtime_us_per_kib, airtime, kLinkChangePercent);
-    if (!airtime_changed && known.delay_ms == link.delay_ms) {
+    if (!it->second.follow(link)) {
         return;
     }
-    if (airtime_changed) {
-        known.airtime_us_per_kib = airtime;
-    }
-    known.delay_ms = link.delay_ms;
     for (auto& [id, d] : destinations_) {
         if (d.routes.count(neighbor) != 0) {
             select(now, id, d);

@@ -45,17 +45,6 @@ RouteTable::Config route_config(const Router::Config& c, RandomSource& random) {
     return r;
 }
 
-/// Airtime of a KiB in whole us, at least 1, whatever the link layer measured; half the round trip.
-LinkMetric link_metric(const LinkQuality& q) {
-    double us = q.airtime_us_per_kib;
-    if (!(us > 0.0) && q.rate_bps > 0.0) {
-        us = 8'192e6 / q.rate_bps;
-    }
-    const auto ms = q.round_trip.count() / 2'000'000;
-    return {us >= 1.0 && std::isfinite(us) ? static_cast<std::uint32_t>(std::min(us, 4e9)) : 1U,
-            static_cast<std::uint16_t>(std::clamp<std::int64_t>(ms, 0, 0xFFFF))};
-}
-
 const char* state_of(const LinkTable::Neighbor& n, const CreditWindow& window) {
     if (!n.link_up || !n.session_up) {
         return "closed";
@@ -130,7 +119,7 @@ void Router::on_link_up(Instant now, NeighborId neighbor, const LinkQuality& qua
 
 void Router::on_link_changed(Instant now, NeighborId neighbor, const LinkQuality& quality) {
     if (parts_->links.change(neighbor, quality)) {
-        parts_->routes.neighbor_changed(now, neighbor, link_metric(quality));
+        parts_->routes.neighbor_changed(now, neighbor, LinkMetric::measured(quality));
         settle_routes(now);
     }
 }
@@ -145,7 +134,7 @@ void Router::on_link_down(Instant now, NeighborId neighbor) {
 void Router::on_session_up(Instant now, NeighborId link) {
     const LinkTable::Neighbor& n = *parts_->links.find(link);
     parts_->routes.learn(n.peer->certificate());
-    parts_->routes.neighbor_up(now, link, link_metric(n.quality));
+    parts_->routes.neighbor_up(now, link, LinkMetric::measured(n.quality));
     parts_->settlement.on_session_up(now, link);
     parts_->opener.on_session_up();
     settle_routes(now);
@@ -373,10 +362,7 @@ std::vector<RouteView> Router::routes() const {
         v.destination = r.destination;
         v.address = address_of(r.destination);
         v.next_hop = r.next_hop;
-        v.airtime_us_per_kib = r.metric.airtime_us_per_kib;
-        v.price_msat_per_mib = r.metric.price_msat_per_mib;
-        v.delay_ms = r.metric.delay_ms;
-        v.hops = r.metric.hops;
+        v.metric = r.metric;
         v.seqno = r.seqno;
         v.selected = r.selected;
         v.feasible = r.feasible;

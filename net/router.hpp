@@ -23,6 +23,7 @@
 #include "net/link.hpp"
 #include "net/node_id.hpp"
 #include "net/payment/ledger.hpp"
+#include "net/route_metric.hpp"
 #include "net/router_counters.hpp"
 #include "net/undeliverable.hpp"
 
@@ -45,10 +46,7 @@ struct RouteView {
     NodeId destination{};
     Address address{};
     NeighborId next_hop = 0;
-    std::uint32_t airtime_us_per_kib = 0;
-    std::uint64_t price_msat_per_mib = 0;
-    std::uint32_t delay_ms = 0;
-    std::uint8_t hops = 0;
+    RouteMetric metric;
     std::uint16_t seqno = 0;
     bool selected = false;
     bool feasible = false;

@@ -335,6 +335,12 @@ std::uint64_t Air::shortest_lead(std::size_t station) const noexcept {
     return impl_->stations[station].switch_samples + 2 * static_cast<std::uint64_t>(kReach);
 }
 
+double Air::noise_power(std::size_t station) const noexcept {
+    assert(station < impl_->stations.size());
+    const auto sigma = static_cast<double>(impl_->stations[station].noise_sigma);
+    return 2.0 * sigma * sigma;
+}
+
 AirBudget Air::budget(std::size_t from, std::size_t to) const noexcept {
     assert(from < impl_->stations.size() && to < impl_->stations.size());
     return impl_->budget(from, to, to_seconds(impl_->now.time_since_epoch()));

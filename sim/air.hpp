@@ -130,6 +130,8 @@ public:
     [[nodiscard]] std::uint64_t local_index(std::size_t station) const noexcept;
     /// A burst must start at least this many samples after local_index(): switch time and filter length.
     [[nodiscard]] std::uint64_t shortest_lead(std::size_t station) const noexcept;
+    /// Mean |noise|^2 of a sample `station` receives.
+    [[nodiscard]] double noise_power(std::size_t station) const noexcept;
     [[nodiscard]] AirBudget budget(std::size_t from, std::size_t to) const noexcept;
 
     /// Puts a burst on the air whose first sample leaves the antenna at the station's own index `at`. What is not

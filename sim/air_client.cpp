@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <deque>
+#include <optional>
 
 #include "host/text.hpp"
 #include "host/unique_fd.hpp"
@@ -27,8 +28,8 @@ constexpr std::size_t kMaxUnsentBytes = std::size_t{64} << 20U;
 struct AirClient::Impl {
     std::string path;
     host::UniqueFd socket, wake, waiter;
-    double sample_rate_hz = 0.0;
-    std::uint64_t first_index = 0;
+    AirWelcome welcome;  // rate 0: none yet
+    std::optional<AirListing> listing;
     AirMessageStream in;
     Bytes out;
     std::size_t out_sent = 0;
@@ -36,6 +37,9 @@ struct AirClient::Impl {
     std::string gone;             // why there will be no more
 
     [[nodiscard]] Error closed() const { return Error{ErrorCode::kUnavailable, "air server at " + path + ": " + gone}; }
+
+    static Result<std::unique_ptr<Impl>> dial(const std::string& path);
+    Status wait_for_answer();
 
     /// Sends what is queued, waiting at most `wait_ms` for room.
     Status flush(int wait_ms) {
@@ -115,9 +119,10 @@ struct AirClient::Impl {
             } else if (const auto* refused = std::get_if<AirRefused>(&*parsed)) {
                 gone = refused->why;
                 return;
-            } else if (const auto* welcome = std::get_if<AirWelcome>(&*parsed)) {
-                sample_rate_hz = welcome->sample_rate_hz;
-                first_index = welcome->index;
+            } else if (const auto* answer = std::get_if<AirWelcome>(&*parsed)) {
+                welcome = *answer;
+            } else if (auto* stations = std::get_if<AirListing>(&*parsed)) {
+                listing = std::move(*stations);
             }
         }
         if (in.failed()) {
@@ -142,10 +147,7 @@ AirClient::~AirClient() = default;
 AirClient::AirClient(AirClient&&) noexcept = default;
 AirClient& AirClient::operator=(AirClient&&) noexcept = default;
 
-Result<AirClient> AirClient::connect(const std::string& path, const std::string& station) {
-    if (station.empty() || station.size() > 64) {
-        return Error{ErrorCode::kInvalidArgument, "an air station's name has 1 to 64 characters"};
-    }
+Result<std::unique_ptr<AirClient::Impl>> AirClient::Impl::dial(const std::string& path) {
     auto socket = host::connect_unix(path, "air socket");
     if (!socket) {
         Error error = socket.error();
@@ -158,6 +160,53 @@ Result<AirClient> AirClient::connect(const std::string& path, const std::string&
     auto impl = std::make_unique<Impl>();
     impl->path = path;
     impl->socket = std::move(socket).value();
+    return impl;
+}
+
+Status AirClient::Impl::wait_for_answer() {
+    if (auto sent = flush(kWriteWaitMs); !sent) {
+        return sent.error();
+    }
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+    const auto answered = [this] { return welcome.sample_rate_hz != 0.0 || listing; };
+    while (!answered() && gone.empty()) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+        pollfd answer{socket.get(), POLLIN, 0};
+        if (left <= 0 || ::poll(&answer, 1, static_cast<int>(left)) == 0) {
+            gone = "did not answer within 3 s";
+            break;
+        }
+        read_all();
+    }
+    if (!answered()) {
+        return closed();
+    }
+    return Ok{};
+}
+
+Result<AirListing> AirClient::list(const std::string& path) {
+    auto impl = Impl::dial(path);
+    if (!impl) {
+        return impl.error();
+    }
+    write_inquiry((*impl)->out);
+    if (auto answered = (*impl)->wait_for_answer(); !answered) {
+        return answered.error();
+    }
+    return (*impl)->listing ? Result<AirListing>(*(*impl)->listing)
+                            : Error{ErrorCode::kInvalidData, "air server at " + path + " did not list its stations"};
+}
+
+Result<AirClient> AirClient::connect(const std::string& path, const std::string& station) {
+    if (station.empty() || station.size() > 64) {
+        return Error{ErrorCode::kInvalidArgument, "an air station's name has 1 to 64 characters"};
+    }
+    auto dialled = Impl::dial(path);
+    if (!dialled) {
+        return dialled.error();
+    }
+    auto impl = std::move(dialled).value();
     impl->wake = host::UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     impl->waiter = host::UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
     if (!impl->wake || !impl->waiter) {
@@ -174,32 +223,30 @@ Result<AirClient> AirClient::connect(const std::string& path, const std::string&
     const int wanted = 4 << 20U;  // the kernel grants less; larger bursts then take more writes
     (void)::setsockopt(impl->socket.get(), SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted);
     write_hello(impl->out, station);
-    if (auto sent = impl->flush(kWriteWaitMs); !sent) {
-        return sent.error();
+    if (auto answered = impl->wait_for_answer(); !answered) {
+        return answered.error();
     }
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(3);
-    while (impl->sample_rate_hz == 0.0 && impl->gone.empty()) {
-        const auto left =
-            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
-        pollfd answer{impl->socket.get(), POLLIN, 0};
-        if (left <= 0 || ::poll(&answer, 1, static_cast<int>(left)) == 0) {
-            impl->gone = "did not answer within 3 s";
-            break;
-        }
-        impl->read_all();
-    }
-    if (impl->sample_rate_hz == 0.0) {
-        return impl->closed();
+    if (impl->welcome.sample_rate_hz == 0.0) {
+        return Error{ErrorCode::kInvalidData, "air server at " + path + " did not welcome the station"};
     }
     impl->signal();
     return AirClient(std::move(impl));
 }
 
 double AirClient::sample_rate_hz() const noexcept {
-    return impl_->sample_rate_hz;
+    return impl_->welcome.sample_rate_hz;
+}
+double AirClient::carrier_hz() const noexcept {
+    return impl_->welcome.carrier_hz;
+}
+double AirClient::noise_power() const noexcept {
+    return impl_->welcome.noise_power;
+}
+std::uint64_t AirClient::shortest_lead() const noexcept {
+    return impl_->welcome.shortest_lead;
 }
 std::uint64_t AirClient::first_index() const noexcept {
-    return impl_->first_index;
+    return impl_->welcome.index;
 }
 int AirClient::fd() const noexcept {
     return impl_->waiter.get();

@@ -47,6 +47,28 @@ std::optional<std::vector<phy::Sample>> read_samples(ByteReader& reader) {
     return samples;
 }
 
+bool is_possible(double sample_rate_hz, double carrier_hz) {  // false for NaN
+    return sample_rate_hz > 0.0 && sample_rate_hz < 1e12 && carrier_hz > 0.0 && carrier_hz < 1e15;
+}
+
+std::optional<AirListing> read_listing(ByteReader& reader) {
+    AirListing out;
+    out.sample_rate_hz = std::bit_cast<double>(reader.u64());
+    out.carrier_hz = std::bit_cast<double>(reader.u64());
+    while (!reader.failed() && reader.left() > 0 && out.stations.size() < Air::kMaxStations) {
+        const std::uint8_t connected = reader.u8();
+        const ByteView name = reader.bytes(reader.u8());
+        if (reader.failed() || connected > 1 || name.empty() || name.size() > 64) {
+            return std::nullopt;
+        }
+        out.stations.push_back({{name.begin(), name.end()}, connected == 1});
+    }
+    if (!reader.complete() || !is_possible(out.sample_rate_hz, out.carrier_hz)) {
+        return std::nullopt;
+    }
+    return out;
+}
+
 std::string read_text(ByteReader& reader) {
     const ByteView raw = reader.rest();
     return {raw.begin(), raw.end()};
@@ -88,7 +110,7 @@ std::optional<AirMessageStream::Message> AirMessageStream::next() {
     ByteReader reader(ByteView(buffer_).subspan(begin_, end_ - begin_));
     const std::size_t length = reader.u32();
     const std::uint8_t type = reader.u8();
-    if (length > kMaxBodyBytes || type < 1 || type > 6) {
+    if (length > kMaxBodyBytes || type < 1 || type > 8) {
         failed_ = true;
         return std::nullopt;
     }
@@ -111,6 +133,15 @@ Result<AirClientMessage> parse_client_message(const AirMessageStream::Message& m
         }
         return AirClientMessage{std::move(hello)};
     }
+    if (message.type == AirMessageType::kInquiry) {
+        AirInquiry inquiry;
+        const std::uint32_t magic = reader.u32();
+        inquiry.version = reader.u16();
+        if (!reader.complete() || magic != kMagic) {
+            return Error{ErrorCode::kInvalidData, "malformed inquiry"};
+        }
+        return AirClientMessage{inquiry};
+    }
     if (message.type == AirMessageType::kBurst) {
         AirBurst burst;
         burst.id = reader.u64();
@@ -131,8 +162,13 @@ Result<AirServerMessage> parse_server_message(const AirMessageStream::Message& m
         case AirMessageType::kWelcome: {
             AirWelcome welcome;
             welcome.sample_rate_hz = std::bit_cast<double>(reader.u64());
+            welcome.carrier_hz = std::bit_cast<double>(reader.u64());
+            welcome.noise_power = std::bit_cast<double>(reader.u64());
             welcome.index = reader.u64();
-            if (!reader.complete() || !(welcome.sample_rate_hz > 0.0 && welcome.sample_rate_hz < 1e12)) {
+            welcome.shortest_lead = reader.u32();
+            const bool possible = is_possible(welcome.sample_rate_hz, welcome.carrier_hz) &&
+                                  welcome.noise_power >= 0.0 && welcome.noise_power < 1e30;
+            if (!reader.complete() || !possible) {
                 return Error{ErrorCode::kInvalidData, "malformed welcome"};
             }
             return AirServerMessage{welcome};
@@ -160,7 +196,15 @@ Result<AirServerMessage> parse_server_message(const AirMessageStream::Message& m
             report.late = late == 1;
             return AirServerMessage{report};
         }
+        case AirMessageType::kStations: {
+            auto listing = read_listing(reader);
+            if (!listing) {
+                return Error{ErrorCode::kInvalidData, "malformed list of stations"};
+            }
+            return AirServerMessage{std::move(*listing)};
+        }
         case AirMessageType::kHello:
+        case AirMessageType::kInquiry:
         case AirMessageType::kBurst:
             break;
     }
@@ -175,6 +219,13 @@ void write_hello(Bytes& out, std::string_view station) {
     });
 }
 
+void write_inquiry(Bytes& out) {
+    write_message(out, AirMessageType::kInquiry, 6, [&](ByteWriter& w) {
+        w.u32(kMagic);
+        w.u16(kAirProtocolVersion);
+    });
+}
+
 void write_burst(Bytes& out, std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> samples) {
     write_message(out, AirMessageType::kBurst, 16 + samples.size_bytes(), [&](ByteWriter& w) {
         w.u64(id);
@@ -184,9 +235,28 @@ void write_burst(Bytes& out, std::uint64_t id, std::uint64_t at, std::span<const
 }
 
 void write_welcome(Bytes& out, const AirWelcome& welcome) {
-    write_message(out, AirMessageType::kWelcome, 16, [&](ByteWriter& w) {
+    write_message(out, AirMessageType::kWelcome, 36, [&](ByteWriter& w) {
         w.u64(std::bit_cast<std::uint64_t>(welcome.sample_rate_hz));
+        w.u64(std::bit_cast<std::uint64_t>(welcome.carrier_hz));
+        w.u64(std::bit_cast<std::uint64_t>(welcome.noise_power));
         w.u64(welcome.index);
+        w.u32(welcome.shortest_lead);
+    });
+}
+
+void write_listing(Bytes& out, const AirListing& listing) {
+    std::size_t size = 16;
+    for (const auto& station : listing.stations) {
+        size += 2 + station.name.size();
+    }
+    write_message(out, AirMessageType::kStations, size, [&](ByteWriter& w) {
+        w.u64(std::bit_cast<std::uint64_t>(listing.sample_rate_hz));
+        w.u64(std::bit_cast<std::uint64_t>(listing.carrier_hz));
+        for (const auto& station : listing.stations) {
+            w.u8(station.connected ? 1 : 0);
+            w.u8(static_cast<std::uint8_t>(station.name.size()));
+            w.bytes(bytes_of(station.name));
+        }
     });
 }
 

@@ -41,6 +41,11 @@ struct Connection {
     [[nodiscard]] std::size_t unsent() const { return out.size() - out_sent; }
 };
 
+std::string other_version(std::uint16_t client) {
+    return "the client speaks version " + std::to_string(client) + " of the air protocol, this server " +
+           std::to_string(kAirProtocolVersion) + "; use programs of one build";
+}
+
 }  // namespace
 
 struct AirServer::Impl {
@@ -69,6 +74,7 @@ struct AirServer::Impl {
     void flush(Connection& c);
     void watch(Connection& c, bool room);
     void on_hello(Connection& c, const AirHello& hello);
+    void on_inquiry(Connection& c, const AirInquiry& inquiry);
     void on_burst(Connection& c, const AirBurst& burst);
     void refuse(Connection& c, const std::string& why);
     void hand_reports();
@@ -137,9 +143,7 @@ void AirServer::Impl::on_hello(Connection& c, const AirHello& hello) {
         return refuse(c, "a second hello");
     }
     if (hello.version != kAirProtocolVersion) {
-        return refuse(c, "the client speaks version " + std::to_string(hello.version) +
-                             " of the air protocol, this server " + std::to_string(kAirProtocolVersion) +
-                             "; use programs of one build");
+        return refuse(c, other_version(hello.version));
     }
     const auto station = air.find_station(hello.station);
     if (!station) {
@@ -159,9 +163,26 @@ void AirServer::Impl::on_hello(Connection& c, const AirHello& hello) {
     c.station = *station;
     stats[*station].connected = true;
     ++stats[*station].connections;
-    write_welcome(c.out, {air.config().sample_rate_hz, air.local_index(*station)});
+    write_welcome(c.out, {air.config().sample_rate_hz, air.config().carrier_hz, air.noise_power(*station),
+                          air.local_index(*station), static_cast<std::uint32_t>(air.shortest_lead(*station))});
     flush(c);
     event("station '" + hello.station + "' connected at its sample " + std::to_string(air.local_index(*station)));
+}
+
+void AirServer::Impl::on_inquiry(Connection& c, const AirInquiry& inquiry) {
+    if (c.station != kNobody) {
+        return refuse(c, "an inquiry after the hello");
+    }
+    if (inquiry.version != kAirProtocolVersion) {
+        return refuse(c, other_version(inquiry.version));
+    }
+    AirListing listing{air.config().sample_rate_hz, air.config().carrier_hz, {}};
+    for (std::size_t s = 0; s < stats.size(); ++s) {
+        listing.stations.push_back({name(s), stats[s].connected});
+    }
+    write_listing(c.out, listing);
+    flush(c);
+    c.closing = true;
 }
 
 void AirServer::Impl::on_burst(Connection& c, const AirBurst& burst) {
@@ -206,6 +227,8 @@ void AirServer::Impl::read(Connection& c) {
                 refuse(c, parsed.error().message);
             } else if (const auto* hello = std::get_if<AirHello>(&*parsed)) {
                 on_hello(c, *hello);
+            } else if (const auto* inquiry = std::get_if<AirInquiry>(&*parsed)) {
+                on_inquiry(c, *inquiry);
             } else if (const auto* burst = std::get_if<AirBurst>(&*parsed)) {
                 on_burst(c, *burst);
             }

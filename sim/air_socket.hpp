@@ -19,6 +19,7 @@
 #include "core/time.hpp"
 #include "phy/sample.hpp"
 #include "sim/air.hpp"
+#include "sim/air_listing.hpp"
 
 namespace meshnet::sim {
 
@@ -28,11 +29,19 @@ public:
     /// Connects to the server listening at `path` as the station called `station`; waits up to 3 s for its answer. The
     /// error says what is wrong and what to do.
     [[nodiscard]] static Result<AirClient> connect(const std::string& path, const std::string& station);
+    /// The stations of the air whose server listens at `path`; waits up to 3 s for its answer. Takes no station.
+    [[nodiscard]] static Result<AirListing> list(const std::string& path);
     ~AirClient();
     AirClient(AirClient&&) noexcept;
     AirClient& operator=(AirClient&&) noexcept;
 
     [[nodiscard]] double sample_rate_hz() const noexcept;
+    /// The air's nominal carrier: the middle of its band.
+    [[nodiscard]] double carrier_hz() const noexcept;
+    /// Mean |noise|^2 of a sample of this station.
+    [[nodiscard]] double noise_power() const noexcept;
+    /// Air::shortest_lead() of this station.
+    [[nodiscard]] std::uint64_t shortest_lead() const noexcept;
     /// Local index of the station when the connection was made; the first sample received has at least this index.
     [[nodiscard]] std::uint64_t first_index() const noexcept;
     /// Readable when receive() will return something.

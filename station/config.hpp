@@ -19,6 +19,7 @@
 #include "net/node_id.hpp"
 #include "phy/modes.hpp"
 #include "station/ip_prefix.hpp"
+#include "station/radio/radio_settings.hpp"
 
 namespace meshnet::station {
 
@@ -31,7 +32,7 @@ struct Config {
     std::string control_socket = "/run/meshnet/control.sock";
     // [radio]
     std::string device = "air:/run/meshnet/air.sock#station";
-    bool invert = false;
+    RadioSettings radio;
     std::string profile = "1M";
     phy::PreambleClass longest_preamble = phy::PreambleClass::kMedium;
     std::uint64_t decode_threads = 0;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "core/names.hpp"
 #include "phy/modes.hpp"
@@ -51,6 +55,26 @@ Status store_kib(Config& c, const ConfigValue& v) {
 template <Duration mac::Mac::Config::*Member>
 Status store_ms(Config& c, const ConfigValue& v) {
     c.mac.*Member = from_seconds(v.number * 1e-3);
+    return Ok{};
+}
+
+template <auto Member>
+Status store_radio(Config& c, const ConfigValue& v) {
+    using Field = std::remove_reference_t<decltype(c.radio.*Member)>;
+    if constexpr (std::is_same_v<Field, bool>) {
+        c.radio.*Member = v.flag;
+    } else if constexpr (std::is_same_v<Field, std::string>) {
+        c.radio.*Member = v.text;
+    } else {
+        c.radio.*Member = v.number;
+    }
+    return Ok{};
+}
+
+// -100: not chosen.
+template <std::optional<double> RadioSettings::*Member>
+Status store_gain(Config& c, const ConfigValue& v) {
+    c.radio.*Member = v.number == -100.0 ? std::nullopt : std::optional(v.number);
     return Ok{};
 }
 
@@ -184,11 +208,11 @@ mac::Mac::Config Config::default_mac() {
     return c;
 }
 
-std::span<const ConfigKey> config_keys() {
+namespace {
+
+std::vector<ConfigKey> station_keys() {
     using C = Config;
-    using M = mac::Mac::Config;
-    static const std::string kDevices = radio_help();
-    static const std::vector<ConfigKey> kKeys{
+    return {
         {"station", "name", Kind::kText, "", 0, 0, "\"station\"",
          "Name in logs and on displays: 1 to 32 letters, digits, - or _.", store_name},
         {"station", "key_file", Kind::kText, "", 0, 0, "\"station.key\"",
@@ -200,12 +224,55 @@ std::span<const ConfigKey> config_keys() {
         {"station", "control_socket", Kind::kText, "", 0, 0, "\"/run/meshnet/control.sock\"",
          "Unix socket for meshnet status, neighbours, routes, ... Readable by its owner only; at most 107 characters.",
          store_text<&C::control_socket>},
+    };
+}
+
+std::vector<ConfigKey> radio_keys() {
+    using C = Config;
+    using S = RadioSettings;
+    static const std::string kDevices = radio_help();
+    return {
         {"radio", "device", Kind::kText, "", 0, 0, "\"air:/run/meshnet/air.sock#station\"", kDevices, store_device},
         {"radio", "invert", Kind::kFlag, "", 0, 0, "false",
          "true: the spectrum of the radio or recording is inverted (an inverting converter, I and Q swapped); samples "
          "are\n"
          "taken as their complex conjugates, received and sent.",
-         store_flag<&C::invert>},
+         store_radio<&S::invert>},
+        {"radio", "frequency_hz", Kind::kNumber, "Hz", 0.0, 1e11, "0.0",
+         "Centre of the channel. Radios with an antenna need it; 0: not chosen.", store_radio<&S::frequency_hz>},
+        {"radio", "rx_gain_db", Kind::kNumber, "dB", -100.0, 200.0, "-100.0",
+         "Overall receive gain; -100: 60 % of what the radio has.", store_gain<&S::rx_gain_db>},
+        {"radio", "tx_gain_db", Kind::kNumber, "dB", -100.0, 200.0, "-100.0",
+         "Overall transmit gain; -100: the least the radio has.", store_gain<&S::tx_gain_db>},
+        {"radio", "rx_antenna", Kind::kText, "", 0, 0, "\"\"",
+         "Port to receive at, as \"RX2\"; empty: the radio's default.", store_radio<&S::rx_antenna>},
+        {"radio", "tx_antenna", Kind::kText, "", 0, 0, "\"\"",
+         "Port to transmit at, as \"TX/RX\"; empty: the radio's default.", store_radio<&S::tx_antenna>},
+        {"radio", "bandwidth_hz", Kind::kNumber, "Hz", 0.0, 1e9, "0.0",
+         "Analogue filter of the radio; 0: the narrowest it has that passes the channel.",
+         store_radio<&S::bandwidth_hz>},
+        {"radio", "sample_rate_hz", Kind::kNumber, "samples per second", 0.0, 1e9, "0.0",
+         "Sample rate of the radio, resampled to the profile's; 0: chosen from those it has.",
+         store_radio<&S::sample_rate_hz>},
+        {"radio", "clock_source", Kind::kText, "", 0, 0, "\"\"",
+         "internal, external, gpsdo ...: its lock is watched. Empty: the radio's default.",
+         store_radio<&S::clock_source>},
+        {"radio", "time_source", Kind::kText, "", 0, 0, "\"\"",
+         "internal, external, gpsdo ...; empty: the radio's default.", store_radio<&S::time_source>},
+        {"radio", "offset_tuning", Kind::kFlag, "", 0, 0, "true",
+         "Tunes the receiver's oscillator beside the channel where the radio's rate leaves room: no spike in its "
+         "middle.",
+         store_radio<&S::offset_tuning>},
+        {"radio", "ppm", Kind::kNumber, "parts per million", -200.0, 200.0, "0.0",
+         "Error of the radio's crystal, taken off every frequency.", store_radio<&S::ppm>},
+        {"radio", "ptt_command", Kind::kText, "", 0, 0, "\"\"",
+         "Program that switches an external amplifier or relay: run with \"tx\" before bursts, \"rx\" after. Empty: "
+         "none.",
+         store_radio<&S::ptt_command>},
+        {"radio", "ptt_lead_ms", Kind::kNumber, "milliseconds", 0.0, 50.0, "0.0",
+         "Between that command and the first sample on the air.", store_radio<&S::ptt_lead_ms>},
+        {"radio", "ramp_us", Kind::kNumber, "microseconds", 0.0, 10'000.0, "100.0",
+         "Zeros in front of every burst, in which a power amplifier settles.", store_radio<&S::ramp_us>},
         {"radio", "profile", Kind::kText, "", 0, 0, "\"1M\"",
          "Numerology of the channel, named by its sample rate: meshnet-cli profiles lists them.\n"
          "All stations of a channel use the same.",
@@ -219,6 +286,12 @@ std::span<const ConfigKey> config_keys() {
         {"radio", "decode_threads", Kind::kInteger, "", 0, 16, "0",
          "Threads that decode code blocks beside the receiver: wide profiles want one where there are cores to spare.",
          store_integer<&C::decode_threads>},
+    };
+}
+
+std::vector<ConfigKey> mac_keys() {
+    using M = mac::Mac::Config;
+    return {
         {"mac", "turnaround_ms", Kind::kNumber, "milliseconds", 0.0, 1'000, "2.0",
          "From samples at the antenna to a decision on the air, at least; more is learnt.\n"
          "2 suits the simulated air, 5 to 20 a USB radio.",
@@ -244,6 +317,12 @@ std::span<const ConfigKey> config_keys() {
         {"mac", "fixed_mode", Kind::kText, "", 0, 0, "\"\"",
          "A mode name switches rate adaptation off (measurements); empty: adapt. meshnet-cli modes lists them.",
          store_fixed_mode},
+    };
+}
+
+std::vector<ConfigKey> net_keys() {
+    using C = Config;
+    return {
         {"net", "price_msat_per_mib", Kind::kInteger, "millisatoshi per MiB", 0, 1e12, "1000",
          "Asked for carrying a MiB one hop, paid when it has arrived.", store_integer<&C::price_msat_per_mib>},
         {"net", "max_price_msat_per_mib", Kind::kInteger, "millisatoshi per MiB", 0, 1e12, "100000",
@@ -258,6 +337,12 @@ std::span<const ConfigKey> config_keys() {
          "Node ids of a closed fleet: only these may be neighbours. Empty: anybody.", store_neighbours},
         {"net", "pay", Kind::kFlag, "", 0, 0, "true",
          "false: own traffic pays nothing, and relays that ask a price refuse it.", store_flag<&C::pay>},
+    };
+}
+
+std::vector<ConfigKey> tun_keys() {
+    using C = Config;
+    return {
         {"tun", "enabled", Kind::kFlag, "", 0, 0, "true",
          "A network interface with this station's IPv6 address; needs CAP_NET_ADMIN and /dev/net/tun.\n"
          "false: packets come and go over the control socket (meshnet-cli send, receive).",
@@ -278,9 +363,28 @@ std::span<const ConfigKey> config_keys() {
          "TCP's algorithm on these routes, for example \"cubic\" where the system's own is bbr; empty: the system's "
          "own.",
          store_congestion_control},
+    };
+}
+
+std::vector<ConfigKey> log_keys() {
+    return {
         {"log", "level", Kind::kText, "", 0, 0, "\"info\"",
          "debug, info, warn, error or off; one line per event on stderr.", store_level},
     };
+}
+
+}  // namespace
+
+std::span<const ConfigKey> config_keys() {
+    static const std::vector<ConfigKey> kKeys = [] {
+        std::vector<ConfigKey> all;
+        for (const auto section : {station_keys, radio_keys, mac_keys, net_keys, tun_keys, log_keys}) {
+            for (ConfigKey& key : section()) {
+                all.push_back(std::move(key));
+            }
+        }
+        return all;
+    }();
     return kKeys;
 }
 

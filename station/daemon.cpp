@@ -194,7 +194,7 @@ struct Daemon::Impl final : RadioEvents {
             spdlog::warn(
                 "frames arrive with an inverted spectrum: they are received, but what this station sends is probably "
                 "inverted too; [radio] invert is {} here: turn it over",
-                config.invert);
+                config.radio.invert);
         }
         if (spdlog::should_log(spdlog::level::debug)) {
             std::size_t good = 0;
@@ -236,7 +236,7 @@ struct Daemon::Impl final : RadioEvents {
 
     /// A radio that was lost, and its recording, which goes on.
     Result<std::unique_ptr<Radio>> reopen_radio() {
-        auto again = open_radio(config.device, *phy::find_profile(config.profile), config.invert);
+        auto again = open_radio(config.device, *phy::find_profile(config.profile), config.radio);
         if (again && recorder) {
             return record_radio(std::move(again).value(), recorder);
         }
@@ -449,7 +449,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const Record
     if (!ledger) {
         return ledger.error();
     }
-    auto radio = open_radio(config.device, *phy::find_profile(config.profile), config.invert);
+    auto radio = open_radio(config.device, *phy::find_profile(config.profile), config.radio);
     if (!radio) {
         return radio.error();
     }

@@ -91,6 +91,7 @@ Result<std::string> status_view(const ViewContext& c) {
                       {"sample_rate_hz", c.link.clock().rate().hz()},
                       {"sample_index", c.link.next_index()}};
     add_counters(c.link.counters(), j["radio"]);
+    add_counters(c.link.radio_counters(), j["radio"]);
     j["phy"] = Json{{"noise_floor_dbfs", finite(c.link.receiver().noise_floor_dbfs())},
                     {"carrier_busy", c.link.receiver().carrier_busy()}};
     add_counters(c.link.receiver().counters(), j["phy"]);
@@ -141,16 +142,14 @@ Result<std::string> neighbours_view(const ViewContext& c) {
 Result<std::string> routes_view(const ViewContext& c) {
     Json out = Json::array();
     for (const auto& r : c.node.router().routes()) {
-        out.push_back(Json{{"destination", net::to_string(r.destination)},
-                           {"address", net::to_string(r.address)},
-                           {"next_hop", link_name(r.next_hop)},
-                           {"airtime_us_per_kib", r.airtime_us_per_kib},
-                           {"price_msat_per_mib", r.price_msat_per_mib},
-                           {"delay_ms", r.delay_ms},
-                           {"hops", r.hops},
-                           {"seqno", r.seqno},
-                           {"selected", r.selected},
-                           {"feasible", r.feasible}});
+        Json row{{"destination", net::to_string(r.destination)},
+                 {"address", net::to_string(r.address)},
+                 {"next_hop", link_name(r.next_hop)}};
+        net::visit_components(r.metric, [&row](const char* name, auto value) { row[name] = value; });
+        row["seqno"] = r.seqno;
+        row["selected"] = r.selected;
+        row["feasible"] = r.feasible;
+        out.push_back(std::move(row));
     }
     return dump(out);
 }

@@ -17,9 +17,10 @@ struct Column {
     const char* name;
     const char* type;
     bool in_state, in_entries;
+    int since;  ///< the format that brought it
     /// null: SQLite numbers it.
     void (*bind)(Statement& s, int at, const Record& r);
-    void (*read)(const Statement& s, int column, Record& r);
+    void (*read)(const Statement& s, int column, Record& r);  ///< NULL, of an older file, is 0 or empty
     /// null: not in the checksum.
     void (*digest)(ByteWriter& w, const net::LedgerRow& row);
 
@@ -32,41 +33,42 @@ void digest_sized(ByteWriter& w, const Bytes& bytes) {
 }
 
 const Column kColumns[] = {
-    {kColumnId, "INTEGER PRIMARY KEY AUTOINCREMENT", false, true, nullptr,
+    {kColumnId, "INTEGER PRIMARY KEY AUTOINCREMENT", false, true, 1, nullptr,
      [](const Statement& s, int i, Record& r) { r.id = s.integer(i); }, nullptr},
-    {"tbl", "INTEGER NOT NULL", true, false,
+    {"tbl", "INTEGER NOT NULL", true, false, 1,
      [](Statement& s, int i, const Record& r) { s.bind(i, static_cast<std::int64_t>(r.row.table)); },
      [](const Statement& s, int i, Record& r) { r.row.table = static_cast<net::LedgerRow::Table>(s.integer(i)); },
      [](ByteWriter& w, const net::LedgerRow& row) { w.i64(static_cast<std::int64_t>(row.table)); }},
-    {"key", "BLOB NOT NULL", true, true, [](Statement& s, int i, const Record& r) { s.bind(i, ByteView(r.row.key)); },
+    {"key", "BLOB NOT NULL", true, true, 1,
+     [](Statement& s, int i, const Record& r) { s.bind(i, ByteView(r.row.key)); },
      [](const Statement& s, int i, Record& r) { r.row.key = s.blob(i); },
      [](ByteWriter& w, const net::LedgerRow& row) { digest_sized(w, row.key); }},
-    {"value", "BLOB NOT NULL", true, true,
+    {"value", "BLOB NOT NULL", true, true, 1,
      [](Statement& s, int i, const Record& r) { s.bind(i, ByteView(r.row.value)); },
      [](const Statement& s, int i, Record& r) { r.row.value = s.blob(i); },
      [](ByteWriter& w, const net::LedgerRow& row) { digest_sized(w, row.value); }},
-    {kColumnPeer, "BLOB NOT NULL", true, true,
+    {kColumnPeer, "BLOB NOT NULL", true, true, 1,
      [](Statement& s, int i, const Record& r) { s.bind(i, ByteView(r.row.peer)); },
      [](const Statement& s, int i, Record& r) {
          const Bytes peer = s.blob(i);
          std::copy_n(peer.begin(), std::min(peer.size(), r.row.peer.size()), r.row.peer.begin());
      },
      [](ByteWriter& w, const net::LedgerRow& row) { w.bytes(row.peer); }},
-    {kColumnAmount, "INTEGER NOT NULL", true, true,
+    {kColumnAmount, "INTEGER NOT NULL", true, true, 1,
      [](Statement& s, int i, const Record& r) { s.bind(i, r.row.amount_nsat); },
      [](const Statement& s, int i, Record& r) { r.row.amount_nsat = s.integer(i); },
      [](ByteWriter& w, const net::LedgerRow& row) { w.i64(row.amount_nsat); }},
-    {kColumnBytes, "INTEGER NOT NULL", true, true,
+    {kColumnBytes, "INTEGER NOT NULL", true, true, 1,
      [](Statement& s, int i, const Record& r) { s.bind(i, static_cast<std::int64_t>(r.row.bytes_delivered)); },
      [](const Statement& s, int i, Record& r) { r.row.bytes_delivered = static_cast<std::uint64_t>(s.integer(i)); },
      [](ByteWriter& w, const net::LedgerRow& row) { w.i64(static_cast<std::int64_t>(row.bytes_delivered)); }},
-    {kColumnKind, "TEXT NOT NULL", true, true,
+    {kColumnKind, "TEXT NOT NULL", true, true, 1,
      [](Statement& s, int i, const Record& r) { s.bind(i, std::string_view(r.row.kind)); },
      [](const Statement& s, int i, Record& r) { r.row.kind = s.text(i); },
      [](ByteWriter& w, const net::LedgerRow& row) { w.bytes(net::as_bytes(row.kind)); }},
-    {"at", "INTEGER NOT NULL", false, true, [](Statement& s, int i, const Record& r) { s.bind(i, r.unix_seconds); },
+    {"at", "INTEGER NOT NULL", false, true, 1, [](Statement& s, int i, const Record& r) { s.bind(i, r.unix_seconds); },
      [](const Statement& s, int i, Record& r) { r.unix_seconds = s.integer(i); }, nullptr},
-    {"checksum", "BLOB NOT NULL", true, true,
+    {"checksum", "BLOB NOT NULL", true, true, 1,
      [](Statement& s, int i, const Record& r) { s.bind(i, ByteView(row_checksum(r.row))); },
      [](const Statement& s, int i, Record& r) { r.checksum = s.blob(i); }, nullptr},
 };
@@ -86,8 +88,8 @@ std::string list(LedgerTable table, Wanted wanted, Text text) {
 bool every(const Column& /*column*/) {
     return true;
 }
-bool written(const Column& column) {
-    return column.bind != nullptr;
+bool written(const Column& column, int format) {
+    return column.bind != nullptr && column.since <= format;
 }
 bool in_state_key(const Column& column) {
     const std::string_view name = column.name;
@@ -104,25 +106,40 @@ const char* table_name(LedgerTable table) noexcept {
 }
 
 std::string create_sql(LedgerTable table) {
-    const std::string columns = list(table, every, [](const Column& c) { return std::string(c.name) + " " + c.type; });
+    const std::string columns = list(
+        table, [](const Column& c) { return c.since == 1; },
+        [](const Column& c) { return std::string(c.name) + " " + c.type; });
     const std::string start = std::string("CREATE TABLE ") + table_name(table) + " (" + columns;
     return table == LedgerTable::kState
                ? start + ", PRIMARY KEY (" + list(table, in_state_key, name_of) + ")) WITHOUT ROWID;"
                : start + ", UNIQUE (key));";
 }
 
-std::string insert_sql(LedgerTable table) {
+std::string add_columns_sql(int format) {
+    std::string out;
+    for (const LedgerTable table : {LedgerTable::kState, LedgerTable::kEntries}) {
+        for (const Column& c : kColumns) {
+            if (c.in(table) && c.since == format) {
+                out += std::string("ALTER TABLE ") + table_name(table) + " ADD COLUMN " + c.name + " " + c.type + ";";
+            }
+        }
+    }
+    return out;
+}
+
+std::string insert_sql(LedgerTable table, int format) {
+    const auto here = [format](const Column& c) { return written(c, format); };
     int number = 0;
     const std::string parameters =
-        list(table, written, [&number](const Column& /*c*/) { return "?" + std::to_string(++number); });
-    const std::string insert = std::string("INSERT INTO ") + table_name(table) + " (" + list(table, written, name_of) +
+        list(table, here, [&number](const Column& /*c*/) { return "?" + std::to_string(++number); });
+    const std::string insert = std::string("INSERT INTO ") + table_name(table) + " (" + list(table, here, name_of) +
                                ") VALUES (" + parameters + ")";
     if (table == LedgerTable::kEntries) {
         return insert;
     }
     return insert + " ON CONFLICT (" + list(table, in_state_key, name_of) + ") DO UPDATE SET " +
            list(
-               table, [](const Column& c) { return !in_state_key(c); },
+               table, [&](const Column& c) { return here(c) && !in_state_key(c); },
                [](const Column& c) { return std::string(c.name) + "=excluded." + c.name; });
 }
 
@@ -130,14 +147,15 @@ std::string erase_state_sql() {
     return "DELETE FROM state WHERE tbl=?1 AND key=?2";
 }
 
-std::string select_sql(LedgerTable table, const std::string& rest) {
-    return "SELECT " + list(table, every, name_of) + " FROM " + table_name(table) + " " + rest;
+std::string select_sql(LedgerTable table, int format, const std::string& rest) {
+    const auto text = [format](const Column& c) { return std::string(c.since <= format ? c.name : "NULL"); };
+    return "SELECT " + list(table, every, text) + " FROM " + table_name(table) + " " + rest;
 }
 
-void bind_record(LedgerStatement& statement, LedgerTable table, const LedgerRecord& record) {
+void bind_record(LedgerStatement& statement, LedgerTable table, int format, const LedgerRecord& record) {
     int at = 0;
     for (const Column& column : kColumns) {
-        if (column.in(table) && column.bind != nullptr) {
+        if (column.in(table) && written(column, format)) {
             column.bind(statement, ++at, record);
         }
     }

@@ -13,7 +13,7 @@ namespace meshnet::station {
 
 namespace {
 
-/// From format `from` to the next.
+/// From format `from` to the next, but for the new columns of state and entries (ledger_columns.cpp).
 struct Migration {
     int from;
     const char* sql;
@@ -57,7 +57,7 @@ std::string migration_sql(int format) {
     std::string out;
     for (const Migration& migration : kMigrations) {
         if (migration.from >= format) {
-            out += migration.sql;
+            out += migration.sql + add_columns_sql(migration.from + 1);
         }
     }
     return out + set_format(kLedgerFormat);

@@ -58,8 +58,8 @@ Result<std::vector<LedgerReader::Balance>> LedgerReader::balances() {
 }
 
 Result<std::vector<LedgerReader::Entry>> LedgerReader::entries(std::size_t limit) {
-    LedgerStatement s =
-        store_->prepare(select_sql(LedgerTable::kEntries, std::string("ORDER BY ") + kColumnId + " DESC LIMIT ?1"));
+    LedgerStatement s = store_->prepare(
+        select_sql(LedgerTable::kEntries, store_->format(), std::string("ORDER BY ") + kColumnId + " DESC LIMIT ?1"));
     s.bind(1, static_cast<std::int64_t>(std::min<std::size_t>(limit, 1'000'000)));
     std::vector<Entry> out;
     while (s.step()) {

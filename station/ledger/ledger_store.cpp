@@ -162,9 +162,9 @@ Status LedgerStore::prepare_writes(const std::string& path) {
     if (auto s = execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=1000;"); !s) {
         return explain(path, last_error());
     }
-    put_ = prepare(insert_sql(LedgerTable::kState));
+    put_ = prepare(insert_sql(LedgerTable::kState, format_));
     erase_ = prepare(erase_state_sql());
-    append_ = prepare(insert_sql(LedgerTable::kEntries));
+    append_ = prepare(insert_sql(LedgerTable::kEntries, format_));
     if (!put_.ready() || !erase_.ready() || !append_.ready()) {
         return explain(path, last_error());
     }
@@ -228,7 +228,7 @@ Result<std::vector<std::string>> LedgerStore::check() {
 
 Status LedgerStore::check_rows(std::vector<std::string>& problems) {
     std::map<std::string, std::int64_t> sums;  // by peer, hexadecimal
-    LedgerStatement entries = prepare(select_sql(LedgerTable::kEntries));
+    LedgerStatement entries = prepare(select_sql(LedgerTable::kEntries, format_));
     while (entries.step()) {
         const LedgerRecord e = read_record(entries, LedgerTable::kEntries);
         if (row_checksum(e.row) != e.checksum) {
@@ -242,7 +242,7 @@ Status LedgerStore::check_rows(std::vector<std::string>& problems) {
     if (!entries.done()) {
         return last_error();
     }
-    LedgerStatement state = prepare(select_sql(LedgerTable::kState));
+    LedgerStatement state = prepare(select_sql(LedgerTable::kState, format_));
     while (state.step()) {
         const LedgerRecord r = read_record(state, LedgerTable::kState);
         if (row_checksum(r.row) != r.checksum) {
@@ -297,7 +297,7 @@ Status LedgerStore::require_sound(const std::string& path) {
 
 net::LedgerState LedgerStore::state() {
     net::LedgerState out;
-    LedgerStatement rows = prepare(select_sql(LedgerTable::kState, "ORDER BY tbl, key"));
+    LedgerStatement rows = prepare(select_sql(LedgerTable::kState, format_, "ORDER BY tbl, key"));
     while (rows.step()) {
         out.rows.push_back(read_record(rows, LedgerTable::kState).row);
     }
@@ -340,7 +340,7 @@ Status LedgerStore::write(const net::LedgerBatch& batch, std::int64_t unix_secon
             s.bind(2, ByteView(row.key));
         } else {
             record.row = row;
-            bind_record(s, entry ? LedgerTable::kEntries : LedgerTable::kState, record);
+            bind_record(s, entry ? LedgerTable::kEntries : LedgerTable::kState, format_, record);
         }
         (void)s.step();
         const bool done = s.done();

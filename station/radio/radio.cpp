@@ -9,17 +9,33 @@
 #include "core/names.hpp"
 #include "station/radio/radio_air.hpp"
 #include "station/radio/radio_file.hpp"
+#ifdef MESHNET_HAVE_SOAPY
+#include "station/radio/radio_soapy.hpp"
+#endif
+#ifdef MESHNET_HAVE_UHD
+#include "station/radio/radio_uhd.hpp"
+#endif
 
 namespace meshnet::station {
 
 namespace {
 
-constexpr std::array kDrivers{kAirDriver, kFileDriver};
+constexpr std::array kDrivers{
+    kAirDriver,
+    kFileDriver,
+#ifdef MESHNET_HAVE_UHD
+    kUhdDriver,
+#endif
+#ifdef MESHNET_HAVE_SOAPY
+    kSoapyDriver,
+#endif
+};
 
 std::string devices() {
     std::string out = "; the devices are ";
     for (const RadioDriver& driver : kDrivers) {
-        out += (&driver == kDrivers.data() ? "" : " and ") + std::string(driver.form);
+        const bool last = &driver == &kDrivers.back();
+        out += (&driver == kDrivers.data() ? "" : last ? " and " : ", ") + std::string(driver.form);
     }
     return out;
 }
@@ -67,6 +83,7 @@ public:
         conjugate(inverted);
         return radio_->transmit(id, at, inverted);
     }
+    RadioCounters counters() const override { return radio_->counters(); }
 
 private:
     static void conjugate(std::vector<phy::Sample>& samples) {
@@ -99,12 +116,13 @@ Status check_device(const std::string& device) {
     return Ok{};
 }
 
-Result<std::unique_ptr<Radio>> open_radio(const std::string& device, const phy::Profile& profile, bool invert) {
+Result<std::unique_ptr<Radio>> open_radio(const std::string& device, const phy::Profile& profile,
+                                          const RadioSettings& settings) {
     auto parsed = parse_device(device);
     if (!parsed) {
         return parsed.error();
     }
-    auto radio = parsed->driver->open(parsed->rest, profile);
+    auto radio = parsed->driver->open(parsed->rest, profile, settings);
     if (!radio) {
         return radio.error();
     }
@@ -114,7 +132,7 @@ Result<std::unique_ptr<Radio>> open_radio(const std::string& device, const phy::
                                                       " samples/s, but profile " + std::string(profile.name) +
                                                       " needs " + std::to_string(profile.sample_rate_hz)};
     }
-    if (invert) {
+    if (settings.invert) {
         return std::unique_ptr<Radio>(std::make_unique<InvertedRadio>(std::move(radio).value()));
     }
     return radio;

@@ -2,17 +2,21 @@
 // What the daemon needs of a radio: samples with their index in, bursts at an index out, and a report of every burst.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
+#include "core/counters.hpp"
 #include "core/result.hpp"
 #include "node/sample_clock.hpp"
 #include "phy/profile.hpp"
 #include "phy/sample.hpp"
+#include "station/radio/radio_settings.hpp"
 
 namespace meshnet::station {
 
@@ -22,6 +26,25 @@ struct TxReport {
     bool sent = false;            ///< false: it came too late and nothing was sent
     std::uint64_t end_index = 0;  ///< one past its last sample, if sent
 };
+
+/// What a radio with a front end counts since it was opened.
+struct RadioCounters {
+    std::uint64_t overruns = 0;     ///< samples were lost: the device's buffers or ours were full
+    std::uint64_t underruns = 0;    ///< the device ran out of samples inside a burst
+    std::uint64_t late = 0;         ///< bursts that came too late
+    std::uint64_t unconfirmed = 0;  ///< bursts of which the device said nothing, although it did of others
+    std::uint64_t lock_losses = 0;  ///< a reference lost its lock
+};
+template <class Counters, class Visit>
+requires std::same_as<std::remove_cvref_t<Counters>, RadioCounters>
+constexpr void visit_counters(Counters&& c, Visit&& visit) {
+    visit("overruns", c.overruns);
+    visit("underruns", c.underruns);
+    visit("late", c.late);
+    visit("unconfirmed", c.unconfirmed);
+    visit("lock_losses", c.lock_losses);
+}
+static_assert(visits_every_counter<RadioCounters>());
 
 /// A radio, simulated or real. One thread.
 class Radio {
@@ -46,6 +69,8 @@ public:
     /// Hands over a burst whose first sample leaves the antenna at `at`; its report comes with a later receive().
     /// Error: the radio is gone.
     [[nodiscard]] virtual Status transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> burst) = 0;
+    /// Zero for a radio without a front end.
+    [[nodiscard]] virtual RadioCounters counters() const { return {}; }
 };
 
 /// A kind of radio: one row. Its file makes it; radio.cpp lists them.
@@ -53,10 +78,12 @@ struct RadioDriver {
     std::string_view scheme;  ///< "air": devices are written SCHEME:REST
     std::string_view form;    ///< "air:SOCKET#STATION"
     std::string_view help;    ///< one line for the configuration's example
+    bool on_air;              ///< has an antenna: needs a frequency, and a transmit guard
     /// Judges REST without opening anything. Error: one clause that says what is wrong.
     Status (*check)(const std::string& rest);
     /// `rest` has passed check().
-    Result<std::unique_ptr<Radio>> (*open)(const std::string& rest, const phy::Profile& profile);
+    Result<std::unique_ptr<Radio>> (*open)(const std::string& rest, const phy::Profile& profile,
+                                           const RadioSettings& settings);
 };
 
 /// All drivers of this build.
@@ -67,9 +94,8 @@ struct RadioDriver {
 /// Error: one clause that says what is wrong with `device` and which devices there are.
 [[nodiscard]] Status check_device(const std::string& device);
 
-/// Opens the device. `invert`: its spectrum is inverted, so received samples and bursts are taken as their complex
-/// conjugates. Error: one line, also if its sample rate is not the profile's.
+/// Opens the device. Error: one line, also if its sample rate is not the profile's.
 [[nodiscard]] Result<std::unique_ptr<Radio>> open_radio(const std::string& device, const phy::Profile& profile,
-                                                        bool invert = false);
+                                                        const RadioSettings& settings = {});
 
 }  // namespace meshnet::station

@@ -52,7 +52,7 @@ Status check_air_radio(const std::string& rest) {
     return Ok{};
 }
 
-Result<std::unique_ptr<Radio>> open_air_radio(const std::string& rest, const phy::Profile&) {
+Result<std::unique_ptr<Radio>> open_air_radio(const std::string& rest, const phy::Profile&, const RadioSettings&) {
     const std::size_t hash = rest.rfind('#');
     auto client = sim::AirClient::connect(rest.substr(0, hash), rest.substr(hash + 1));
     if (!client) {

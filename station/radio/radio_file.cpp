@@ -189,7 +189,8 @@ Status check_file_radio(const std::string& rest) {
     return Ok{};
 }
 
-Result<std::unique_ptr<Radio>> open_file_radio(const std::string& rest, const phy::Profile& profile) {
+Result<std::unique_ptr<Radio>> open_file_radio(const std::string& rest, const phy::Profile& profile,
+                                               const RadioSettings&) {
     auto device = parse_file_device(rest);
     if (!device) {
         return device.error();

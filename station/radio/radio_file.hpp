@@ -14,12 +14,16 @@ namespace meshnet::station {
 [[nodiscard]] Status check_file_radio(const std::string& rest);
 /// Replays the recording at the profile's rate; one of another rate is resampled. Lost samples are a jump of the index
 /// that takes no time. Bursts are reported as not sent.
-[[nodiscard]] Result<std::unique_ptr<Radio>> open_file_radio(const std::string& rest, const phy::Profile& profile);
+[[nodiscard]] Result<std::unique_ptr<Radio>> open_file_radio(const std::string& rest, const phy::Profile& profile,
+                                                             const RadioSettings& settings);
 
 inline constexpr RadioDriver kFileDriver{
-    "file", "file:RECORD.cf32",
+    "file",
+    "file:RECORD.cf32",
     "replays a recording (SigMF, WAV, or raw samples by their ending) at the profile's rate; receives only.\n"
     "What a recording does not tell stands behind its name: file:RECORD.iq,format=cs8,rate=2400000,channel=1",
-    check_file_radio, open_file_radio};
+    false,
+    check_file_radio,
+    open_file_radio};
 
 }  // namespace meshnet::station

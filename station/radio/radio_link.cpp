@@ -156,6 +156,19 @@ void RadioLink::deliver_reports(RadioEvents& events) {
     }
 }
 
+RadioCounters RadioLink::radio_counters() const {
+    RadioCounters out = earlier_;
+    if (radio_) {
+        add_to(out, radio_->counters());
+    }
+    return out;
+}
+
+void RadioLink::close() {
+    earlier_ = radio_counters();
+    radio_.reset();
+}
+
 std::string_view RadioLink::mode_name(mac::ModeIndex mode) const noexcept {
     const std::size_t index = std::size_t{first_mode_} + mode;
     return index < phy::modes().size() ? phy::modes()[index].name : "?";
@@ -178,6 +191,7 @@ Status RadioLink::transmit(const mac::TxRequest& request) {
 }
 
 void RadioLink::replace(std::unique_ptr<Radio> radio, Duration pause, RadioEvents& events) {
+    close();
     radio_ = std::move(radio);
     now_ += std::max(pause, Duration{});
     started_ = false;

@@ -67,6 +67,8 @@ public:
     [[nodiscard]] const node::SampleClock& clock() const noexcept { return clock_; }
     [[nodiscard]] const phy::Receiver& receiver() const noexcept { return receiver_; }
     [[nodiscard]] const RadioLinkCounters& counters() const noexcept { return counters_; }
+    /// Of the radio, all times it was open added up.
+    [[nodiscard]] RadioCounters radio_counters() const;
     [[nodiscard]] std::uint64_t next_index() const noexcept { return next_index_; }
     /// The modem's mode of a MAC mode, by name; "?" if there is none.
     [[nodiscard]] std::string_view mode_name(mac::ModeIndex mode) const noexcept;
@@ -79,7 +81,7 @@ public:
     [[nodiscard]] Status transmit(const mac::TxRequest& request);
     /// Lets go of a radio that is lost, so that it can be opened again: a device serves one at a time. Until replace()
     /// every burst is late.
-    void close() { radio_.reset(); }
+    void close();
     /// Continues with another radio after `pause` without one. Outstanding bursts are reported late.
     void replace(std::unique_ptr<Radio> radio, Duration pause, RadioEvents& events);
 
@@ -109,6 +111,7 @@ private:
     bool started_ = false, carrier_busy_ = false, ended_ = false;
     Instant now_{};
     RadioLinkCounters counters_;
+    RadioCounters earlier_;  // of radios that were closed
 };
 
 }  // namespace meshnet::station

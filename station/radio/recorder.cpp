@@ -29,6 +29,7 @@ public:
     Status transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> burst) override {
         return radio_->transmit(id, at, burst);
     }
+    RadioCounters counters() const override { return radio_->counters(); }
     Result<Reception> receive() override {
         auto got = radio_->receive();
         if (got && !got->samples.empty()) {

@@ -298,8 +298,9 @@ TEST_F(Programs, WrongQuestionsToTheModem) {
     EXPECT_EQ(lines_of(mode.err), 1U);
     const auto profile = run("$C demodulate --profile 3M x");
     EXPECT_EQ(profile.code, 2);
-    EXPECT_EQ(profile.err,
-              "meshnet-cli: unknown profile '3M'; did you mean '1M'? known are 125k 250k 500k 1M 2M 5M 10M 20M\n");
+    EXPECT_EQ(profile.err.rfind("meshnet-cli: unknown profile '3M'; did you mean '1M'? known are 125k ", 0), 0U)
+        << profile.err;
+    EXPECT_EQ(lines_of(profile.err), 1U);
     EXPECT_EQ(run("$C demodulate --format cu9 x").code, 2);
     EXPECT_EQ(run("$C demodulate --rate 1000 x").err,
               "meshnet-cli: a sample rate of 1000 Hz cannot hold profile 1M, which occupies 812500 Hz\n");

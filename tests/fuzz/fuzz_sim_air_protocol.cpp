@@ -38,6 +38,11 @@ Bytes echo(ByteView input, std::size_t chunk) {
                         continue;
                     }
                     write_hello(out, hello->station);
+                } else if (const auto* inquiry = std::get_if<AirInquiry>(&*client)) {
+                    if (inquiry->version != kAirProtocolVersion) {
+                        continue;
+                    }
+                    write_inquiry(out);
                 } else if (const auto* burst = std::get_if<AirBurst>(&*client)) {
                     write_burst(out, burst->id, burst->at, burst->samples);
                 }
@@ -48,6 +53,8 @@ Bytes echo(ByteView input, std::size_t chunk) {
                     write_refused(out, refused->why);
                 } else if (const auto* samples = std::get_if<AirSamples>(&*server)) {
                     write_samples(out, samples->first_index, samples->samples);
+                } else if (const auto* listing = std::get_if<AirListing>(&*server)) {
+                    write_listing(out, *listing);
                 } else if (const auto* report = std::get_if<AirTxReport>(&*server)) {
                     write_report(out, *report);
                 }

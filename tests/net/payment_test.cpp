@@ -92,7 +92,7 @@ TEST(Payment, EachOfTwoRelaysEarnsItsPrice) {
     w.join(r2, b);
     w.run(3s);
     ASSERT_TRUE(w.route(a, b));
-    EXPECT_EQ(w.route(a, b)->price_msat_per_mib, 3'000U);
+    EXPECT_EQ(w.route(a, b)->metric.price_msat_per_mib, 3'000U);
     for (int i = 0; i < 500; ++i) {
         w.after(i * 12ms, [&] { w.send(a, b, Bytes(1'000, 1)); });
     }
@@ -152,7 +152,7 @@ TEST(Payment, AQuoteHoldsAsLongAsTheFlow) {
     EXPECT_EQ(w.node(b).received.size(), 200U);
     EXPECT_EQ(w.disk_balance(r, a), price_nsat(1'000, 200 * 1'001));
     EXPECT_EQ(w.find_disagreement(), "");
-    EXPECT_EQ(w.route(a, b)->price_msat_per_mib, 90'000U);
+    EXPECT_EQ(w.route(a, b)->metric.price_msat_per_mib, 90'000U);
 }
 
 // The payer's acknowledgements are swallowed: the relay carries one window on credit and not a byte more.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <limits>
+
 #include "core/random.hpp"
 #include "net/route_metric.hpp"
 
@@ -71,6 +74,30 @@ TEST(RouteMetric, OnlyNotableChangesAreAdvertisedAtOnce) {
     m.price_msat_per_mib = 11;
     EXPECT_TRUE(m.differs_notably(advertised));
     EXPECT_TRUE(m.differs_notably(RouteMetric{})) << "it was never advertised";
+}
+
+TEST(LinkMetric, IsMeasuredInWholeMicrosecondsAtLeastOne) {
+    LinkQuality q;
+    EXPECT_EQ(LinkMetric::measured(q).airtime_us_per_kib, 1U) << "nothing is known";
+    q.rate_bps = 819'200.0;
+    EXPECT_EQ(LinkMetric::measured(q).airtime_us_per_kib, 10'000U) << "from the rate";
+    q.airtime_us_per_kib = 12'345.6;
+    q.round_trip = std::chrono::milliseconds(501);
+    EXPECT_EQ(LinkMetric::measured(q).airtime_us_per_kib, 12'345U);
+    EXPECT_EQ(LinkMetric::measured(q).delay_ms, 250);
+    q.airtime_us_per_kib = std::numeric_limits<double>::infinity();
+    EXPECT_EQ(LinkMetric::measured(q).airtime_us_per_kib, 1U);
+}
+
+TEST(LinkMetric, FollowsNotableChangesOnly) {
+    LinkMetric known{1'000, 5};
+    EXPECT_FALSE(known.follow({1'200, 5}));
+    EXPECT_EQ(known.airtime_us_per_kib, 1'000U) << "small steps must not add up unseen";
+    EXPECT_TRUE(known.follow({1'201, 5}));
+    EXPECT_EQ(known.airtime_us_per_kib, 1'201U);
+    EXPECT_TRUE(known.follow({1'210, 6}));
+    EXPECT_EQ(known.airtime_us_per_kib, 1'201U);
+    EXPECT_EQ(known.delay_ms, 6);
 }
 
 TEST(RouteMetric, DiffersByIsRelativeToTheSmaller) {

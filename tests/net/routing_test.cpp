@@ -33,9 +33,9 @@ TEST(Routing, ALineIsUpInThreeSeconds) {
     EXPECT_EQ(reachable_pairs(w), 20);
     const auto far = w.route(0, 4);
     ASSERT_TRUE(far);
-    EXPECT_EQ(far->hops, 4);
-    EXPECT_EQ(far->price_msat_per_mib, 3'000U);
-    EXPECT_EQ(far->airtime_us_per_kib, 4U * 8'192U);
+    EXPECT_EQ(far->metric.hops, 4);
+    EXPECT_EQ(far->metric.price_msat_per_mib, 3'000U);
+    EXPECT_EQ(far->metric.airtime_us_per_kib, 4U * 8'192U);
     EXPECT_EQ(far->next_hop, w.node(1).link);
 }
 
@@ -56,7 +56,7 @@ TEST(Routing, ARingHealsWhenANodeDies) {
         }
         EXPECT_FALSE(w.route(a, 2)) << a;
     }
-    EXPECT_EQ(w.route(1, 3)->hops, 4);
+    EXPECT_EQ(w.route(1, 3)->metric.hops, 4);
     w.restart(2);
     w.link_up(1, 2);
     w.link_up(2, 3);
@@ -130,7 +130,7 @@ TEST(Routing, ARouteThatGetsWorseIsNotLost) {
         w.run(100ms);
         ASSERT_TRUE(w.route(a, b)) << i;
     }
-    EXPECT_GT(w.route(a, b)->airtime_us_per_kib, 200'000U);
+    EXPECT_GT(w.route(a, b)->metric.airtime_us_per_kib, 200'000U);
 }
 
 struct RandomNetworks : ::testing::TestWithParam<std::uint64_t> {};

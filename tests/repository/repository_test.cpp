@@ -63,6 +63,7 @@ const std::vector<Room>& rooms() {
          {"core", "host", "phy values", "phy", "mac", "net values", "net/payment", "net", "node", "sim/channel"}},
         {"station/ledger", kGpl, {"core", "host", "net values", "net/payment"}},
         {"station/radio", kGpl, {"core", "host", "phy values", "phy", "mac", "node", "sim"}},
+        {"station/meshair", kGpl, {"core", "host", "phy values", "sim/channel", "sim"}},
         {"station settings",
          kGpl,
          {"core", "host", "phy values", "phy", "mac", "net values", "node", "station/radio"},

@@ -20,8 +20,9 @@ TEST(Device, Texts) {
          {"air:/run/x#y.sock#coast", "file:a.cf32", "file:a.iq,format=cs8,rate=2.4e6,channel=2", "file:a,b=c.cf32"}) {
         EXPECT_TRUE(check_device(good).ok()) << good;
     }
-    for (const char* bad : {"", "air", "air:", "air:x", "air:x#", "air:#y", "file:", "file:x,format=cu9",
-                            "file:x,rate=0", "file:x,channel=1.5", "uhd:", "soapy:driver=hackrf", "nonsense:x"}) {
+    for (const char* bad :
+         {"", "air", "air:", "air:x", "air:x#", "air:#y", "file:", "file:x,format=cu9", "file:x,rate=0",
+          "file:x,channel=1.5", "warp:", "warp:core=1", "soapy:", "soapy:hackrf", "nonsense:x"}) {
         const auto spec = check_device(bad);
         ASSERT_FALSE(spec.ok()) << bad;
         EXPECT_NE(spec.error().message.find("air:SOCKET#STATION"), std::string::npos) << bad;
@@ -158,7 +159,9 @@ TEST(FileRadio, AnotherRateIsResampledAndANearOneIsTheProfiles) {
 TEST(Radio, AnInvertedSpectrumIsConjugated) {
     const test::TemporaryFolder folder;
     write_ramp(folder.path("r.cf32"), 3'000, 0);
-    auto radio = open_radio("file:" + folder.path("r.cf32"), *phy::find_profile("1M"), true);
+    RadioSettings settings;
+    settings.invert = true;
+    auto radio = open_radio("file:" + folder.path("r.cf32"), *phy::find_profile("1M"), settings);
     ASSERT_TRUE(radio.ok());
     const auto all = play(**radio);
     ASSERT_EQ(all.size(), 3'000U);
