@@ -84,6 +84,9 @@ Config read_config(host::TomlTable& root) {
         section->finish();
     }
     root.finish();
+    if (config.radio.frequency_hz > 0.0) {
+        config.transmit.frequency_hz = config.radio.frequency_hz;  // one carrier: what is tuned to is what is judged
+    }
     return config;
 }
 
@@ -119,6 +122,11 @@ Status check_together(const Config& c, const std::string& source) {
         return Error{ErrorCode::kInvalidArgument, source + ": mac.fixed_mode " + c.fixed_mode +
                                                       " has a longer preamble than radio.longest_preamble allows"};
     }
+    if (mentions_band(c.transmit)) {
+        if (const auto plan = validate_guard(c.transmit, profile->sample_rate_hz); !plan) {
+            return Error{ErrorCode::kInvalidArgument, source + ": [transmit] " + plan.error().message};
+        }
+    }
     return check_socket_path(c, source);
 }
 
@@ -148,6 +156,11 @@ Result<Config> load_config(const std::string& path) {
         relative_to_file(config->key_file);
         relative_to_file(config->ledger_file);
         relative_to_file(config->control_socket);
+        for (auto* optional : {&config->transmit.air_time_file, &config->transmit.inhibit_file}) {
+            if (!optional->empty()) {
+                relative_to_file(*optional);
+            }
+        }
         if (auto fits = check_socket_path(*config, path); !fits) {
             return fits.error();
         }

@@ -18,6 +18,7 @@
 #include "mac/mac.hpp"
 #include "net/node_id.hpp"
 #include "phy/modes.hpp"
+#include "station/guard/guard_config.hpp"
 #include "station/ip_prefix.hpp"
 #include "station/radio/radio_settings.hpp"
 
@@ -39,6 +40,8 @@ struct Config {
     // [mac]: `self` and `fixed_mode` stay unset until identity and radio are known
     mac::Mac::Config mac = default_mac();
     std::string fixed_mode;
+    // [transmit]: for radios that reach an antenna
+    GuardConfig transmit = default_transmit();
     // [net]
     std::uint64_t price_msat_per_mib = 1'000;
     std::uint64_t max_price_msat_per_mib = 100'000;
@@ -59,6 +62,8 @@ struct Config {
 
     /// MAC settings for a host-based radio: lead for modulation and scheduling, a queue of about two bursts.
     [[nodiscard]] static mac::Mac::Config default_mac();
+    /// Nothing is stated, so nothing is sent; the air time of the hour is kept beside the ledger.
+    [[nodiscard]] static GuardConfig default_transmit();
 };
 
 /// A value as written, already of the kind its key wants.

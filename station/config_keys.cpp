@@ -141,6 +141,43 @@ Status store_duty(Config& c, const ConfigValue& v) {
     return Ok{};
 }
 
+// [transmit]. A number that is not stated stands in the example as this one.
+constexpr double kNotStated = -999.0;
+
+template <auto Member>
+Status store_transmit_number(Config& c, const ConfigValue& v) {
+    c.transmit.*Member = v.number == kNotStated ? GuardConfig::kUnset : v.number;
+    return Ok{};
+}
+
+template <auto Member>
+Status store_transmit_text(Config& c, const ConfigValue& v) {
+    c.transmit.*Member = v.text;
+    return Ok{};
+}
+
+Status store_bands(Config& c, const ConfigValue& v) {
+    for (const auto& name : v.list) {
+        if (!name.starts_with("own ")) {
+            if (auto band = find_band(name); !band) {
+                return band.error();
+            }
+        }
+    }
+    c.transmit.bands = v.list;
+    return Ok{};
+}
+
+Status store_own_bands(Config& c, const ConfigValue& v) {
+    for (const auto& text : v.list) {
+        if (auto band = parse_own_band(text); !band) {
+            return band.error();
+        }
+    }
+    c.transmit.own_bands = v.list;
+    return Ok{};
+}
+
 Status store_neighbours(Config& c, const ConfigValue& v) {
     c.neighbours.clear();
     for (const auto& text : v.list) {
@@ -205,6 +242,12 @@ mac::Mac::Config Config::default_mac() {
     c.turnaround = 2ms;
     c.transmit_lead = 4ms;
     c.queue_bytes = 32 * 1024;
+    return c;
+}
+
+GuardConfig Config::default_transmit() {
+    GuardConfig c;
+    c.air_time_file = "station.airtime";
     return c;
 }
 
@@ -320,6 +363,55 @@ std::vector<ConfigKey> mac_keys() {
     };
 }
 
+std::vector<ConfigKey> transmit_keys() {
+    return {
+        {"transmit", "bands", Kind::kTextList, "", 0, 0, "[]",
+         "Bands this station may use: meshnet-cli bands lists them. Empty: it sends nothing by a radio that reaches "
+         "an\n"
+         "antenna; simulated radios need none. The operator is responsible for what his station sends.",
+         store_bands},
+        {"transmit", "own_bands", Kind::kTextList, "", 0, 0, "[]",
+         "Bands of the operator's own, each \"NAME, LOW MHz, HIGH MHz, MAX EIRP dBm, DUTY CYCLE\", named \"own NAME\"\n"
+         "in bands.",
+         store_own_bands},
+        {"transmit", "authority", Kind::kText, "", 0, 0, "\"\"",
+         "On what right this station sends, for example \"licence-exempt SRD, 2006/771/EC\" or a licence number.",
+         store_transmit_text<&GuardConfig::authority>},
+        {"transmit", "callsign", Kind::kText, "", 0, 0, "\"\"",
+         "Amateur bands: sent in Morse code every 10 minutes and at the end.",
+         store_transmit_text<&GuardConfig::callsign>},
+        {"transmit", "sealed_traffic_permit", Kind::kText, "", 0, 0, "\"\"",
+         "Amateur bands: what permits sealed (encrypted) traffic there. Without it amateur bands are refused.",
+         store_transmit_text<&GuardConfig::sealed_traffic_permit>},
+        {"transmit", "full_scale_dbm", Kind::kNumber, "dBm, -999: not stated", kNotStated, 80, "-999.0",
+         "Conducted power of a sample of magnitude 1 at the gain in use, as measured: a frame's mean is 12 dB below.",
+         store_transmit_number<&GuardConfig::full_scale_dbm>},
+        {"transmit", "antenna_gain_dbi", Kind::kNumber, "dBi, -999: not stated", kNotStated, 60, "-999.0",
+         "Largest gain of the antenna.", store_transmit_number<&GuardConfig::antenna_gain_dbi>},
+        {"transmit", "cable_loss_db", Kind::kNumber, "dB", 0, 60, "0.0",
+         "Loss between the point full_scale_dbm is measured at and the antenna.",
+         store_transmit_number<&GuardConfig::cable_loss_db>},
+        {"transmit", "receive_full_scale_dbm", Kind::kNumber, "dBm, -999: not stated", kNotStated, 80, "-999.0",
+         "Power that gives a received sample of magnitude 1; for bands that ask to listen before talk.",
+         store_transmit_number<&GuardConfig::receive_full_scale_dbm>},
+        {"transmit", "clock_error_ppm", Kind::kNumber, "ppm", 0, 200, "25.0",
+         "Largest error of the radio's oscillator: bands are taken narrower by so much at either edge.",
+         store_transmit_number<&GuardConfig::clock_error_ppm>},
+        {"transmit", "listen_max_age_ms", Kind::kNumber, "milliseconds", 0.001, 100, "10.0",
+         "Listen before talk: from the end of listening to the first sample at most.",
+         store_transmit_number<&GuardConfig::listen_max_age_ms>},
+        {"transmit", "air_time_file", Kind::kText, "", 0, 0, "\"station.airtime\"",
+         "Where the air time of the last hour is kept, one file a radio. If it is missing or damaged, the last hour\n"
+         "counts as used up.",
+         store_transmit_text<&GuardConfig::air_time_file>},
+        {"transmit", "inhibit_file", Kind::kText, "", 0, 0, "\"\"", "Nothing is sent while this file exists.",
+         store_transmit_text<&GuardConfig::inhibit_file>},
+        {"transmit", "inhibit_gpio", Kind::kText, "", 0, 0, "\"\"",
+         "File of a GPIO line (/sys/class/gpio/gpioN/value): nothing is sent unless it reads 0.",
+         store_transmit_text<&GuardConfig::inhibit_gpio>},
+    };
+}
+
 std::vector<ConfigKey> net_keys() {
     using C = Config;
     return {
@@ -378,7 +470,7 @@ std::vector<ConfigKey> log_keys() {
 std::span<const ConfigKey> config_keys() {
     static const std::vector<ConfigKey> kKeys = [] {
         std::vector<ConfigKey> all;
-        for (const auto section : {station_keys, radio_keys, mac_keys, net_keys, tun_keys, log_keys}) {
+        for (const auto section : {station_keys, radio_keys, mac_keys, transmit_keys, net_keys, tun_keys, log_keys}) {
             for (ConfigKey& key : section()) {
                 all.push_back(std::move(key));
             }

@@ -229,7 +229,7 @@ key_file = "{station}.key"
 ledger_file = "{station}.ledger"
 control_socket = "{station}.sock"
 [radio]
-device = "air:{self.folder}/air.sock#{station}"
+{self.radio_keys(station)}
 profile = "1M"
 [net]
 price_msat_per_mib = {self.options.price if station == "beacon" else 0}
@@ -240,6 +240,15 @@ congestion_control = "{self.congestion_control()}"
 [log]
 level = "{self.options.log_level}"
 """)
+
+    def radio_keys(self, station):
+        """The simulated air as itself, or behind a virtual radio with a front end and its gains at their nominal values."""
+        air = self.folder / "air.sock"
+        if self.options.radio == "air":
+            return f'device = "air:{air}#{station}"'
+        nominal = {"usrp": (40.0, 89.75), "hackrf": (40.0, 61.0)}[self.options.radio]
+        return (f'device = "soapy:driver=meshair,air={air},station={station},model={self.options.radio}"\n'
+                f'frequency_hz = 868e6\nrx_gain_db = {nominal[0]}\ntx_gain_db = {nominal[1]}')
 
     def congestion_control(self):
         """Linux's default, also where this machine's own is another (docs/operating.md, "TCP"); empty: its own."""
@@ -252,7 +261,8 @@ level = "{self.options.log_level}"
 
     def start_station(self, station):
         self.spawn(station, [self.bin / "meshnetd", "--config", self.path(station, "toml")],
-                   station if self.with_tun else None)
+                   station if self.with_tun else None,
+                   env={**os.environ, "SOAPY_SDR_PLUGIN_PATH": str(self.bin.parent / "soapy")})
 
     def start_everything(self):
         example = self.repository / "tools" / "examples" / "air-coast-beacon-ship.toml"
@@ -556,6 +566,8 @@ def main():
     parser.add_argument("--keep", action="store_true", help="keep keys, ledgers and logs")
     parser.add_argument("--bytes", type=int, default=400_000, help="size of the file (default 400000)")
     parser.add_argument("--price", type=int, default=1_000, help="what the beacon asks, msat per MiB (default 1000)")
+    parser.add_argument("--radio", default="air", choices=("air", "usrp", "hackrf"),
+                        help="air: the stations stand in the simulated air; usrp, hackrf: behind virtual radios like those")
     parser.add_argument("--no-kill", action="store_true", help="leave the beacon alive")
     parser.add_argument("--no-tun", action="store_true", help="as if TUN and namespaces were not permitted")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warn", "error"), help="of the stations")

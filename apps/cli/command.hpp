@@ -39,10 +39,11 @@ Options& add_command(CLI::App& app, int& exit_code, const std::string& name, con
 void add_views(CLI::App& app, int& exit_code);       // status, neighbours, routes, flows, ledger: one per view
 void add_price(CLI::App& app, int& exit_code);       // price
 void add_watch(CLI::App& app, int& exit_code);       // watch
-void add_stop(CLI::App& app, int& exit_code);        // stop
+void add_stop(CLI::App& app, int& exit_code);        // stop, inhibit
 void add_transfer(CLI::App& app, int& exit_code);    // send, receive
 void add_modulate(CLI::App& app, int& exit_code);    // modulate
 void add_demodulate(CLI::App& app, int& exit_code);  // demodulate
 void add_tables(CLI::App& app, int& exit_code);      // modes, profiles
+void add_bands(CLI::App& app, int& exit_code);       // bands
 
 }  // namespace meshnet::apps

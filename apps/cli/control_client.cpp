@@ -47,7 +47,8 @@ Result<std::string> control_socket_of(const ControlTarget& target) {
         return target.socket;
     }
     if (target.config.empty()) {
-        return station::Config{}.control_socket;
+        const station::Config defaults;
+        return defaults.control_socket;
     }
     const auto config = station::load_config(target.config);
     if (!config) {

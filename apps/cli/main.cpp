@@ -31,8 +31,8 @@ int run(int argc, char** argv) {
     app.set_version_flag("--version", "meshnet-cli " MESHNET_VERSION);
     app.require_subcommand(1);
     int exit_code = 0;
-    for (const auto add :
-         {add_views, add_price, add_watch, add_stop, add_transfer, add_modulate, add_demodulate, add_tables}) {
+    for (const auto add : {add_views, add_price, add_watch, add_stop, add_transfer, add_modulate, add_demodulate,
+                           add_tables, add_bands}) {
         add(app, exit_code);
     }
     try {

@@ -55,6 +55,14 @@ Status read_packet(const nlohmann::json& value, std::string_view name, ControlRe
     return Ok{};
 }
 
+Status read_inhibit(const nlohmann::json& value, std::string_view name, ControlRequest& out) {
+    if (!value.is_boolean()) {
+        return wrong("\"" + std::string(name) + "\" must be true or false");
+    }
+    out.inhibit = value.get<bool>();
+    return Ok{};
+}
+
 /// A command: one row. It takes at most one field besides "cmd".
 struct CommandRow {
     std::string_view name;
@@ -69,6 +77,7 @@ constexpr std::array kCommands{
     CommandRow{"watch", Command::kWatch, "interval_ms", read_number<&ControlRequest::interval_ms, 100, 60'000>},
     CommandRow{"attach", Command::kAttach, ""},
     CommandRow{"packet", Command::kPacket, "data", read_packet, true},
+    CommandRow{"inhibit", Command::kInhibit, "on", read_inhibit, true},
     CommandRow{"stop", Command::kStop, ""},
 };
 constexpr CommandRow kViewCommand{"", Command::kView, "", nullptr};

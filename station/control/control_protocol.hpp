@@ -3,6 +3,7 @@
 //
 //     {"cmd": "status"}                      -> {"ok": true, "result": {...}}
 //     {"cmd": "price", "msat_per_mib": 500}  -> {"ok": true, "result": {"price_msat_per_mib": 500}}
+//     {"cmd": "inhibit", "on": true}         -> {"ok": true, "result": {"inhibited": true}}
 //     {"cmd": "nonsense"}                    -> {"ok": false, "error": "unknown command 'nonsense'; ..."}
 //
 // Every view (views.hpp) is a command of its name. `attach` makes the connection the host of a station without TUN:
@@ -27,13 +28,14 @@ inline constexpr std::size_t kMaxControlLine = 16'384;
 
 /// One parsed request; every field is within its range.
 struct ControlRequest {
-    enum class Command { kView, kPrice, kWatch, kAttach, kPacket, kStop };
+    enum class Command { kView, kPrice, kWatch, kAttach, kPacket, kInhibit, kStop };
     Command command = Command::kView;
     const View* view = nullptr;                       ///< kView
     std::uint32_t limit = 100;                        ///< kView: newest entries wanted, 0..1000
     std::optional<std::uint64_t> price_msat_per_mib;  ///< kPrice: the new price; none: only show it
     std::uint32_t interval_ms = 1'000;                ///< kWatch: 100..60000
     Bytes packet;                                     ///< kPacket: 40..2048 bytes
+    bool inhibit = true;                              ///< kInhibit: false lets the station send again
 };
 
 /// Reads one line (any bytes). Error: one line that says what is wrong and what would be right.

@@ -47,6 +47,17 @@ void ControlService::answer(ControlServer::ClientId client, const ControlRequest
                 server_.send(client, control_error({ErrorCode::kPermission, "attach first"}));
             }
             break;
+        case ControlRequest::Command::kInhibit:
+            if (station_.set_inhibited) {
+                spdlog::info("sending is {} over the control socket", request.inhibit ? "inhibited" : "allowed");
+                station_.set_inhibited(request.inhibit);
+                server_.send(client,
+                             control_result(request.inhibit ? R"({"inhibited":true})" : R"({"inhibited":false})"));
+            } else {
+                server_.send(client, control_error({ErrorCode::kUnsupported,
+                                                    "this station has no radio that reaches an antenna"}));
+            }
+            break;
         case ControlRequest::Command::kStop:
             spdlog::info("stop requested over the control socket");
             server_.send(client, control_result("{}"));

@@ -17,7 +17,7 @@ namespace meshnet::station {
 class ControlService {
 public:
     using WallClock = std::chrono::steady_clock;
-    /// What the service may do with the station. All must be set.
+    /// What the service may do with the station. All must be set, but set_inhibited.
     struct Station {
         std::function<ViewContext()> context;          ///< for views; host_attached and limit are filled in here
         std::function<void(ByteView)> send_packet;     ///< the attached host sends this IPv6 packet
@@ -25,6 +25,7 @@ public:
         std::function<void()> stop;                    ///< ends the daemon
         std::function<std::string()> attach_answer;    ///< JSON: address and MTU for an attached host
         std::function<std::string()> why_not_attach;   ///< empty: a host may attach
+        std::function<void(bool)> set_inhibited = {};  ///< the transmit guard's switch; empty: there is no guard
     };
 
     ControlService(ControlServer server, Station station);

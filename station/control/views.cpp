@@ -74,6 +74,17 @@ Json alarms_json(const ViewContext& c) {
     return out;
 }
 
+/// What the guard passed and refused.
+Json transmit_json(TransmitGuard& guard) {
+    Json out{{"inhibited", guard.inhibited()}, {"bands", Json::array()}};
+    for (const auto& band : guard.air_time(guard.latest())) {
+        out["bands"].push_back(
+            Json{{"band", band.name}, {"used_s", to_seconds(band.used)}, {"budget_s", to_seconds(band.budget)}});
+    }
+    add_counters(guard.counters(), out);
+    return out;
+}
+
 Result<std::string> status_view(const ViewContext& c) {
     Json j;
     j["name"] = c.config.name;
@@ -100,6 +111,9 @@ Result<std::string> status_view(const ViewContext& c) {
     add_counters(c.node.router().route_counters(), j["routing"]);
     add_counters(c.interface, j["interface"]);
     add_counters(c.icmp, j["interface"]);
+    if (c.guard != nullptr) {
+        j["transmit"] = transmit_json(*c.guard);
+    }
     return dump(j);
 }
 

@@ -14,6 +14,7 @@
 #include "node/node.hpp"
 #include "station/config.hpp"
 #include "station/control/interface_counters.hpp"
+#include "station/guard/transmit_guard.hpp"
 #include "station/radio/radio_link.hpp"
 
 namespace meshnet::station {
@@ -32,6 +33,7 @@ struct ViewContext {
     std::string tun_state = "off";  ///< "off", "up", or what is wrong
     InterfaceCounters interface = {};
     net::IcmpCounters icmp = {};
+    TransmitGuard* guard = nullptr;  ///< null: no radio that reaches an antenna
 };
 
 /// One column of a table for people.

@@ -14,6 +14,7 @@
 #include <SoapySDR/Device.hpp>
 #include <SoapySDR/Errors.hpp>
 #include <SoapySDR/Formats.hpp>
+#include <SoapySDR/Logger.hpp>
 #include <SoapySDR/Time.hpp>
 
 #include "station/radio/front_end.hpp"
@@ -407,6 +408,17 @@ Status SoapyDevice::configure(const phy::Profile& profile, const RadioSettings& 
     return Ok{};
 }
 
+// SoapySDR and its drivers write to the console; their lines belong into our log.
+void log_like_ours() {
+    SoapySDR::registerLogHandler([](const SoapySDRLogLevel level, const char* message) {
+        if (level <= SOAPY_SDR_ERROR) {
+            spdlog::debug("SoapySDR: {}", first_line(message));  // what failed is our own error too
+        } else if (level <= SOAPY_SDR_WARNING) {
+            spdlog::warn("SoapySDR: {}", first_line(message));
+        }
+    });
+}
+
 }  // namespace
 
 Status check_soapy_radio(const std::string& rest) {
@@ -418,6 +430,7 @@ Status check_soapy_radio(const std::string& rest) {
 
 Result<std::unique_ptr<Radio>> open_soapy_radio(const std::string& rest, const phy::Profile& profile,
                                                 const RadioSettings& settings) {
+    log_like_ours();
     std::unique_ptr<SoapyDevice> device;
     try {
         device = std::make_unique<SoapyDevice>(Sdr::make(rest));

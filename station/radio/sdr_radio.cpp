@@ -477,9 +477,9 @@ Result<std::unique_ptr<Radio>> start(std::unique_ptr<SdrDevice> device, const ph
 std::string describe_device(const SdrTraits& t, const phy::Profile& profile) {
     char line[256];
     std::snprintf(line, sizeof line,
-                  "%s: class %s (%s), %.6g samples/s for profile %.*s, tuned %.6g Hz off the channel to receive%s",
+                  "%s: class %s (%s), %.6g samples/s for profile %.*s, received %.6g Hz beside the oscillator%s",
                   t.name.c_str(), t.timed ? "A" : "B", t.timed ? "device time" : "no time stamps", t.sample_rate_hz,
-                  static_cast<int>(profile.name.size()), profile.name.data(), -t.rx_shift_hz,
+                  static_cast<int>(profile.name.size()), profile.name.data(), t.rx_shift_hz,
                   t.transmits ? "" : ", receives only");
     return line;
 }

@@ -196,5 +196,27 @@ TEST(Config, MissingFileSaysWhatToDo) {
         "/does/not/exist.toml: cannot be opened: No such file or directory; meshnetd --print-config writes an example");
 }
 
+TEST(Config, WhatTransmitStatesIsJudgedAsAWhole) {
+    const std::string sound =
+        "[radio]\nprofile = \"500k\"\nfrequency_hz = 868.3e6\n[transmit]\nbands = [\"EU 868.0-868.6\"]\nauthority = "
+        "\"licence-exempt\"\n"
+        "full_scale_dbm = 22\nantenna_gain_dbi = 3\n";
+    const auto config = parse_config(sound, "f");
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    EXPECT_DOUBLE_EQ(config->transmit.frequency_hz, 868.3e6);
+    EXPECT_EQ(config->transmit.air_time_file, "station.airtime");
+    EXPECT_FALSE(mentions_band(parse_config("", "f")->transmit));
+    const auto why = [&](const std::string& more) {
+        const auto wrong = parse_config(sound + more, "f");
+        return wrong ? std::string("accepted") : wrong.error().message;
+    };
+    EXPECT_NE(why("own_bands = [\"x, 1\"]\n").find("f:9: transmit.own_bands: own band 'x, 1' has 2 parts"),
+              std::string::npos)
+        << why("own_bands = [\"x, 1\"]\n");
+    EXPECT_NE(why("air_time_file = \"\"\n").find("[transmit] EU 868.0-868.6 limits the air time"), std::string::npos);
+    EXPECT_NE(parse_config("[transmit]\nbands = [\"EU 868.0-868.7\"]\n", "f").error().message.find("did you mean"),
+              std::string::npos);
+}
+
 }  // namespace
 }  // namespace meshnet::station

@@ -32,6 +32,11 @@ TEST(ControlRequest, FieldsArrive) {
     EXPECT_FALSE(parse_control_request(R"({"cmd":"price"})")->price_msat_per_mib.has_value());
     EXPECT_EQ(parse_control_request(R"({"cmd":"ledger","limit":7})")->limit, 7U);
     EXPECT_EQ(parse_control_request(R"({"cmd":"watch","interval_ms":100})")->interval_ms, 100U);
+    EXPECT_EQ(parse_control_request(R"({"cmd":"inhibit","on":true})")->command, Command::kInhibit);
+    EXPECT_TRUE(parse_control_request(R"({"cmd":"inhibit","on":true})")->inhibit);
+    EXPECT_FALSE(parse_control_request(R"({"cmd":"inhibit","on":false})")->inhibit);
+    EXPECT_FALSE(parse_control_request(R"({"cmd":"inhibit"})").ok());
+    EXPECT_FALSE(parse_control_request(R"({"cmd":"inhibit","on":1})").ok());
     const std::string packet(120, '6');
     EXPECT_EQ(parse_control_request(R"({"cmd":"packet","data":")" + packet + "\"}")->packet, Bytes(60, 0x66));
 }
@@ -47,7 +52,7 @@ TEST(ControlRequest, RefusalsSayWhatWouldBeRight) {
     EXPECT_EQ(
         why(R"({"cmd":"statsu"})"),
         "unknown command 'statsu'; did you mean 'status'? known are status neighbours routes flows ledger price watch "
-        "attach packet stop");
+        "attach packet inhibit stop");
     EXPECT_EQ(why(R"({"cmd":"status","x":1})"), "\"status\" has no field \"x\"; it has none");
     EXPECT_EQ(why(R"({"cmd":"price","msat":1})"), "\"price\" has no field \"msat\"; it has \"msat_per_mib\"");
     EXPECT_EQ(why(R"({"cmd":"price","msat_per_mib":-1})"),
