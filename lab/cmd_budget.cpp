@@ -82,7 +82,7 @@ int run_budget(const ThresholdOptions& o) {
     const bool dense = phy::class_params(*scenario->profile, mode.preamble).dense_pilots;
     const std::size_t per_symbol = phy::Grid(*scenario->profile).data_per_symbol(dense);
     const phy::PayloadLayout layout(mode, o.scenario.payload, per_symbol);
-    const double bound = phy::required_snr_db(mode.bits_per_symbol, 8 * o.scenario.payload,
+    const double bound = phy::required_snr_db(mode.amplitudes, 8 * o.scenario.payload,
                                               static_cast<double>(layout.symbols() * per_symbol), o.per);
     parts.push_back({{"part", "code and bit mapping"},
                      {"genie", nullptr},

@@ -95,7 +95,7 @@ int run_fading(const ThresholdOptions& o) {
     Json out = heading(o);
     out["frames"] = o.scenario.frames;
     out["awgn_db"] = rounded(awgn.snr_at(o.per));
-    const InformationCurve curve(mode.bits_per_symbol);
+    const InformationCurve curve(mode.amplitudes);
     std::vector<std::vector<float>> gains;
     for (std::uint64_t f = 0; f < o.scenario.frames; ++f) {
         gains.push_back(channel_gains(*scenario, f));

@@ -128,7 +128,7 @@ int run_interference(const InterferenceOptions& o) {
         return complain("interference", scenario.error().message);
     }
     const phy::Mode& mode = phy::modes()[scenario->mode];
-    const InformationCurve curve(mode.bits_per_symbol);
+    const InformationCurve curve(mode.amplitudes);
     const double awgn_db = o.has_awgn ? o.awgn_db : static_cast<double>(mode.required_snr_db);
     std::vector<std::string> channels;
     std::istringstream list(o.channels);

@@ -14,18 +14,21 @@
 namespace meshnet::lab {
 namespace {
 
-/// The normal approximation for a payload in so many uses of the constellation, as a point and as a curve around it.
-void add_bound(Json& out, unsigned bits_per_symbol, std::size_t payload_bytes, double uses, double per) {
+/// The normal approximation for a payload in so many uses of the constellation, as a point and as a curve around it,
+/// and for Gaussian points.
+void add_bound(Json& out, std::span<const std::uint16_t> amplitudes, std::size_t payload_bytes, double uses,
+               double per) {
     const std::size_t bits = 8 * payload_bytes;
-    if (!(static_cast<double>(bits) < bits_per_symbol * uses)) {
+    if (!(static_cast<double>(bits) < 2.0 * std::log2(2.0 * static_cast<double>(amplitudes.size())) * uses)) {
         return;  // uncoded: there is no bound of this kind
     }
-    const double at = phy::required_snr_db(bits_per_symbol, bits, uses, per);
+    const double at = phy::required_snr_db(amplitudes, bits, uses, per);
+    out["na_gaussian_db"] = rounded(phy::gaussian_required_snr_db(bits, uses, per));
     out["na_db"] = rounded(at);
     Json curve = Json::array();
     for (int i = -6; i <= 4; ++i) {
         const double snr = at + 0.1 * i;
-        curve.push_back({rounded(snr), phy::normal_approximation_bler(bits_per_symbol, bits, uses, snr)});
+        curve.push_back({rounded(snr), phy::normal_approximation_bler(amplitudes, bits, uses, snr)});
     }
     out["na_curve"] = curve;
 }
@@ -51,10 +54,9 @@ int run_threshold(const ThresholdOptions& o) {
     const bool dense = phy::class_params(*scenario->profile, mode.preamble).dense_pilots;
     const std::size_t per_symbol = phy::Grid(*scenario->profile).data_per_symbol(dense);
     const phy::PayloadLayout layout(mode, o.scenario.payload, per_symbol);
-    add_bound(out, mode.bits_per_symbol, o.scenario.payload, static_cast<double>(layout.symbols() * per_symbol), o.per);
+    add_bound(out, mode.amplitudes, o.scenario.payload, static_cast<double>(layout.symbols() * per_symbol), o.per);
     const double nominal_uses = 8.0 * static_cast<double>(o.scenario.payload) / mode.efficiency();
-    out["na_nominal_db"] =
-        rounded(phy::required_snr_db(mode.bits_per_symbol, 8 * o.scenario.payload, nominal_uses, o.per));
+    out["na_nominal_db"] = rounded(phy::required_snr_db(mode.amplitudes, 8 * o.scenario.payload, nominal_uses, o.per));
     out["points"] = points_json(*scenario, t);
     std::puts(out.dump().c_str());
     return 0;
@@ -95,7 +97,7 @@ int run_liquid(const ThresholdOptions& o) {
     Json out = {
         {"scheme", o.scheme}, {"payload", o.scenario.payload}, {"seed", o.scenario.seed}, {"target_per", o.per}};
     add_threshold(out, t);
-    add_bound(out, mode->bits_per_symbol, o.scenario.payload,
+    add_bound(out, phy::even_amplitudes(mode->bits_per_symbol), o.scenario.payload,
               8.0 * static_cast<double>(o.scenario.payload) / (mode->bits_per_symbol * mode->rate), o.per);
     Json points = Json::array();
     for (const auto& p : t.points) {

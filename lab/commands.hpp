@@ -58,6 +58,13 @@ struct RegressOptions {
 /// Each mode's SNR at PER 1e-1 against the committed table.
 int run_regress(const RegressOptions& o);
 
+struct ConstellationOptions {
+    std::string mode;        ///< empty: all that have more than one level on an axis
+    double margin_db = 1.0;  ///< levels are designed for this much more SNR than they need in theory
+};
+/// What evenly spaced levels, levels designed for the rate and those in use need, beside Gaussian points.
+int run_constellation(const ConstellationOptions& o);
+
 struct SignalOptions {
     ScenarioOptions scenario;
     std::size_t symbols = 20'000;

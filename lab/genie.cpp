@@ -44,7 +44,8 @@ public:
 
 private:
     std::unique_ptr<phy::EstimationStrategy> make_strategy(const Scenario& s) {
-        auto strategy = std::make_unique<GenieStrategy>(*s.profile, *s.genie, phy::modes()[s.mode].bits_per_symbol);
+        auto strategy = std::make_unique<GenieStrategy>(*s.profile, *s.genie,
+                                                        phy::payload_constellation(s.mode, phy::kWaveformVersion));
         strategy_ = strategy.get();
         return strategy;
     }

@@ -17,11 +17,10 @@ Sample phasor(double angle) {
 
 }  // namespace
 
-ExactDemapper::ExactDemapper(unsigned bits) : bits_(bits) {
-    const phy::Constellation constellation(bits);
+ExactDemapper::ExactDemapper(const phy::Constellation& constellation) : bits_(constellation.bits_per_symbol()) {
     std::array<std::uint8_t, 8> label{};
-    for (std::size_t i = 0; i < std::size_t{1} << bits; ++i) {
-        for (unsigned b = 0; b < bits; ++b) {
+    for (std::size_t i = 0; i < std::size_t{1} << bits_; ++i) {
+        for (unsigned b = 0; b < bits_; ++b) {
             label[b] = static_cast<std::uint8_t>((i >> b) & 1U);
         }
         points_.push_back(constellation.map(label.data()));
@@ -48,8 +47,8 @@ void ExactDemapper::demap(Sample point, float snr, float* llr) const {
     }
 }
 
-GenieStrategy::GenieStrategy(const phy::Profile& profile, const GenieAid& aid, unsigned bits_per_symbol)
-    : grid_(profile), transform_(grid_), aid_(aid), exact_(bits_per_symbol), response_(grid_.carriers()) {}
+GenieStrategy::GenieStrategy(const phy::Profile& profile, const GenieAid& aid, const phy::Constellation& payload)
+    : grid_(profile), transform_(grid_), aid_(aid), exact_(payload), response_(grid_.carriers()) {}
 
 // The ideal response of the symbol, with the estimated phase and time taken out of it.
 void GenieStrategy::measure(const phy::SymbolEstimate& estimate) {

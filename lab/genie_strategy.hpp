@@ -23,7 +23,7 @@ namespace meshnet::lab {
 /// Log-likelihood ratios from the sums over all points, as they are defined; limited as the receiver's are.
 class ExactDemapper {
 public:
-    explicit ExactDemapper(unsigned bits);
+    explicit ExactDemapper(const phy::Constellation& constellation);
     /// Of one equalised point at `snr` = |H|^2 / noise power; writes `bits` values, positive: bit 0.
     void demap(phy::Sample point, float snr, float* llr) const;
 
@@ -45,8 +45,8 @@ struct IdealFrame {
 /// Gives a demodulator what `aid` names of the frame last set. One instance, one demodulator, one thread.
 class GenieStrategy final : public phy::EstimationStrategy {
 public:
-    /// `bits_per_symbol`: of the payload.
-    GenieStrategy(const phy::Profile& profile, const GenieAid& aid, unsigned bits_per_symbol);
+    /// `payload`: its points.
+    GenieStrategy(const phy::Profile& profile, const GenieAid& aid, const phy::Constellation& payload);
 
     /// What `frame` points to must live until the frame was demodulated.
     void set_frame(const IdealFrame& frame) { frame_ = frame; }

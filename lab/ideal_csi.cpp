@@ -20,9 +20,9 @@ constexpr std::size_t kMaxProbes = 48;  // per frame: enough for a mean
 
 }  // namespace
 
-InformationCurve::InformationCurve(unsigned bits_per_symbol) {
+InformationCurve::InformationCurve(std::span<const std::uint16_t> amplitudes) {
     for (double snr = kLow; snr <= kHigh + 1e-9; snr += kStep) {
-        bits_.push_back(phy::constellation_awgn(bits_per_symbol, snr).capacity);
+        bits_.push_back(phy::constellation_awgn(amplitudes, snr).capacity);
     }
 }
 

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "lab/interval.hpp"
@@ -22,7 +23,8 @@ namespace meshnet::lab {
 /// Capacity of a constellation against SNR, tabulated, both ways.
 class InformationCurve {
 public:
-    explicit InformationCurve(unsigned bits_per_symbol);
+    /// `amplitudes`: as Mode has them.
+    explicit InformationCurve(std::span<const std::uint16_t> amplitudes);
     [[nodiscard]] double information(double snr_db) const noexcept;  ///< bits, held at the ends of -40..50 dB
     [[nodiscard]] double snr_db(double information) const noexcept;
 

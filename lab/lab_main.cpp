@@ -16,6 +16,7 @@ struct Everything {
     InterferenceOptions interference;
     RegressOptions regress;
     LengthOptions lengths;
+    ConstellationOptions constellation;
     SignalOptions signal;
     DetectionOptions detection;
     int result = 0;
@@ -136,6 +137,16 @@ void add_lengths(CLI::App& app, Everything& e) {
     command->callback([&e] { e.result = run_lengths(e.lengths); });
 }
 
+void add_constellation(CLI::App& app, Everything& e) {
+    auto* command = app.add_subcommand(
+        "constellation", "SNR that a mode's rate needs with even, designed and the mode's own levels (JSON)");
+    command->add_option("--mode", e.constellation.mode, "One mode (default: 16QAM and up)");
+    command->add_option("--margin-db", e.constellation.margin_db, "SNR the design is made for, over what it needs")
+        ->check(CLI::Range(0.0, 10.0))
+        ->capture_default_str();
+    command->callback([&e] { e.result = run_constellation(e.constellation); });
+}
+
 void add_signal(CLI::App& app, Everything& e) {
     auto* papr = app.add_subcommand("papr", "Peak to mean power of the symbols of a mode (JSON)");
     add_scenario(papr, e.signal.scenario, true);
@@ -176,6 +187,7 @@ int main(int argc, char** argv) {
     add_interference(app, e);
     add_regress(app, e);
     add_lengths(app, e);
+    add_constellation(app, e);
     add_signal(app, e);
     try {
         app.parse(argc, argv);

@@ -28,13 +28,18 @@ struct Mode {
     unsigned rate_den;         ///< code rate before spreading, denominator
     unsigned spread;           ///< how many times the coded block is sent, 1..16
     PreambleClass preamble;    ///< the preamble it is announced with
-    float required_snr_db;     ///< SNR for PER 1e-2 with 1000 bytes in AWGN, as measured (docs/results/phy.md)
+    /// Positive levels of an axis, ascending, in any unit: 1, 2, 4 or 8. docs/decisions/0013-levels.md.
+    std::span<const std::uint16_t> amplitudes;
+    float required_snr_db;  ///< SNR for PER 1e-2 with 1000 bytes in AWGN, as measured (docs/results/phy.md)
 
     /// Information bits per constellation point, spreading included.
     [[nodiscard]] constexpr double efficiency() const noexcept {
         return static_cast<double>(bits_per_symbol * rate_num) / static_cast<double>(rate_den * spread);
     }
 };
+
+/// Evenly spaced levels for 2, 4, 6 or 8 bits per point: 1, 3, 5, ...; anything else is a broken precondition (assert).
+[[nodiscard]] std::span<const std::uint16_t> even_amplitudes(unsigned bits_per_symbol) noexcept;
 
 /// All modes, the most robust first; the index is the ModeIndex.
 [[nodiscard]] std::span<const Mode> modes() noexcept;

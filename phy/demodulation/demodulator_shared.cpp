@@ -24,9 +24,7 @@ DemodulatorShared::DemodulatorShared(const Profile& profile, std::unique_ptr<Est
     expected.resize(profile.carriers);
     weights.resize(profile.carriers);
     llr.resize(profile.carriers * 8);
-    for (const unsigned bits : {2U, 4U, 6U, 8U}) {
-        constellations.emplace_back(bits);
-    }
+    static_cast<void>(header_constellation());  // makes the tables here and not while samples arrive
 }
 
 }  // namespace meshnet::phy

@@ -44,7 +44,6 @@ struct DemodulatorShared {
     std::vector<float> expected;                // [K]: power of the carriers of one row
     std::vector<float> weights;                 // [K]: of one row, as SymbolEstimate has them
     std::vector<float> llr;                     // [K * 8]
-    std::vector<Constellation> constellations;  // 2, 4, 6, 8 bits
     HeaderCodec header_codec;
     RefiningDecoder decoder;
     std::unique_ptr<DecodeWorkers> workers;            // nullptr: blocks are decoded by `decoder`, at once

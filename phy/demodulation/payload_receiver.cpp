@@ -122,7 +122,7 @@ void PayloadReceiver::make_llrs(std::span<const Sample> carriers, SymbolEstimate
 
 void PayloadReceiver::add_header_symbol(std::span<const Sample> carriers, SymbolEstimate& estimate) {
     const std::size_t bits = 2 * shared_.grid.data_per_symbol(dense_);
-    make_llrs(carriers, estimate, shared_.constellations[0]);
+    make_llrs(carriers, estimate, header_constellation());
     const auto add_to = [&](std::vector<float>& header) {
         for (std::size_t i = 0; i < bits; ++i) {
             header[HeaderCodec::coded_bit(estimate.symbol * bits + i)] += shared_.llr[i];
@@ -141,7 +141,7 @@ std::optional<Header> PayloadReceiver::decode_header(PreambleClass preamble) {
 void PayloadReceiver::begin_payload(const Header& header) {
     const Mode& mode = modes()[header.mode];
     layout_.emplace(mode, header.payload_bytes, shared_.grid.data_per_symbol(dense_));
-    block_.format = {&shared_.constellations[mode.bits_per_symbol / 2 - 1], dense_,
+    block_.format = {&payload_constellation(header.mode, header.version), dense_,
                      header.version != kUnwhitenedVersion};
     block_.redundancy_version = header.redundancy_version;
     frame_.version = header.version;

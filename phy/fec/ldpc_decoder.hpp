@@ -67,7 +67,7 @@ public:
     /// The inner loop in use, never kBest.
     [[nodiscard]] Isa isa() const noexcept;
 
-    static constexpr float kMeanMagnitude = 16.0F;
+    static constexpr float kMeanMagnitude = 20.0F;
 
 private:
     struct Impl;

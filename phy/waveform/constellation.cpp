@@ -2,35 +2,39 @@
 #include "phy/waveform/constellation.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <type_traits>
+
+#include "phy/waveform/frame_layout.hpp"
 
 namespace meshnet::phy {
 
-Constellation::Constellation(unsigned bits_per_symbol) : bits_per_axis_(bits_per_symbol / 2) {
-    assert(bits_per_symbol == 2 || bits_per_symbol == 4 || bits_per_symbol == 6 || bits_per_symbol == 8);
+Constellation::Constellation(std::span<const std::uint16_t> amplitudes)
+    : bits_per_axis_(static_cast<unsigned>(std::bit_width(amplitudes.size()))) {
+    const std::size_t half = amplitudes.size();
+    assert(half == 1 || half == 2 || half == 4 || half == 8);
+    assert(amplitudes[0] > 0 &&
+           std::adjacent_find(amplitudes.begin(), amplitudes.end(), std::greater_equal<>()) == amplitudes.end());
     const unsigned m = bits_per_axis_;
-    const std::size_t count = std::size_t{1} << m;
-    levels_.resize(count);
+    const std::size_t count = 2 * half;
     double power = 0.0;
-    for (std::size_t v = 0; v < count; ++v) {
-        // Reflected Gray code: the last bit decides between two inner neighbours, the first is the sign.
-        double amplitude = 1.0;
-        for (unsigned b = m - 1; b >= 1; --b) {
-            const bool bit = ((v >> (m - 1 - b)) & 1U) != 0;
-            amplitude = static_cast<double>(1U << (m - b)) - (bit ? -1.0 : 1.0) * amplitude;
-        }
-        const bool sign = ((v >> (m - 1)) & 1U) != 0;
-        levels_[v] = static_cast<float>(sign ? -amplitude : amplitude);
-        power += amplitude * amplitude;
+    for (const std::uint16_t amplitude : amplitudes) {
+        power += static_cast<double>(amplitude) * static_cast<double>(amplitude);
     }
-    const double scale = 1.0 / std::sqrt(2.0 * power / static_cast<double>(count));
-    float largest = 0.0F;
-    for (auto& level : levels_) {
-        level = static_cast<float>(level * scale);
-        largest = std::max(largest, level);
+    const double scale = 1.0 / std::sqrt(2.0 * power / static_cast<double>(half));
+    levels_.resize(count);
+    for (std::size_t rank = 0; rank < half; ++rank) {
+        // Reflected Gray code, all ones outermost; the first bit is the sign.
+        const std::size_t from_outside = half - 1 - rank;
+        const std::size_t v = (half - 1) ^ from_outside ^ (from_outside >> 1U);
+        levels_[v] = static_cast<float>(static_cast<double>(amplitudes[rank]) * scale);
+        levels_[half + v] = -levels_[v];
     }
+    const float largest = levels_[half - 1];
     if (m == 1) {
         return;
     }
@@ -51,6 +55,33 @@ Constellation::Constellation(unsigned bits_per_symbol) : bits_per_axis_(bits_per
     }
 }
 
+void Constellation::map(const std::uint8_t* bits, std::span<const std::uint16_t> places,
+                        std::span<Sample> carriers) const noexcept {
+    const auto map_all = [&]<unsigned kAxisBits>(std::integral_constant<unsigned, kAxisBits>) {
+        const float* levels = levels_.data();
+        for (const std::uint16_t c : places) {
+            unsigned i = 0;
+            unsigned q = 0;
+            for (unsigned b = 0; b < kAxisBits; ++b) {  // written out by the compiler
+                i = (i << 1) | bits[2 * b];
+                q = (q << 1) | bits[2 * b + 1];
+            }
+            carriers[c] = {levels[i], levels[q]};
+            bits += 2 * kAxisBits;
+        }
+    };
+    switch (bits_per_axis_) {
+        case 1:
+            return map_all(std::integral_constant<unsigned, 1>{});
+        case 2:
+            return map_all(std::integral_constant<unsigned, 2>{});
+        case 3:
+            return map_all(std::integral_constant<unsigned, 3>{});
+        default:
+            return map_all(std::integral_constant<unsigned, 4>{});
+    }
+}
+
 Sample Constellation::nearest(Sample point) const noexcept {
     const auto slice = [&](float y) {
         float best = levels_[0];
@@ -62,6 +93,38 @@ Sample Constellation::nearest(Sample point) const noexcept {
         return best;
     };
     return {slice(point.real()), slice(point.imag())};
+}
+
+namespace {
+
+struct Constellations {
+    Constellations() {
+        for (const Mode& mode : modes()) {
+            by_mode.emplace_back(mode.amplitudes);
+        }
+        for (const unsigned bits : {2U, 4U, 6U, 8U}) {
+            even.emplace_back(even_amplitudes(bits));
+        }
+    }
+    std::vector<Constellation> by_mode;
+    std::vector<Constellation> even;  // 2, 4, 6, 8 bits
+};
+
+const Constellations& constellations() {
+    static const Constellations all;
+    return all;
+}
+
+}  // namespace
+
+const Constellation& payload_constellation(ModeIndex mode, std::uint8_t version) {
+    assert(mode < modes().size());
+    return version == kUnwhitenedVersion ? constellations().even[modes()[mode].bits_per_symbol / 2 - 1]
+                                         : constellations().by_mode[mode];
+}
+
+const Constellation& header_constellation() {
+    return constellations().even[0];
 }
 
 }  // namespace meshnet::phy

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Gray-mapped square QAM: coded bits -> points of unit mean power, and points -> log-likelihood ratios.
+// Gray-mapped QAM, the same levels on both axes: coded bits -> points of unit mean power, and points -> log-likelihood
+// ratios.
 //
-// Spec: docs/spec/phy.md, "Mapping". Bits of a point alternate I, Q, I, Q...; the first pair decides the signs.
+// Spec: docs/spec/phy.md, "Mapping". Bits of a point alternate I, Q, I, Q...; the first pair decides the signs. Levels
+// need not be evenly spaced: the table of modes has those of each mode.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "phy/modes.hpp"
 #include "phy/sample.hpp"
 
 namespace meshnet::phy {
@@ -17,13 +20,15 @@ namespace meshnet::phy {
 /// One constellation of 2, 4, 6 or 8 bits per point. Immutable after construction.
 class Constellation {
 public:
-    explicit Constellation(unsigned bits_per_symbol);
+    /// Positive levels of an axis, ascending, in any unit: 1, 2, 4 or 8; anything else is a broken precondition
+    /// (assert).
+    explicit Constellation(std::span<const std::uint16_t> amplitudes);
 
     [[nodiscard]] unsigned bits_per_symbol() const noexcept { return 2 * bits_per_axis_; }
 
     /// Where 256QAM works, the LLRs of its signs are a hundred times those of its last bits. The decoder's int8 steps
     /// follow the mean magnitude: without a limit the most reliable bits would take all of them.
-    static constexpr float kLargestLlr = 16.0F;
+    static constexpr float kLargestLlr = 10.0F;
 
     /// The point for `bits_per_symbol()` bits, one per byte (0 or 1).
     [[nodiscard]] Sample map(const std::uint8_t* bits) const noexcept {
@@ -38,6 +43,13 @@ public:
         }
         return {levels_[i], levels_[q]};
     }
+
+    /// Points of bits_per_symbol() bits each, one after the other, to carriers[c] for each c of `places`.
+    void map(const std::uint8_t* bits, std::span<const std::uint16_t> places,
+             std::span<Sample> carriers) const noexcept;
+
+    /// Levels of an axis by its bits, the first one on top: [2^(bits_per_symbol() / 2)], mean square 1/2.
+    [[nodiscard]] std::span<const float> levels() const noexcept { return levels_; }
 
     /// Max-log LLRs (positive: bit 0) of one equalised point. `weight` = |H|^2 / noise power: the SNR of this point.
     /// Writes bits_per_symbol() values; of more than two bits none beyond +-kLargestLlr.
@@ -85,5 +97,11 @@ private:
     std::vector<float> table_;   // [2 * kTableHalf + 1][kRow]: max-log LLR at unit weight
     float table_scale_ = 0.0F;
 };
+
+/// Of the payload of a mode (< modes().size()) in a version of the waveform: evenly spaced before version 1. The same
+/// object in every call; the first call of a program makes them all.
+[[nodiscard]] const Constellation& payload_constellation(ModeIndex mode, std::uint8_t version);
+/// QPSK, of the header.
+[[nodiscard]] const Constellation& header_constellation();
 
 }  // namespace meshnet::phy

@@ -30,15 +30,13 @@ PeakLimiter::Strength payload_strength(const Mode& mode) noexcept {
 
 }  // namespace
 
-FrameMapper::FrameMapper(const Grid& grid) : grid_(grid), limiter_(grid), carriers_(grid.carriers()) {
-    for (const unsigned per_point : {2U, 4U, 6U, 8U}) {
-        constellations_.emplace_back(per_point);
-    }
-}
+FrameMapper::FrameMapper(const Grid& grid)
+    : grid_(grid), limiter_(grid), carriers_(grid.carriers()), header_constellation_(header_constellation()) {}
 
 void FrameMapper::begin(ModeIndex mode, ByteView payload, unsigned redundancy_version, bool limit_peaks) {
     assert(mode < modes().size() && !payload.empty() && payload.size() <= kMaxPayloadBytes && redundancy_version < 4);
     mode_ = &modes()[mode];
+    payload_constellation_ = &payload_constellation(mode, kWaveformVersion);
     payload_ = payload;
     redundancy_version_ = redundancy_version;
     limit_peaks_ = limit_peaks;
@@ -92,32 +90,35 @@ void FrameMapper::map_header(std::size_t symbol) {
         bits_[i] = header_bits_[HeaderCodec::coded_bit(first + i)];
     }
     Whitening::apply(bits_, first);
-    const std::uint8_t* pair = bits_.data();
-    for (const std::uint16_t c : grid_.data(symbol, dense_)) {
-        carriers_[c] = constellations_[0].map(pair);
-        pair += 2;
-    }
+    header_constellation_.map(bits_.data(), grid_.data(symbol, dense_), carriers_);
     if (limit_peaks_) {
         limiter_.apply(carriers_, grid_.pilots(symbol, dense_), header_strength(*mode_));
     }
 }
 
+// The coded bits of the next block, in the order in which they are sent.
+void FrameMapper::encode_block() {
+    assert(block_ < layout_->blocks());
+    points_ = layout_->block_points(block_);
+    point_ = 0;
+    bits_.resize(points_ * mode_->bits_per_symbol);
+    encoder_.encode(payload_.subspan(layout_->block_offset(block_), layout_->block_bytes(block_)), redundancy_version_,
+                    points_, mode_->bits_per_symbol, bits_);
+    Whitening::apply(bits_, payload_bits_);
+    payload_bits_ += bits_.size();
+    ++block_;
+}
+
 void FrameMapper::map_payload(std::size_t symbol) {
-    const auto& constellation = constellations_[mode_->bits_per_symbol / 2 - 1];
-    for (const std::uint16_t c : grid_.data(symbol, dense_)) {
+    const auto data = grid_.data(symbol, dense_);
+    for (std::size_t done = 0; done < data.size();) {
         if (point_ == points_) {
-            assert(block_ < layout_->blocks());
-            points_ = layout_->block_points(block_);
-            point_ = 0;
-            bits_.resize(points_ * mode_->bits_per_symbol);
-            encoder_.encode(payload_.subspan(layout_->block_offset(block_), layout_->block_bytes(block_)),
-                            redundancy_version_, points_, mode_->bits_per_symbol, bits_);
-            Whitening::apply(bits_, payload_bits_);
-            payload_bits_ += bits_.size();
-            ++block_;
+            encode_block();
         }
-        carriers_[c] = constellation.map(&bits_[point_ * mode_->bits_per_symbol]);
-        ++point_;
+        const std::size_t count = std::min(data.size() - done, points_ - point_);
+        payload_constellation_->map(&bits_[point_ * mode_->bits_per_symbol], data.subspan(done, count), carriers_);
+        point_ += count;
+        done += count;
     }
     if (limit_peaks_) {
         limiter_.apply(carriers_, grid_.pilots(symbol, dense_), payload_strength(*mode_));

@@ -47,14 +47,16 @@ public:
 private:
     void place_pilots(std::size_t symbol);
     void map_header(std::size_t symbol);
+    void encode_block();
     void map_payload(std::size_t symbol);
 
     const Grid& grid_;
     PeakLimiter limiter_;
     HeaderCodec header_codec_;
     BlockEncoder encoder_;
-    std::vector<Constellation> constellations_;
     std::vector<Sample> carriers_;
+    const Constellation& header_constellation_;
+    const Constellation* payload_constellation_ = nullptr;  // of the frame
     std::vector<std::uint8_t> bits_;
     std::array<std::uint8_t, kHeaderCodedBits> header_bits_{};
     ByteView payload_;

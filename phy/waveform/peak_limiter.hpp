@@ -26,8 +26,8 @@ public:
         kNormal,  ///< 5.5 dB, -18.6 dB: QPSK, headers
         kGentle,  ///< 5.5 dB, -19.3 dB at twice the work: QPSK above rate 1/2
         k16,      ///< 8.0 dB, -33 dB: 16QAM
-        k64,      ///< 8.8 dB, -39 dB: 64QAM
-        k256,     ///< 9.6 dB, -46 dB: 256QAM
+        k64,      ///< 8.9 dB, -39 dB: 64QAM
+        k256,     ///< 9.7 dB, -46 dB: 256QAM
     };
 
     explicit PeakLimiter(const Grid& grid);

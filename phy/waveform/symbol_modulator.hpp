@@ -36,8 +36,11 @@ public:
         }
         inverse_.run();
         const auto time = inverse_.out();
-        out.insert(out.end(), time.end() - static_cast<std::ptrdiff_t>(p.cyclic_prefix), time.end());
-        out.insert(out.end(), time.begin(), time.end());
+        // Room first, then copies of bytes: vector::insert copies complex values part by part.
+        const std::size_t first = out.size();
+        out.resize(first + p.symbol_samples());
+        std::copy_n(time.data() + (p.fft_size - p.cyclic_prefix), p.cyclic_prefix, out.data() + first);
+        std::copy_n(time.data(), p.fft_size, out.data() + first + p.cyclic_prefix);
     }
 
 private:

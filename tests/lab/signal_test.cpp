@@ -60,7 +60,7 @@ TEST(Efficiency, IsBelowTheModesOwnAndGrowsWithTheBurst) {
 }
 
 TEST(IdealCsi, InformationGoesBothWays) {
-    const InformationCurve curve(4);
+    const InformationCurve curve(phy::even_amplitudes(4));
     EXPECT_NEAR(curve.information(10.0), phy::constellation_awgn(4, 10.0).capacity, 1e-3);
     for (const double snr : {-20.0, 0.0, 7.3, 15.0}) {
         EXPECT_NEAR(curve.snr_db(curve.information(snr)), snr, 0.01);

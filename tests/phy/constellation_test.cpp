@@ -6,14 +6,24 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 #include "core/random.hpp"
 
 namespace meshnet::phy {
 namespace {
 
-class EveryConstellation : public testing::TestWithParam<unsigned> {};
-INSTANTIATE_TEST_SUITE_P(Sizes, EveryConstellation, testing::Values(2U, 4U, 6U, 8U));
+// 0 .. 16: of the mode; then evenly spaced ones of 2, 4, 6 and 8 bits, as version 0 had them.
+class EveryConstellation : public testing::TestWithParam<unsigned> {
+protected:
+    [[nodiscard]] static Constellation get() {
+        const std::size_t i = GetParam();
+        const std::size_t n = modes().size();
+        return Constellation(i < n ? modes()[i].amplitudes : even_amplitudes(static_cast<unsigned>(2 * (i - n) + 2)));
+    }
+};
+INSTANTIATE_TEST_SUITE_P(All, EveryConstellation, testing::Range(0U, 21U));
 
 std::array<std::uint8_t, 8> bits_of(unsigned value, unsigned count) {
     std::array<std::uint8_t, 8> bits{};
@@ -24,8 +34,8 @@ std::array<std::uint8_t, 8> bits_of(unsigned value, unsigned count) {
 }
 
 TEST_P(EveryConstellation, HasUnitMeanPowerAndDistinctPoints) {
-    const unsigned n = GetParam();
-    const Constellation c(n);
+    const Constellation c = get();
+    const unsigned n = c.bits_per_symbol();
     double power = 0.0;
     for (unsigned v = 0; v < (1U << n); ++v) {
         const Sample p = c.map(bits_of(v, n).data());
@@ -36,25 +46,37 @@ TEST_P(EveryConstellation, HasUnitMeanPowerAndDistinctPoints) {
 }
 
 TEST_P(EveryConstellation, NeighboursDifferInOneBit) {
-    const unsigned n = GetParam();
-    const Constellation c(n);
-    float step = 1e9F;
-    for (unsigned a = 1; a < (1U << n); ++a) {
-        step = std::min(step, std::abs(c.map(bits_of(a, n).data()) - c.map(bits_of(0, n).data())));
+    const Constellation c = get();
+    const unsigned n = c.bits_per_symbol();
+    const auto levels = c.levels();
+    ASSERT_EQ(levels.size(), 1U << (n / 2));
+    std::vector<unsigned> order(levels.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::sort(order.begin(), order.end(), [&](unsigned a, unsigned b) { return levels[a] < levels[b]; });
+    for (std::size_t i = 1; i < order.size(); ++i) {
+        EXPECT_EQ(__builtin_popcount(order[i - 1] ^ order[i]), 1) << order[i - 1] << " beside " << order[i];
     }
-    for (unsigned a = 0; a < (1U << n); ++a) {
-        for (unsigned b = 0; b < (1U << n); ++b) {
-            const float distance = std::abs(c.map(bits_of(a, n).data()) - c.map(bits_of(b, n).data()));
-            if (distance > 0.5F * step && distance < 1.1F * step) {
-                EXPECT_EQ(__builtin_popcount(a ^ b), 1) << a << " beside " << b;
+}
+
+// The formula of version 0, and the first of the payload of every mode then.
+TEST(EvenConstellation, HasTheLevelsOfVersion0) {
+    for (std::size_t m = 0; m < modes().size(); ++m) {
+        const Constellation& c = payload_constellation(static_cast<ModeIndex>(m), 0);
+        const unsigned axis_bits = c.bits_per_symbol() / 2;
+        const double scale = std::sqrt(1.5 / (std::pow(4.0, axis_bits) - 1.0));
+        for (std::size_t v = 0; v < c.levels().size(); ++v) {
+            double amplitude = 0.0;
+            for (unsigned b = 0; b < axis_bits; ++b) {  // the last bit of the axis is the innermost
+                amplitude = (((v >> b) & 1U) != 0 ? -1.0 : 1.0) * (static_cast<double>(1U << b) - amplitude);
             }
+            EXPECT_NEAR(static_cast<double>(c.levels()[v]), amplitude * scale, 1e-6) << modes()[m].name << ' ' << v;
         }
     }
 }
 
 TEST_P(EveryConstellation, LlrsAreMaxLogOfBruteForce) {
-    const unsigned n = GetParam();
-    const Constellation c(n);
+    const Constellation c = get();
+    const unsigned n = c.bits_per_symbol();
     Rng rng(n);
     for (int trial = 0; trial < 300; ++trial) {
         const Sample y(static_cast<float>(rng.normal()), static_cast<float>(rng.normal()));
@@ -81,8 +103,8 @@ TEST_P(EveryConstellation, LlrsAreMaxLogOfBruteForce) {
 }
 
 TEST_P(EveryConstellation, WritesNoMoreThanItsBitsAndKeepsLlrsWithinTheLimit) {
-    const unsigned n = GetParam();
-    const Constellation c(n);
+    const Constellation c = get();
+    const unsigned n = c.bits_per_symbol();
     for (const float value : {0.0F, 0.3F, -1.1F, 50.0F}) {
         std::array<float, 10> llr{};
         llr.fill(777.0F);

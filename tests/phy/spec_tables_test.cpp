@@ -115,6 +115,21 @@ TEST(SpecTables, ModesOfTextAndCodeAgree) {
     }
 }
 
+TEST(SpecTables, LevelsOfTextAndCodeAgree) {
+    for (const Mode& mode : modes()) {
+        if (mode.bits_per_symbol == 2) {
+            continue;
+        }
+        std::ostringstream row;
+        row << "| " << mode.name << " |";
+        for (const std::uint16_t amplitude : mode.amplitudes) {
+            row << ' ' << amplitude;
+        }
+        row << " |";
+        EXPECT_EQ(rows_that_begin_with(row.str()), 1U) << row.str();
+    }
+}
+
 TEST(SpecTables, ProfilesOfTextAndCodeAgree) {
     for (const Profile& p : profiles()) {
         std::ostringstream row;

@@ -13,6 +13,7 @@ import re
 import sys
 
 AMPLITUDE = 0.25
+QPSK = [1]
 
 
 # ---- the text -------------------------------------------------------------------------------------------------------
@@ -80,7 +81,11 @@ class Text:
         self.modes = {row[1]: Mode(row) for row in table_rows(page, "Modes")}
         self.classes = {row[0]: row for row in table_rows(page, "Frame")}
         self.class_of = {row[1]: row[5] for row in table_rows(page, "Modes")}
+        self.levels = {row[0]: [int(a) for a in row[1].split()] for row in table_rows(page, "Mapping")}
         self.graph = Graph((folder / "docs/spec/ldpc_graph.txt").read_text("utf-8"))
+
+    def amplitudes(self, mode):
+        return QPSK if mode.bits == 2 else self.levels[mode.name]
 
     def frame_class(self, profile, mode):
         return FrameClass(profile, self.classes[self.class_of[mode.name]])
@@ -230,16 +235,18 @@ def payload_bits(graph, mode, data, version, per_symbol):
 
 # ---- samples --------------------------------------------------------------------------------------------------------
 
-def axis(bits):
-    inner = 0
-    for m, v in enumerate(reversed(bits)):
-        inner = (1 - 2 * v) * ((1 << m) - inner)
-    return inner
+def axis(bits, amplitudes):
+    r, place = 1, 0
+    for v in bits[1:]:
+        r ^= v ^ 1
+        place = 2 * place + r
+    level = amplitudes[place]
+    return -level if bits[0] else level
 
 
-def point(bits):
-    scale = {2: 2, 4: 10, 6: 42, 8: 170}[len(bits)]
-    return complex(axis(bits[0::2]), axis(bits[1::2])) / math.sqrt(scale)
+def point(bits, amplitudes):
+    power = 2 * sum(a * a for a in amplitudes) / len(amplitudes)
+    return complex(axis(bits[0::2], amplitudes), axis(bits[1::2], amplitudes)) / math.sqrt(power)
 
 
 def inverse_transform(values, roots):
@@ -285,8 +292,9 @@ def pilot_signs():
 SIGNS = pilot_signs()
 
 
-def symbols_of(modulator, kind, bits, per_point, first_symbol):
+def symbols_of(modulator, kind, bits, amplitudes, first_symbol):
     """Samples of the symbols that `bits` fill exactly."""
+    per_point = 2 * len(amplitudes).bit_length()
     p, out, at, s = modulator.profile, [], 0, first_symbol
     while at < len(bits):
         pilots = kind.pilot_carriers(p, s)
@@ -295,7 +303,7 @@ def symbols_of(modulator, kind, bits, per_point, first_symbol):
             if c in pilots:
                 carriers.append(complex(SIGNS[(c + 7 * s) % 127]))
             else:
-                carriers.append(point(bits[at:at + per_point]))
+                carriers.append(point(bits[at:at + per_point], amplitudes))
                 at += per_point
         out += modulator.symbol(carriers)
         s += 1
@@ -343,8 +351,8 @@ def check_frame(text, lines):
     parts = {
         "preamble": preamble(profile, kind.chirp),
         "training": modulator.symbol(training) * kind.training,
-        "header": symbols_of(modulator, kind, sent, 2, 0),
-        "payload": symbols_of(modulator, kind, bits, mode.bits, header_symbols),
+        "header": symbols_of(modulator, kind, sent, QPSK, 0),
+        "payload": symbols_of(modulator, kind, bits, text.amplitudes(mode), header_symbols),
     }
     for (name, samples), line in zip(parts.items(), lines[1:], strict=True):
         compare_part(name, samples, line, where)

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 
 namespace meshnet::phy {
@@ -57,6 +58,25 @@ TEST(AwgnBoundDeathTest, RefusesWhatCannotBeSent) {
     EXPECT_DEATH((void)required_snr_db(2, 1000, 500, 1e-2), "");
     EXPECT_DEATH((void)required_snr_db(2, 1000, 1000, 0.5), "");
     EXPECT_DEATH((void)constellation_awgn(3, 0.0), "");
+}
+
+TEST(AwgnBound, LevelsInAnyUnitAreTheSameAsBits) {
+    const std::array<std::uint16_t, 4> levels{10, 30, 50, 70};
+    for (const double snr : {5.0, 15.0}) {
+        EXPECT_NEAR(constellation_awgn(levels, snr).capacity, constellation_awgn(6, snr).capacity, 1e-9);
+        EXPECT_NEAR(constellation_awgn(levels, snr).dispersion, constellation_awgn(6, snr).dispersion, 1e-9);
+    }
+    EXPECT_NEAR(required_snr_db(levels, 8000, 2000.0, 1e-2), required_snr_db(6, 8000, 2000.0, 1e-2), 1e-3);
+}
+
+TEST(AwgnBound, GaussianPointsNeedLeast) {
+    EXPECT_NEAR(gaussian_awgn(0.0).capacity, 1.0, 1e-12);
+    // Points and Gaussian points are the same at low SNR: C -> snr log2(e), V -> 2 snr log2(e)^2.
+    EXPECT_NEAR(gaussian_awgn(-30.0).dispersion / constellation_awgn(2, -30.0).dispersion, 1.0, 0.01);
+    for (const unsigned bits : {2U, 4U, 6U, 8U}) {
+        const double uses = 8000.0 / (0.75 * bits);
+        EXPECT_LT(gaussian_required_snr_db(8000, uses, 1e-2), required_snr_db(bits, 8000, uses, 1e-2));
+    }
 }
 
 }  // namespace
