@@ -141,8 +141,7 @@ std::optional<Header> PayloadReceiver::decode_header(PreambleClass preamble) {
 void PayloadReceiver::begin_payload(const Header& header) {
     const Mode& mode = modes()[header.mode];
     layout_.emplace(mode, header.payload_bytes, shared_.grid.data_per_symbol(dense_));
-    block_.format = {&payload_constellation(header.mode, header.version), dense_,
-                     header.version != kUnwhitenedVersion};
+    block_.format = {&payload_constellation(header.mode, header.version), dense_, header.version != kUnwhitenedVersion};
     block_.redundancy_version = header.redundancy_version;
     frame_.version = header.version;
     frame_.mode = header.mode;

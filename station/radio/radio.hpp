@@ -99,8 +99,8 @@ struct RadioDriver {
 /// It has an antenna: what it is given to send passes a transmit guard. Precondition: check_device(device).
 [[nodiscard]] bool reaches_antenna(const std::string& device);
 
-/// Opens the device. `guard`: of a device that reaches an antenna; without one nothing is sent. Error: one line, also if
-/// its sample rate is not the profile's.
+/// Opens the device. `guard`: of a device that reaches an antenna; without one nothing is sent. Error: one line, also
+/// if its sample rate is not the profile's.
 [[nodiscard]] Result<std::unique_ptr<Radio>> open_radio(const std::string& device, const phy::Profile& profile,
                                                         const RadioSettings& settings = {},
                                                         std::shared_ptr<TransmitGuard> guard = nullptr);
