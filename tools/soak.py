@@ -547,7 +547,7 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="write every figure there")
     parser.add_argument("--keep", action="store_true", help="keep logs (a failure keeps them in any case)")
     options = parser.parse_args()
-    options.price, options.log_level, options.no_tun, options.time_limit, options.bytes = 1_000, "info", False, 1e6, 0
+    options.radio, options.price, options.log_level, options.no_tun, options.time_limit, options.bytes = "air", 1_000, "info", False, 1e6, 0
     options.warm_up, options.idle_every, options.idle_seconds = (4.0, 1_000, 4.0) if options.short else (20.0, 20, 8.0)
     known = [e[0] for e in Soak.EVENTS]
     if wrong := [k for k in options.only or [] if k not in known]:
