@@ -33,17 +33,17 @@ struct DemodulatorShared {
     TimeVaryingChannel time_varying;
     SymbolTransform transform;
     std::unique_ptr<EstimationStrategy> strategy;
-    std::vector<Sample> training_rows;          // [training symbols][K]
-    std::vector<Sample> channel;                // [K]: of one row
-    std::vector<float> rotation_re;             // [K]: that takes phase and time out of one row
-    std::vector<float> rotation_im;             // [K]
-    std::vector<Sample> points;                 // [K]: of one row, equalised
-    std::vector<float> power;                   // [K]: of `channel`
-    std::vector<float> lost;                    // [training symbols][K]: with lines taken out of the training
-    std::vector<float> greatest;                // [training symbols]: of their powers
-    std::vector<float> expected;                // [K]: power of the carriers of one row
-    std::vector<float> weights;                 // [K]: of one row, as SymbolEstimate has them
-    std::vector<float> llr;                     // [K * 8]
+    std::vector<Sample> training_rows;  // [training symbols][K]
+    std::vector<Sample> channel;        // [K]: of one row
+    std::vector<float> rotation_re;     // [K]: that takes phase and time out of one row
+    std::vector<float> rotation_im;     // [K]
+    std::vector<Sample> points;         // [K]: of one row, equalised
+    std::vector<float> power;           // [K]: of `channel`
+    std::vector<float> lost;            // [training symbols][K]: with lines taken out of the training
+    std::vector<float> greatest;        // [training symbols]: of their powers
+    std::vector<float> expected;        // [K]: power of the carriers of one row
+    std::vector<float> weights;         // [K]: of one row, as SymbolEstimate has them
+    std::vector<float> llr;             // [K * 8]
     HeaderCodec header_codec;
     BlockDecoder decoder;
     std::unique_ptr<DecodeWorkers> workers;            // nullptr: blocks are decoded by `decoder`, at once
