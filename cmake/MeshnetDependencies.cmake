@@ -28,6 +28,7 @@ if(MESHNET_BUILD_MESHAIR)
 endif()
 if(MESHNET_BUILD_TESTS)
   find_package(GTest REQUIRED)
+  find_package(UHD 4 REQUIRED)  # the virtual radio through it
 endif()
 if(MESHNET_BUILD_BENCH)
   find_package(benchmark REQUIRED)

@@ -101,12 +101,21 @@ private:
         }
     }
 
+    // What is ideally known is the channel of the frame, not what others send.
+    static void without_interferers(sim::Channel::Config& config) {
+        constexpr double kNone = -300.0;
+        config.tone_db = config.second_tone_db = config.fsk_db = config.chirp_db = kNone;
+        config.pulse_db = config.neighbour_db = kNone;
+        config.impulses_per_million = 0.0;
+    }
+
     void one_frame(std::uint64_t index, Tally& tally) {
         auto& sent = source_.make(index);
         auto config = channel_of_frame(s_, index);
         sim::Channel channel(config);
         const double noise_power = channel.noise_power();
         config.snr_db = std::numeric_limits<double>::infinity();
+        without_interferers(config);
         sim::Channel quiet(config);
         sent.resize(sent.size() + source_.tail(channel));
         received_.clear();

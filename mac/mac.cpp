@@ -274,7 +274,18 @@ std::vector<NeighborView> Mac::neighbors(Instant now) const {
         v.sdus_received = n.sdus_received;
         v.duplicates = n.unicast.duplicates();
         v.retransmissions = n.sender.retransmissions();
+        v.doppler = n.doppler.at(now);
         out.push_back(v);
+    }
+    return out;
+}
+
+std::vector<DopplerEstimate> Mac::doppler(Instant now) const {
+    std::vector<DopplerEstimate> out;
+    for (const auto& [id, n] : impl_->table) {
+        if (const auto estimate = n.doppler.at(now)) {
+            out.push_back(*estimate);
+        }
     }
     return out;
 }

@@ -21,6 +21,7 @@
 #include "core/link.hpp"
 #include "core/random.hpp"
 #include "core/time.hpp"
+#include "mac/doppler_tracker.hpp"
 
 namespace meshnet::mac {
 
@@ -62,7 +63,8 @@ struct RxFrame {
     Instant end{};    ///< one past the last sample
     ModeIndex mode = 0;
     float snr_db = 0.0F;
-    float cfo_hz = 0.0F;
+    float cfo_hz = 0.0F;            ///< its carrier minus ours, at its end
+    float cfo_deviation_hz = 0.0F;  ///< standard deviation of that, 0: unknown
     Bytes payload;
     std::vector<Segment> segments;
 };
@@ -131,6 +133,7 @@ struct NeighborView {
     std::size_t queued_bytes = 0;
     std::uint64_t sdus_sent = 0, sdus_acknowledged = 0, sdus_failed = 0, sdus_received = 0, duplicates = 0;
     std::uint64_t retransmissions = 0;
+    std::optional<DopplerEstimate> doppler;  ///< nothing while it is not known
 };
 
 struct MacCounters {
@@ -191,6 +194,9 @@ public:
     // For displays.
     [[nodiscard]] std::vector<NeighborView> neighbors(Instant now) const;
     [[nodiscard]] const MacCounters& counters() const;
+
+    /// Where the carriers of the neighbours are expected at `now`, of those of whom it is known.
+    [[nodiscard]] std::vector<DopplerEstimate> doppler(Instant now) const;
 
 private:
     struct Impl;

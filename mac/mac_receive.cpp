@@ -39,6 +39,7 @@ void Mac::Impl::on_frame(Instant now, const RxFrame& frame) {
         return;
     }
     n->hear(now, frame.snr_db);
+    n->doppler.hear(frame.end, static_cast<double>(frame.cfo_hz), static_cast<double>(frame.cfo_deviation_hz));
     on_header(now, heard_end, header, *n);
     for (const BlockAck& ack : burst->acks) {
         if (ack.peer == config.self) {

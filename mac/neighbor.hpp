@@ -11,6 +11,7 @@
 #include "mac/arq_receiver.hpp"
 #include "mac/arq_sender.hpp"
 #include "mac/contention.hpp"
+#include "mac/doppler_tracker.hpp"
 #include "mac/ranging.hpp"
 #include "mac/rate_control.hpp"
 
@@ -37,6 +38,7 @@ struct Neighbor {
     ArqReceiver broadcast;
     RateControl rate;
     Ranging ranging;
+    DopplerTracker doppler;
 
     // What we hear of it.
     float snr_db = 0.0F;

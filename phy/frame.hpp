@@ -33,9 +33,10 @@ struct Frame {
     ModeIndex mode = 0;
     std::uint8_t redundancy_version = 0;  ///< 0..3
     float snr_db = 0.0F;                  ///< in the occupied band
-    float cfo_hz = 0.0F;                  ///< sender's carrier minus ours; if inverted, that of the conjugate samples
-    float sfo_ppm = 0.0F;                 ///< sender's sampling clock minus ours
-    float power_dbfs = 0.0F;              ///< received power in the occupied band, relative to full scale
+    float cfo_hz = 0.0F;            ///< sender's carrier minus ours, at its end; if inverted, that of the conjugates
+    float cfo_deviation_hz = 0.0F;  ///< standard deviation of that
+    float sfo_ppm = 0.0F;           ///< sender's sampling clock minus ours
+    float power_dbfs = 0.0F;        ///< received power in the occupied band, relative to full scale
     Bytes payload;
     std::vector<FrameBlock> blocks;
     bool inverted = false;   ///< received with an inverted spectrum: an inverting converter, or I and Q swapped

@@ -53,7 +53,7 @@ struct Receiver::Impl {
           resolver(shared, {chain_config(c, 0), live.ring().capacity(), c.cancel_interference}),
           oscillator(c.profile->sample_rate_hz) {
         if (c.decode_threads > 0) {
-            shared.workers = std::make_unique<DecodeWorkers>(c.decode_threads);
+            shared.workers = std::make_unique<DecodeWorkers>(c.decode_threads, shared.grid);
         }
         gated.resize(kStep);
         ended.reserve(kDemodulators);

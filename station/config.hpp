@@ -24,13 +24,16 @@
 
 namespace meshnet::station {
 
+/// Where a station that names no other listens.
+inline constexpr std::string_view kDefaultControlSocket = "/run/meshnet/control.sock";
+
 /// The settings of a station. Defaults are those `meshnetd --print-config` shows.
 struct Config {
     // [station]
     std::string name = "station";
     std::string key_file = "station.key";
     std::string ledger_file = "station.ledger";
-    std::string control_socket = "/run/meshnet/control.sock";
+    std::string control_socket{kDefaultControlSocket};
     // [radio]
     std::string device = "air:/run/meshnet/air.sock#station";
     RadioSettings radio;
@@ -41,7 +44,7 @@ struct Config {
     mac::Mac::Config mac = default_mac();
     std::string fixed_mode;
     // [transmit]: for radios that reach an antenna
-    GuardConfig transmit = default_transmit();
+    GuardConfig transmit;
     // [net]
     std::uint64_t price_msat_per_mib = 1'000;
     std::uint64_t max_price_msat_per_mib = 100'000;
@@ -62,8 +65,6 @@ struct Config {
 
     /// MAC settings for a host-based radio: lead for modulation and scheduling, a queue of about two bursts.
     [[nodiscard]] static mac::Mac::Config default_mac();
-    /// Nothing is stated, so nothing is sent; the air time of the hour is kept beside the ledger.
-    [[nodiscard]] static GuardConfig default_transmit();
 };
 
 /// A value as written, already of the kind its key wants.

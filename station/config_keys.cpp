@@ -245,12 +245,6 @@ mac::Mac::Config Config::default_mac() {
     return c;
 }
 
-GuardConfig Config::default_transmit() {
-    GuardConfig c;
-    c.air_time_file = "station.airtime";
-    return c;
-}
-
 namespace {
 
 std::vector<ConfigKey> station_keys() {

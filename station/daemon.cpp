@@ -20,12 +20,14 @@
 
 #include "host/text.hpp"
 #include "net/icmpv6.hpp"
+#include "node/doppler_hint.hpp"
 #include "node/node.hpp"
 #include "node/node_driver.hpp"
 #include "node/phy_model.hpp"
 #include "phy/modes.hpp"
 #include "phy/profile.hpp"
 #include "station/control/control_service.hpp"
+#include "station/guard/transmit_guard.hpp"
 #include "station/key_file.hpp"
 #include "station/ledger/ledger_sqlite.hpp"
 #include "station/radio/radio.hpp"
@@ -159,6 +161,25 @@ private:
     std::map<net::NodeId, bool> known_;  // alarms when last logged; true: of our own key
 };
 
+/// The guard before a radio that reaches an antenna; null for others.
+Result<std::shared_ptr<TransmitGuard>> guard_of(const Config& config) {
+    if (!reaches_antenna(config.device)) {
+        return std::shared_ptr<TransmitGuard>();
+    }
+    const auto now = std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch());
+    auto guard = open_guard(config.transmit, phy::find_profile(config.profile)->sample_rate_hz, Instant{now});
+    if (!guard) {
+        return Error{guard.error().code, "[transmit] " + guard.error().message};
+    }
+    for (const auto& line : (*guard)->notices()) {
+        spdlog::warn("transmit guard: {}", line);
+    }
+    if ((*guard)->plan() == nullptr) {
+        spdlog::warn("this station only listens: [transmit] names no band (meshnet-cli bands lists them)");
+    }
+    return guard;
+}
+
 /// What start() opens, in its order.
 struct Parts {
     host::UniqueFd signals, ticker;
@@ -166,7 +187,8 @@ struct Parts {
     net::Identity identity;
     std::unique_ptr<SqliteLedger> ledger;
     std::unique_ptr<Radio> radio;
-    std::shared_ptr<Recorder> recorder;  // null: nothing is recorded
+    std::shared_ptr<Recorder> recorder;    // null: nothing is recorded
+    std::shared_ptr<TransmitGuard> guard;  // null: the radio reaches no antenna
 };
 
 }  // namespace
@@ -174,6 +196,7 @@ struct Parts {
 struct Daemon::Impl final : RadioEvents {
     Impl(const Config& c, Parts&& parts)
         : config(c),
+          guard(std::move(parts.guard)),
           recorder(std::move(parts.recorder)),
           control(std::move(parts.control), station_for_control()),
           ledger(std::move(parts.ledger)),
@@ -216,6 +239,7 @@ struct Daemon::Impl final : RadioEvents {
     void on_time(Instant now) override {
         node::wake(node, now);
         pump();
+        follow_doppler(now);
     }
 
     // For node::drive().
@@ -236,11 +260,25 @@ struct Daemon::Impl final : RadioEvents {
 
     /// A radio that was lost, and its recording, which goes on.
     Result<std::unique_ptr<Radio>> reopen_radio() {
-        auto again = open_radio(config.device, *phy::find_profile(config.profile), config.radio);
+        auto again = open_radio(config.device, *phy::find_profile(config.profile), config.radio, guard);
         if (again && recorder) {
             return record_radio(std::move(again).value(), recorder);
         }
         return again;
+    }
+
+    /// Takes out of the samples what the neighbours' earlier frames say of their Doppler.
+    void follow_doppler(Instant now) {
+        constexpr Duration kEvery = 500ms;
+        if (now < next_hint || radio.link().receiver().reception_ends()) {
+            return;
+        }
+        next_hint = now + kEvery;
+        const auto hint = node::doppler_hint(node.mac().doppler(now), phy::find_profile(config.profile)->max_cfo_hz);
+        if (hint != phy::DopplerShift{} || hinted) {
+            radio.set_doppler_hint(hint);
+            hinted = hint != phy::DopplerShift{};
+        }
     }
 
     void pump() {
@@ -325,6 +363,7 @@ struct Daemon::Impl final : RadioEvents {
             c.interface = tun->counters();
         }
         c.icmp = icmp_errors.counters();
+        c.guard = guard.get();
         return c;
     }
 
@@ -347,7 +386,8 @@ struct Daemon::Impl final : RadioEvents {
                 [this] {
                     return tun ? "this station has TUN " + config.tun_name + "; set enabled = false in [tun]"
                                : std::string();
-                }};
+                },
+                guard ? std::function<void(bool)>([this](bool on) { guard->set_inhibited(on); }) : nullptr};
     }
 
     Status loop() {
@@ -393,6 +433,7 @@ struct Daemon::Impl final : RadioEvents {
     }
 
     Config config;
+    std::shared_ptr<TransmitGuard> guard;
     std::shared_ptr<Recorder> recorder;
     SystemRandom random;
     ControlService control;
@@ -402,6 +443,8 @@ struct Daemon::Impl final : RadioEvents {
     node::Node node;
     std::unique_ptr<Tun> tun;
     std::uint64_t stations_seen = 0;
+    Instant next_hint{};
+    bool hinted = false;  // the receiver takes a Doppler out
     net::IcmpErrors icmp_errors;
     host::UniqueFd signals, ticker;
     std::uint64_t price;
@@ -449,7 +492,11 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const Record
     if (!ledger) {
         return ledger.error();
     }
-    auto radio = open_radio(config.device, *phy::find_profile(config.profile), config.radio);
+    auto guard = guard_of(config);
+    if (!guard) {
+        return guard.error();
+    }
+    auto radio = open_radio(config.device, *phy::find_profile(config.profile), config.radio, *guard);
     if (!radio) {
         return radio.error();
     }
@@ -466,9 +513,9 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const Record
     std::unique_ptr<Impl> impl;
     try {
         impl = std::make_unique<Impl>(
-            config,
-            Parts{std::move(signals).value(), std::move(ticker).value(), std::move(control).value(),
-                  std::move(key->identity), std::move(ledger).value(), std::move(radio).value(), std::move(recorder)});
+            config, Parts{std::move(signals).value(), std::move(ticker).value(), std::move(control).value(),
+                          std::move(key->identity), std::move(ledger).value(), std::move(radio).value(),
+                          std::move(recorder), std::move(guard).value()});
     } catch (const std::invalid_argument& e) {
         return Error{ErrorCode::kInvalidArgument, std::string("configuration: ") + e.what()};
     }

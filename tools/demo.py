@@ -231,7 +231,7 @@ control_socket = "{station}.sock"
 [radio]
 {self.radio_keys(station)}
 profile = "1M"
-[net]
+{self.transmit_keys(station)}[net]
 price_msat_per_mib = {self.options.price if station == "beacon" else 0}
 [tun]
 enabled = {"true" if self.with_tun else "false"}
@@ -249,6 +249,20 @@ level = "{self.options.log_level}"
         nominal = {"usrp": (40.0, 89.75), "hackrf": (40.0, 61.0)}[self.options.radio]
         return (f'device = "soapy:driver=meshair,air={air},station={station},model={self.options.radio}"\n'
                 f'frequency_hz = 868e6\nrx_gain_db = {nominal[0]}\ntx_gain_db = {nominal[1]}')
+
+    def transmit_keys(self, station):
+        """What a guard must know before anything is sent: the demo's own band, for an antenna that is not there."""
+        if self.options.radio == "air":
+            return ""
+        return f"""\
+[transmit]
+bands = ["own laboratory"]
+own_bands = ["laboratory, 866, 870, 60, 1"]
+authority = "simulated antennas in {self.folder.name}"
+full_scale_dbm = 36.0
+antenna_gain_dbi = 6.0
+air_time_file = "{station}.airtime"
+"""
 
     def congestion_control(self):
         """Linux's default, also where this machine's own is another (docs/operating.md, "TCP"); empty: its own."""

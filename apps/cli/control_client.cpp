@@ -47,8 +47,7 @@ Result<std::string> control_socket_of(const ControlTarget& target) {
         return target.socket;
     }
     if (target.config.empty()) {
-        const station::Config defaults;
-        return defaults.control_socket;
+        return std::string(station::kDefaultControlSocket);
     }
     const auto config = station::load_config(target.config);
     if (!config) {

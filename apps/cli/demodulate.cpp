@@ -14,6 +14,9 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.hpp"
+#include "apps/cli/frame_printer.hpp"
+#include "apps/cli/listen.hpp"
+#include "apps/cli/on_air.hpp"
 #include "apps/cli/sample_file.hpp"
 #include "core/bytes.hpp"
 #include "host/file.hpp"
@@ -41,6 +44,8 @@ constexpr std::uint64_t kMostSilence = 65'536;
 
 struct DemodulateOptions {
     SampleFileOptions samples;
+    RadioOptions radio;
+    ListenOptions listen;
     std::string file = "-";
     std::string output;  ///< for the payload; empty: not written
     unsigned channel = 0;
@@ -49,23 +54,9 @@ struct DemodulateOptions {
     bool json = false;
 };
 
-std::string dump(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-Json number(float v) {
-    return std::isfinite(v) ? Json(v) : Json(nullptr);
-}
-
 void warn(const std::string& line) {
     complain("warning: " + line, 0);
 }
-
-/// Where a frame stands.
-struct Place {
-    std::uint64_t sample_index = 0;  ///< as the file counts
-    double time_s = 0.0;             ///< lost samples included
-};
 
 /// From the receiver's count of samples to the file's.
 class Places {
@@ -97,57 +88,6 @@ private:
     };
     double rate_hz_, scale_, delay_;
     std::vector<Mark> marks_;
-};
-
-struct CloseFile {
-    void operator()(std::FILE* f) const { std::fclose(f); }
-};
-
-/// Prints frames and counts them.
-class FramePrinter {
-public:
-    FramePrinter(bool json, std::FILE* payload_file) : json_(json), payload_file_(payload_file) {}
-
-    /// False: something could not be written.
-    bool print(const phy::Frame& f, const Place& place) {
-        const auto good = static_cast<std::size_t>(
-            std::count_if(f.blocks.begin(), f.blocks.end(), [](const phy::FrameBlock& b) { return b.crc_ok; }));
-        const std::string_view mode = phy::modes()[f.mode].name;
-        if (json_) {
-            const std::string line = dump(Json{{"time_s", place.time_s},
-                                               {"sample_index", place.sample_index},
-                                               {"snr_db", number(f.snr_db)},
-                                               {"cfo_hz", number(f.cfo_hz)},
-                                               {"sfo_ppm", number(f.sfo_ppm)},
-                                               {"power_dbfs", number(f.power_dbfs)},
-                                               {"mode", mode},
-                                               {"inverted", f.inverted},
-                                               {"crc_ok", f.ok()},
-                                               {"blocks", f.blocks.size()},
-                                               {"blocks_ok", good},
-                                               {"bytes", f.payload.size()},
-                                               {"payload", to_hex(f.payload)}});
-            std::puts(line.c_str());
-        } else {
-            std::printf(
-                "%12.6f s  %-14.14s %5zu bytes  snr %5.1f dB  cfo %+9.1f Hz  sfo %+6.2f ppm  %s (%zu/%zu blocks)%s\n",
-                place.time_s, std::string(mode).c_str(), f.payload.size(), static_cast<double>(f.snr_db),
-                static_cast<double>(f.cfo_hz), static_cast<double>(f.sfo_ppm), f.ok() ? "ok" : "BLOCK ERRORS", good,
-                f.blocks.size(), f.inverted ? "  inverted spectrum" : "");
-        }
-        ++frames_;
-        bool fine = std::fflush(stdout) == 0;
-        if (payload_file_ != nullptr && f.ok()) {
-            fine = std::fwrite(f.payload.data(), 1, f.payload.size(), payload_file_) == f.payload.size() && fine;
-        }
-        return fine;
-    }
-    [[nodiscard]] std::uint64_t frames() const noexcept { return frames_; }
-
-private:
-    bool json_;
-    std::FILE* payload_file_;
-    std::uint64_t frames_ = 0;
 };
 
 /// What was read, for the summary and the hints.
@@ -255,19 +195,20 @@ private:
 void print_summary(bool json, const Tally& t, const phy::ReceiverCounters& c, std::uint64_t frames,
                    std::size_t bytes_ignored, double rate_hz) {
     if (json) {
-        const std::string line = dump(Json{{"summary", Json{{"samples", t.samples},
-                                                            {"samples_lost", t.lost},
-                                                            {"samples_not_finite", t.not_finite + c.samples_not_finite},
-                                                            {"samples_clipped", c.samples_clipped},
-                                                            {"bytes_ignored", bytes_ignored},
-                                                            {"preambles", c.preambles},
-                                                            {"headers_ok", c.headers_ok},
-                                                            {"frames", frames},
-                                                            {"frames_ok", c.frames_ok},
-                                                            {"frames_partial", c.frames_partial},
-                                                            {"frames_cut_off", t.cut_off},
-                                                            {"blocks_ok", c.blocks_ok},
-                                                            {"blocks_bad", c.blocks_bad}}}});
+        const std::string line =
+            json_line(Json{{"summary", Json{{"samples", t.samples},
+                                            {"samples_lost", t.lost},
+                                            {"samples_not_finite", t.not_finite + c.samples_not_finite},
+                                            {"samples_clipped", c.samples_clipped},
+                                            {"bytes_ignored", bytes_ignored},
+                                            {"preambles", c.preambles},
+                                            {"headers_ok", c.headers_ok},
+                                            {"frames", frames},
+                                            {"frames_ok", c.frames_ok},
+                                            {"frames_partial", c.frames_partial},
+                                            {"frames_cut_off", t.cut_off},
+                                            {"blocks_ok", c.blocks_ok},
+                                            {"blocks_bad", c.blocks_bad}}}});
         std::puts(line.c_str());
         return;
     }
@@ -322,6 +263,13 @@ int demodulate(const DemodulateOptions& o) {
     const auto said = parse_sample_file(o.samples);
     if (!said) {
         return complain(said.error());
+    }
+    if (o.radio.given()) {
+        ListenOptions listen_options = o.listen;
+        listen_options.output = o.output;
+        listen_options.json = o.json;
+        listen_options.decode_threads = o.decode_threads;
+        return listen(o.radio, *said->profile, listen_options);
     }
     const std::string source = o.file == "-" ? "standard input" : o.file;
     auto recording = open_recording(o, *said);
@@ -395,6 +343,10 @@ void add_demodulate(CLI::App& app, int& exit_code) {
     command->add_flag("--swap-iq", o.swap_iq,
                       "Take the complex conjugate, as if I and Q were swapped; frames are found either way");
     add_sample_file(*command, o.samples, "by the recording's metadata, else ");
+    add_radio(*command, o.radio);
+    command->add_option("--record", o.listen.record, "With --device: write the samples there too (.sigmf-data, .cf32)");
+    command->add_option("--seconds", o.listen.seconds, "With --device: stop after so long (default: at SIGINT)")
+        ->check(CLI::PositiveNumber);
 }
 
 }  // namespace meshnet::apps

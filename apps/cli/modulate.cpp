@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "apps/cli/command.hpp"
+#include "apps/cli/on_air.hpp"
 #include "apps/cli/sample_file.hpp"
+#include "apps/cli/send_bursts.hpp"
 #include "core/bytes.hpp"
 #include "host/file.hpp"
 #include "host/text.hpp"
@@ -40,6 +42,7 @@ struct ModulateOptions {
     std::size_t payload_size = 1'500;
     double gap_ms = 2.0;  ///< silence around frames
     bool force = false;   ///< replaces a file
+    RadioOptions radio;   ///< where to send, instead of samples
 };
 
 /// Samples at the profile's rate in, a file or pipe of samples out.
@@ -212,6 +215,9 @@ int modulate(const ModulateOptions& o) {
     if (!mode) {
         return complain(mode.error());
     }
+    if (o.radio.given()) {
+        return send_bursts(o.radio, *said->profile, *mode, o.payload_size, o.gap_ms * 1e-3);
+    }
     const phy::Profile& profile = *said->profile;
     const double rate = station::rate_or_near(said->rate_hz.value_or(profile.sample_rate_hz), profile.sample_rate_hz);
     const IqFormat format =
@@ -267,6 +273,7 @@ void add_modulate(CLI::App& app, int& exit_code) {
         ->capture_default_str();
     command->add_flag("--force", o.force, "Replace the file of --output if there is one");
     add_sample_file(*command, o.samples, "");
+    add_radio(*command, o.radio);
 }
 
 }  // namespace meshnet::apps

@@ -5,7 +5,7 @@
 
 namespace meshnet::phy {
 
-DecodeWorkers::DecodeWorkers(std::size_t threads) {
+DecodeWorkers::DecodeWorkers(std::size_t threads, const Grid& grid) : grid_(grid), own_decoder_(grid) {
     for (std::size_t i = 0; i < threads; ++i) {
         threads_.emplace_back([this] { work(); });
     }
@@ -31,24 +31,23 @@ void DecodeWorkers::submit(Job job) {
     submitted_.notify_one();
 }
 
-std::vector<float> DecodeWorkers::take_buffer() {
+ReceivedBlock DecodeWorkers::take_buffer() {
     const std::lock_guard lock(mutex_);
     if (buffers_.empty()) {
         return {};
     }
-    std::vector<float> buffer = std::move(buffers_.back());
+    ReceivedBlock buffer = std::move(buffers_.back());
     buffers_.pop_back();
     return buffer;
 }
 
-void DecodeWorkers::run(Job& job, BlockDecoder& decoder, std::unique_lock<std::mutex>& lock) {
+void DecodeWorkers::run(Job& job, RefiningDecoder& decoder, std::unique_lock<std::mutex>& lock) {
     lock.unlock();
-    FrameBlock block = decoder.decode(std::span<const float>(job.llr).first(job.bits), job.redundancy_version,
-                                      job.max_iterations, job.out);
+    FrameBlock block = decoder.decode(job.received, job.out);
     block.offset = job.block->offset;
     *job.block = block;
     lock.lock();
-    buffers_.push_back(std::move(job.llr));
+    buffers_.push_back(std::move(job.received));
     if (--job.pending->blocks == 0) {
         done_.notify_one();
     }
@@ -68,7 +67,7 @@ void DecodeWorkers::wait(Pending& pending) {
 }
 
 void DecodeWorkers::work() {
-    BlockDecoder decoder;
+    RefiningDecoder decoder(grid_);
     std::unique_lock lock(mutex_);
     while (true) {
         submitted_.wait(lock, [this] { return stop_ || !jobs_.empty(); });

@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "phy/demodulation/block_decoder.hpp"
+#include "phy/demodulation/refining_decoder.hpp"
 #include "phy/frame.hpp"
 
 namespace meshnet::phy {
@@ -28,17 +28,14 @@ public:
         std::size_t blocks = 0;
     };
     struct Job {
-        std::vector<float> llr;  ///< [at least bits], in coded order
-        std::size_t bits = 0;
-        unsigned redundancy_version = 0;
-        unsigned max_iterations = 0;
+        ReceivedBlock received;
         std::span<std::uint8_t> out;  ///< where the bytes go
         FrameBlock* block = nullptr;  ///< where the result goes; its offset stays
         Pending* pending = nullptr;
     };
 
-    /// `threads`: at least 1.
-    explicit DecodeWorkers(std::size_t threads);
+    /// `threads`: at least 1. `grid` must outlive it.
+    DecodeWorkers(std::size_t threads, const Grid& grid);
     ~DecodeWorkers();
     DecodeWorkers(const DecodeWorkers&) = delete;
     DecodeWorkers& operator=(const DecodeWorkers&) = delete;
@@ -47,20 +44,21 @@ public:
     void submit(Job job);
     /// Returns when no block of `pending` is left. Decodes itself meanwhile.
     void wait(Pending& pending);
-    /// A buffer for LLRs, one that was used before if there is one.
-    [[nodiscard]] std::vector<float> take_buffer();
+    /// Memory for a block, of one that was decoded before if there is one.
+    [[nodiscard]] ReceivedBlock take_buffer();
 
 private:
     void work();
-    void run(Job& job, BlockDecoder& decoder, std::unique_lock<std::mutex>& lock);
+    void run(Job& job, RefiningDecoder& decoder, std::unique_lock<std::mutex>& lock);
 
+    const Grid& grid_;
     std::mutex mutex_;
     std::condition_variable submitted_;
     std::condition_variable done_;
     std::deque<Job> jobs_;
-    std::vector<std::vector<float>> buffers_;
+    std::vector<ReceivedBlock> buffers_;
     bool stop_ = false;
-    BlockDecoder own_decoder_;  // of the receiver's thread
+    RefiningDecoder own_decoder_;  // of the receiver's thread
     std::vector<std::thread> threads_;
 };
 

@@ -11,7 +11,8 @@ DemodulatorShared::DemodulatorShared(const Profile& profile, std::unique_ptr<Est
       tracker(grid),
       time_varying(grid),
       transform(grid),
-      strategy(std::move(estimation)) {
+      strategy(std::move(estimation)),
+      decoder(grid) {
     training_rows.resize(class_params(profile, PreambleClass::kLong).training_symbols * profile.carriers);
     channel.resize(profile.carriers);
     rotation_re.resize(profile.carriers);

@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
-#include "phy/demodulation/block_decoder.hpp"
 #include "phy/demodulation/decode_workers.hpp"
 #include "phy/demodulation/estimation_strategy.hpp"
+#include "phy/demodulation/refining_decoder.hpp"
 #include "phy/demodulation/symbol_transform.hpp"
 #include "phy/estimation/channel_tracker.hpp"
 #include "phy/estimation/time_varying_channel.hpp"
@@ -45,7 +45,7 @@ struct DemodulatorShared {
     std::vector<float> weights;         // [K]: of one row, as SymbolEstimate has them
     std::vector<float> llr;             // [K * 8]
     HeaderCodec header_codec;
-    BlockDecoder decoder;
+    RefiningDecoder decoder;
     std::unique_ptr<DecodeWorkers> workers;            // nullptr: blocks are decoded by `decoder`, at once
     std::vector<Sample>* constellation_out = nullptr;  // points for displays, if wanted
 };

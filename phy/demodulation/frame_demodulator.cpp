@@ -189,6 +189,7 @@ bool FrameDemodulator::transform_training(const SampleRing& ring, std::span<Samp
         }
     }
     float weakest = std::numeric_limits<float>::max();
+    pulsed_ = pulses;
     for (std::size_t s = 0; s < m && pulses; ++s) {
         greatest[s] = median_power(row(s));
         weakest = std::min(weakest, greatest[s]);
@@ -228,7 +229,7 @@ void FrameDemodulator::note_lost(std::size_t symbol, std::span<const float> by_l
 bool FrameDemodulator::clean_training_row(std::size_t symbol, std::span<Sample> row, float level, bool lost) {
     constexpr float kSuspicious = 10.0F;  // over the mean: look closer
     constexpr float kLine = 25.0F;        // over the median: more than maxima of multipath reach
-    const float share = level > 0.0F ? shared_.transform.blank_pulses(level, row) : 0.0F;
+    const float share = level > 0.0F ? shared_.transform.blank_pulses(level, row, PulseBlanking::kOftenRatio) : 0.0F;
     const RowPower power = measure(row);
     bool lines = false;
     if (power.greatest > kSuspicious * power.mean) {
@@ -365,11 +366,12 @@ float FrameDemodulator::clean_row(std::span<Sample> carriers) {
     constexpr float kSuspicious = 8.0F;  // noise gets there, 256QAM alone does not
     RowPower power = measure(carriers, inverse_expected_);
     float share = 0.0F;
-    if (power.mean > kStronger * expected_mean_) {
+    if (pulsed_ || power.mean > kStronger * expected_mean_) {
         const float level = sample_power(expected_mean_, training_.noise);
         const auto parts = shared_.transform.part_power();
-        if (parts.greatest > PulseBlanking::kPartRatio * level) {
-            share = shared_.transform.blank_pulses(std::max(level, parts.median), carriers);
+        if (pulsed_ || parts.greatest > PulseBlanking::kPartRatio * level) {
+            share = shared_.transform.blank_pulses(std::max(level, parts.median), carriers, PulseBlanking::kOftenRatio);
+            pulsed_ |= share > 0.0F;
         }
     }
     const bool lines = power.greatest > kSuspicious && cancel_lines(carriers, kSuspicious);
@@ -582,6 +584,8 @@ void FrameDemodulator::finish() {
     frame.inverted = start_.inverted;
     frame.snr_db = 10.0F * std::log10(std::max(training_.signal / training_.noise, 1e-6F));
     frame.cfo_hz = static_cast<float>((cfo_ + tracker_.cfo() / (kTwoPi * symbol)) * p.sample_rate_hz);
+    frame.cfo_deviation_hz =
+        static_cast<float>(std::sqrt(std::max(tracker_.cfo_variance(), 0.0)) / (kTwoPi * symbol) * p.sample_rate_hz);
     frame.sfo_ppm = static_cast<float>(-tracker_.time_drift() / symbol * 1e6);
     const double n = static_cast<double>(p.fft_size);
     const double power = static_cast<double>(training_.signal) * static_cast<double>(p.carriers) / (n * n);

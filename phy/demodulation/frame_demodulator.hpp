@@ -118,6 +118,7 @@ private:
     BurstGuard bursts_;
     std::vector<float> interference_;      // [K]: power beyond the noise, as known from the training
     bool interfered_ = false;              // some of it is not 0
+    bool pulsed_ = false;                  // pulses hit the training or a symbol since
     float expected_mean_ = 0.0F;           // power that the carriers of the next row should have in the mean
     std::vector<float> inverse_expected_;  // [K]: 1 / power that a carrier of the next row should have
     SymbolTracker tracker_;

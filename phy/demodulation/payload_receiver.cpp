@@ -68,7 +68,9 @@ PayloadReceiver::PayloadReceiver(DemodulatorShared& shared)
     : shared_(shared),
       header_llr_(kHeaderCodedBits),
       unwhitened_header_llr_(kHeaderCodedBits),
-      pending_(std::make_unique<DecodeWorkers::Pending>()) {}
+      pending_(std::make_unique<DecodeWorkers::Pending>()) {
+    block_.record.reserve(shared.grid.carriers());
+}
 
 PayloadReceiver::~PayloadReceiver() {
     if (pending_ != nullptr) {
@@ -139,16 +141,16 @@ std::optional<Header> PayloadReceiver::decode_header(PreambleClass preamble) {
 void PayloadReceiver::begin_payload(const Header& header) {
     const Mode& mode = modes()[header.mode];
     layout_.emplace(mode, header.payload_bytes, shared_.grid.data_per_symbol(dense_));
-    constellation_ = &payload_constellation(header.mode, header.version);
+    block_.format = {&payload_constellation(header.mode, header.version), dense_, header.version != kUnwhitenedVersion};
+    block_.redundancy_version = header.redundancy_version;
     frame_.version = header.version;
     frame_.mode = header.mode;
     frame_.redundancy_version = header.redundancy_version;
     frame_.payload.assign(header.payload_bytes, 0);
     frame_.blocks.resize(layout_->blocks());
-    whitened_ = header.version != kUnwhitenedVersion;
     payload_bits_ = 0;
-    assembly_.block = 0;
-    assembly_.begin_block(layout_->block_points(0), mode.bits_per_symbol);
+    block_.assembly.block = 0;
+    block_.assembly.begin_block(layout_->block_points(0), mode.bits_per_symbol);
     if (shared_.constellation_out != nullptr) {
         shared_.constellation_out->clear();
     }
@@ -157,43 +159,54 @@ void PayloadReceiver::begin_payload(const Header& header) {
 void PayloadReceiver::add_payload_symbol(std::span<const Sample> carriers, SymbolEstimate& estimate,
                                          unsigned max_iterations) {
     const std::size_t per_symbol = shared_.grid.data_per_symbol(dense_);
-    const unsigned bits = constellation_->bits_per_symbol();
-    make_llrs(carriers, estimate, *constellation_);
-    if (whitened_) {
+    const Constellation& constellation = *block_.format.constellation;
+    const unsigned bits = constellation.bits_per_symbol();
+    make_llrs(carriers, estimate, constellation);
+    if (block_.format.whitened) {
         Whitening::undo(std::span(shared_.llr).first(per_symbol * bits), payload_bits_);
     }
-    payload_bits_ += per_symbol * bits;
     if (shared_.constellation_out != nullptr) {
         show_points(estimate.symbol);
     }
-    for (std::size_t i = 0; i < per_symbol && assembly_.block < layout_->blocks();) {
-        const std::size_t count = std::min(per_symbol - i, assembly_.total - assembly_.points);
-        const bool complete = add_points(assembly_, &shared_.llr[i * bits], count);
+    BlockAssembly& assembly = block_.assembly;
+    block_.max_iterations = max_iterations;
+    for (std::size_t i = 0; i < per_symbol && assembly.block < layout_->blocks();) {
+        if (assembly.points == 0) {
+            block_.record.begin(estimate.symbol, payload_bits_, i);
+        }
+        if (i == 0 || assembly.points == 0) {
+            block_.record.add(shared_.points, shared_.power, estimate.inverse_noise);
+        }
+        const std::size_t count = std::min(per_symbol - i, assembly.total - assembly.points);
+        const bool complete = add_points(assembly, &shared_.llr[i * bits], count);
         i += count;
         if (complete) {
-            decode_block(max_iterations);
+            decode_block();
         }
     }
+    payload_bits_ += per_symbol * bits;
 }
 
-void PayloadReceiver::decode_block(unsigned max_iterations) {
-    const unsigned bits = constellation_->bits_per_symbol();
-    const std::size_t b = assembly_.block;
+void PayloadReceiver::decode_block() {
+    const std::size_t b = block_.assembly.block;
+    const unsigned bits = block_.assembly.bits_per_symbol;
     FrameBlock& block = frame_.blocks[b];
     block.offset = layout_->block_offset(b);
     const auto out = std::span<std::uint8_t>(frame_.payload).subspan(block.offset, layout_->block_bytes(b));
     if (shared_.workers != nullptr) {
-        auto llr = std::exchange(assembly_.llr, shared_.workers->take_buffer());
-        shared_.workers->submit({std::move(llr), assembly_.total * bits, frame_.redundancy_version, max_iterations, out,
-                                 &block, pending_.get()});
+        ReceivedBlock next = shared_.workers->take_buffer();
+        next.format = block_.format;
+        next.redundancy_version = block_.redundancy_version;
+        next.max_iterations = block_.max_iterations;
+        shared_.workers->submit({std::exchange(block_, std::move(next)), out, &block, pending_.get()});
     } else {
         const std::size_t offset = block.offset;
-        block = shared_.decoder.decode(std::span<const float>(assembly_.llr).first(assembly_.total * bits),
-                                       frame_.redundancy_version, max_iterations, out);
+        block = shared_.decoder.decode(block_, out);
         block.offset = offset;
     }
-    if (++assembly_.block < layout_->blocks()) {
-        assembly_.begin_block(layout_->block_points(assembly_.block), bits);
+    block_.assembly.block = b + 1;
+    if (b + 1 < layout_->blocks()) {
+        block_.assembly.begin_block(layout_->block_points(b + 1), bits);
     }
 }
 

@@ -2,7 +2,7 @@
 // OFDM symbols with their estimates -> LLRs -> header, then code blocks of the payload.
 //
 //     carriers, SymbolEstimate -> equalised points -> LLRs -> header bits, added up over the copies -> Header
-//                                                          -> BlockAssembly -> BlockDecoder -> Frame
+//                                                          -> ReceivedBlock -> RefiningDecoder -> Frame
 //
 // Spec: docs/spec/phy.md, "Header" and "Payload".
 #pragma once
@@ -53,17 +53,15 @@ public:
 private:
     void make_llrs(std::span<const Sample> carriers, SymbolEstimate& estimate, const Constellation& constellation);
     void show_points(std::size_t symbol);
-    void decode_block(unsigned max_iterations);
+    void decode_block();
 
     DemodulatorShared& shared_;
     bool dense_ = false;
     std::vector<float> header_llr_;             // [kHeaderCodedBits]
     std::vector<float> unwhitened_header_llr_;  // the same if the frame is of the version without whitening
     std::optional<PayloadLayout> layout_;
-    const Constellation* constellation_ = nullptr;  // of the payload
-    bool whitened_ = true;                          // the payload is
-    std::size_t payload_bits_ = 0;                  // received so far
-    BlockAssembly assembly_;
+    std::size_t payload_bits_ = 0;  // received so far
+    ReceivedBlock block_;           // under way
     Frame frame_;
     std::unique_ptr<DecodeWorkers::Pending> pending_;  // stays where it is when this is moved
 };

@@ -86,6 +86,8 @@ public:
     [[nodiscard]] double next_oscillator() const noexcept { return oscillator_; }
     /// Residual CFO, radians per symbol, and drift of the time, samples per symbol, after the last row.
     [[nodiscard]] double cfo() const noexcept { return phase_.state().drift; }
+    /// Variance of cfo().
+    [[nodiscard]] double cfo_variance() const noexcept { return phase_.state().dd; }
     [[nodiscard]] double time_drift() const noexcept { return time_.state().drift; }
 
 private:

@@ -57,9 +57,9 @@ SymbolTransform::PartPower SymbolTransform::part_power() noexcept {
     return out;
 }
 
-float SymbolTransform::blank_pulses(float level, std::span<Sample> carriers) {
+float SymbolTransform::blank_pulses(float level, std::span<Sample> carriers, float sample_ratio) {
     const std::size_t n = samples_.size();
-    const std::size_t blanked = PulseBlanking::run(forward_.in(), level, n / 2);
+    const std::size_t blanked = PulseBlanking::run(forward_.in(), level, n / 2, sample_ratio);
     if (blanked == 0) {
         return 0.0F;
     }

@@ -44,7 +44,8 @@ public:
 
     /// Blanks what pulses hit of the window of the last run(), at most half of it, where its samples have the mean
     /// power `level` without, and writes its carriers anew. Returns the share of the window that was blanked.
-    float blank_pulses(float level, std::span<Sample> carriers);
+    /// `sample_ratio`: as PulseBlanking::run() has it.
+    float blank_pulses(float level, std::span<Sample> carriers, float sample_ratio);
 
     /// Takes lines out of the window of the last run() as LineCanceller::run() does, and writes its carriers anew if
     /// there were any: each with the amplitude it would have had without. True if there were.

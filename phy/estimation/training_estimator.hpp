@@ -12,6 +12,7 @@
 
 #include "phy/dsp/fft.hpp"
 #include "phy/estimation/channel_smoother.hpp"
+#include "phy/estimation/drift_estimator.hpp"
 #include "phy/estimation/interference_profile.hpp"
 #include "phy/waveform/grid.hpp"
 
@@ -20,29 +21,20 @@ namespace meshnet::phy {
 /// Estimates from M received training symbols, transform outputs as they come.
 class TrainingEstimator {
 public:
-    struct Estimate {
+    struct Estimate : DriftEstimate {
         float noise = 1.0F;              ///< noise power per carrier, transform output units
         float signal = 0.0F;             ///< mean |H|^2, same units, bias removed
         float channel_error = 0.0F;      ///< mean squared error of H per carrier after smoothing
-        double drift = 0.0;              ///< residual carrier offset, radians per symbol
-        double drift_variance = 0.0;     ///< of that, radians^2
-        double rate = 0.0;               ///< growth of that per symbol: a Doppler rate, radians per symbol^2
-        double rate_variance = 0.0;      ///< of that
-        double drift_rate = 0.0;         ///< covariance of drift and rate
         double phase_variance = 0.0;     ///< of the phase reference, radians^2
         bool long_delay_spread = false;  ///< there is more channel than fits the prefix: H was smoothed less
         int timing_shift = 0;            ///< samples the transform window should move for the paths to fit the prefix
     };
 
-    /// What is known before. The offset by which the symbols were derotated is one of a Gaussian of variance
-    /// `drift_variance`, `distance` symbols before their middle; it grows at a rate of variance `rate_variance`.
-    struct Prior {
-        double drift_variance = 0.0;  ///< radians^2 per symbol^2
-        double rate_variance = 0.0;   ///< radians^2 per symbol^4
-        double distance = 0.0;        ///< symbols
-    };
+    using Prior = DriftPrior;
 
     explicit TrainingEstimator(const Grid& grid);
+    TrainingEstimator(const TrainingEstimator&) = delete;
+    TrainingEstimator& operator=(const TrainingEstimator&) = delete;
 
     /// `symbols`: shape [M][K], M >= 2, the carriers of each training symbol, derotated by the preamble's offset.
     /// Writes H for the middle of the training to `channel` [K].
@@ -58,14 +50,6 @@ public:
     }
 
 private:
-    void estimate_drift(std::span<Sample> symbols, const Prior& prior, std::span<Sample> channel, Estimate& out);
-    [[nodiscard]] double guess_drift(std::span<const Sample> symbols, double prior_variance, double power) const;
-    void search_rate(std::span<Sample> symbols, const Prior& prior, double power, std::span<Sample> sum,
-                     Estimate& out) const;
-    void fit_rate(std::span<Sample> symbols, std::span<const Sample> channel, const Prior& prior, double noise,
-                  Estimate& out) const;
-    void average(std::span<const Sample> symbols, std::span<Sample> channel) const;
-    double measure_errors(std::span<const Sample> symbols, std::span<const Sample> channel);
     [[nodiscard]] float estimate_clock(std::span<const Sample> symbols, std::span<const Sample> channel) const;
     void measure_turned_errors(std::span<const Sample> symbols, std::span<const Sample> channel, float clock);
     void leave_out_lost(std::span<Sample> symbols, std::span<const float> lost);
@@ -77,6 +61,7 @@ private:
     const Grid& grid_;
     ChannelSmoother smoother_;
     ChannelSmoother long_smoother_;
+    DriftEstimator drift_;
     std::vector<Sample> mean_;  // [K]
     InterferenceProfile profile_;
     bool interfered_ = false;          // values were left out

@@ -132,6 +132,8 @@ Result<std::string> neighbours_view(const ViewContext& c) {
         row["sdus_received"] = n.sdus_received;
         row["duplicates"] = n.duplicates;
         row["retransmissions"] = n.retransmissions;
+        row["cfo_hz"] = n.doppler ? Json(n.doppler->cfo_hz) : Json(nullptr);
+        row["doppler_rate_hz_s"] = n.doppler ? Json(n.doppler->rate_hz_s) : Json(nullptr);
         rows[n.quality.peer] = std::move(row);
     }
     for (const auto& n : c.node.router().neighbors()) {
@@ -207,6 +209,8 @@ constexpr std::array kNeighbourColumns{
     Column{"mode", "mode"},
     Column{"kbit/s", "rate_bps", Format::kKilo},
     Column{"loss", "loss", Format::kFixed3},
+    Column{"cfo/Hz", "cfo_hz", Format::kFixed0},
+    Column{"Hz/s", "doppler_rate_hz_s", Format::kFixed1},
     Column{"heard/s", "heard_ago_s", Format::kFixed1},
     Column{"balance/msat", "balance_msat"},
     Column{"state", "state"},

@@ -27,9 +27,9 @@ struct GuardConfig {
     double receive_full_scale_dbm = kUnset;  ///< power at that point that gives magnitude 1; for listen before talk
     double clock_error_ppm = 25.0;           ///< the band is taken narrower by so much at either edge; 0 to 200
     double listen_max_age_ms = 10.0;         ///< from the end of listening to the first sample; 0.001 to 100
-    std::string air_time_file;               ///< needed where a duty cycle is below 1
-    std::string inhibit_file;                ///< nothing is sent while it exists
-    std::string inhibit_gpio;                ///< file whose first character is 0 while sending is allowed
+    std::string air_time_file = "station.airtime";  ///< needed where a duty cycle is below 1
+    std::string inhibit_file;                       ///< nothing is sent while it exists
+    std::string inhibit_gpio;                       ///< file whose first character is 0 while sending is allowed
 };
 
 /// A configuration that passed validation: what the guard works with. Only validate_guard() makes one.

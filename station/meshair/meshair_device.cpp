@@ -72,7 +72,7 @@ VirtualRadio::Timeout timeout_of(long timeout_us) {
     return VirtualRadio::Timeout(std::clamp(timeout_us, 0L, 3'600'000'000L));
 }
 
-bool truth(const std::string& key, const std::string& value) {
+bool to_bool(const std::string& key, const std::string& value) {
     if (value != "true" && value != "false") {
         refuse("setting " + key + " must be true or false, not '" + value + "'");
     }
@@ -150,6 +150,8 @@ SoapySDR::Kwargs MeshairDevice::getHardwareInfo() const {
     return {{"air", radio_->arguments().air},
             {"station", radio_->arguments().station},
             {"model", radio_->model().name},
+            {"serial", radio_->arguments().station},
+            {"name", radio_->arguments().station},
             {"air_rate_hz", text_of(radio_->air().rate_hz)},
             {"air_carrier_hz", text_of(radio_->air().carrier_hz)}};
 }
@@ -485,6 +487,10 @@ void MeshairDevice::setSampleRate(int direction, std::size_t channel, double rat
     Port& p = port(direction, channel);
     ChannelSettings settings = radio_->settings(p.direction);
     settings.ratio = RateRatio::nearest(rate_hz, radio_->air().rate_hz);
+    if (std::abs(settings.ratio.rate_hz(radio_->air().rate_hz) - rate_hz) > 1e-3 * rate_hz) {
+        refuse("sample rate " + text_of(rate_hz) + " samples/s is more than 4096 times that of the air, " +
+               text_of(radio_->air().rate_hz) + " samples/s, or less than a 4096th");
+    }
     if (const double bandwidth = radio_->model().bandwidth_of_rate(rate_hz); bandwidth > 0.0) {
         settings.bandwidth_hz = bandwidth;
     }
@@ -650,7 +656,7 @@ void MeshairDevice::writeSetting(const std::string& key, const std::string& valu
     check_here();
     const Lock lock(mutex_);
     if (key == "unplug") {
-        if (truth(key, value)) {
+        if (to_bool(key, value)) {
             radio_->unplug();
         }
     } else if (key == "stall_ms") {
@@ -661,7 +667,7 @@ void MeshairDevice::writeSetting(const std::string& key, const std::string& valu
         }
         radio_->stall(from_seconds(ms * 1e-3));
     } else if (const auto sensor = sensors_.find(key); sensor != sensors_.end()) {
-        sensor->second = truth(key, value);
+        sensor->second = to_bool(key, value);
     } else {
         refuse("no setting is called '" + key + "'");
     }

@@ -31,7 +31,6 @@ SoapySDR::KwargsList find_meshair(const SoapySDR::Kwargs& args) {
     }
     const std::string station = value_of(args, "station");
     const std::string model = value_of(args, "model");
-    std::size_t free = 0;
     for (const auto& about : listing->stations) {
         if (!station.empty() && station != about.name) {
             continue;
@@ -39,13 +38,13 @@ SoapySDR::KwargsList find_meshair(const SoapySDR::Kwargs& args) {
         char band[96];
         std::snprintf(band, sizeof band, "%.6g MHz, %.6g Msample/s", listing->carrier_hz * 1e-6,
                       listing->sample_rate_hz * 1e-6);
-        SoapySDR::Kwargs found{
-            {"air", air},
-            {"station", about.name},
-            {"model", model.empty() ? "usrp" : model},
-            {"label", "meshair " + about.name + " (" + band + (about.connected ? ", in use)" : ")")}};
-        // SoapySDR opens the first of what is found: one that is free.
-        out.insert(about.connected ? out.end() : out.begin() + static_cast<std::ptrdiff_t>(free++), std::move(found));
+        // The same for one device at all times: by it SoapySDR knows that a source and a sink of one program share it.
+        SoapySDR::Kwargs found{{"air", air},
+                               {"station", about.name},
+                               {"model", model.empty() ? "usrp" : model},
+                               {"serial", about.name},
+                               {"label", "meshair " + about.name + " (" + band + ")"}};
+        out.push_back(std::move(found));
     }
     return out;
 }

@@ -136,8 +136,7 @@ void TimedTransmit::check_time() {
 }
 
 void TimedTransmit::stop() {
-    pending_.clear();
-    state_ = State::kIdle;
+    finish();
 }
 
 void TimedTransmit::on_air(std::uint64_t newest_index) {

@@ -21,6 +21,8 @@ public:
     TimedTransmit(const DeviceModel& model, const AirFacts& air);
 
     void set(const ChannelSettings& settings) override { chain_.set(settings); }
+    void start(std::uint64_t) override {}
+    [[nodiscard]] bool idle() const override { return state_ == State::kIdle && segments_.empty(); }
     [[nodiscard]] std::size_t room() const override;
     std::size_t write(std::span<const phy::Sample> samples, std::optional<std::uint64_t> tick, bool end) override;
     void stop() override;

@@ -39,12 +39,16 @@ public:
     TransmitPath& operator=(const TransmitPath&) = delete;
 
     virtual void set(const ChannelSettings& settings) = 0;
+    /// The stream is started; nothing leaves before the air's sample `ready_index` (a switch to be thrown).
+    virtual void start(std::uint64_t ready_index) = 0;
+    /// Nothing waits or is under way.
+    [[nodiscard]] virtual bool idle() const = 0;
     /// Samples that write() would take now.
     [[nodiscard]] virtual std::size_t room() const = 0;
     /// Takes at most room() of `samples`. `tick`: of the first, if this begins a burst. `end`: of the burst, if all of
     /// `samples` are taken. Returns how many were.
     virtual std::size_t write(std::span<const phy::Sample> samples, std::optional<std::uint64_t> tick, bool end) = 0;
-    /// The stream is stopped: what has not left is dropped.
+    /// The stream is stopped: a burst ends with what was written of it.
     virtual void stop() = 0;
     /// The newest sample of the air that is known.
     virtual void on_air(std::uint64_t newest_index) = 0;

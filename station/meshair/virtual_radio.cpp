@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "station/meshair/timed_transmit.hpp"
+#include "station/meshair/transfer_transmit.hpp"
 
 namespace meshnet::meshair {
 
@@ -18,7 +19,10 @@ namespace {
 constexpr long double kNs = 1e9L;
 
 std::unique_ptr<TransmitPath> make_transmit_path(const DeviceArguments& arguments, const AirFacts& air) {
-    return std::make_unique<TimedTransmit>(*arguments.model, air);
+    if (arguments.model->has_time) {
+        return std::make_unique<TimedTransmit>(*arguments.model, air);
+    }
+    return std::make_unique<TransferTransmit>(*arguments.model, air);
 }
 
 std::size_t place(Direction direction) {
@@ -46,7 +50,8 @@ VirtualRadio::VirtualRadio(const DeviceArguments& arguments, sim::AirClient clie
       air_{client.sample_rate_hz(), client.carrier_hz(), client.noise_power(), client.shortest_lead()},
       client_(std::move(client)),
       receive_(*arguments.model, air_, arguments.seed),
-      transmit_(make_transmit_path(arguments_, air_)) {
+      transmit_(make_transmit_path(arguments_, air_)),
+      rng_(arguments.seed) {
     const DeviceModel& model = *arguments_.model;
     for (const Direction direction : {Direction::kReceive, Direction::kTransmit}) {
         ChannelSettings start;
@@ -203,24 +208,61 @@ std::int64_t VirtualRadio::time_of_last_pps_ns() const {
     return ns_of_index(newest_ / second * second);
 }
 
+void VirtualRadio::switch_to(Mode mode) {
+    if (model().has_time || mode == mode_) {
+        return;
+    }
+    const Duration longest = model().longest_switch - model().shortest_switch;
+    const Duration drawn{static_cast<std::int64_t>(rng_.uniform() * static_cast<double>(longest.count()))};
+    const double switch_s =
+        last_mode_ == Mode::kOff || last_mode_ == mode ? 0.0 : to_seconds(model().shortest_switch + drawn);
+    const std::uint64_t ready = newest_ + static_cast<std::uint64_t>(switch_s * air_.rate_hz);
+    mode_ = last_mode_ = mode;
+    if (mode == Mode::kTransmitting) {
+        receive_.stop();
+        transmit_->start(ready);
+    } else {
+        transmit_->stop();
+        receive_.start(std::nullopt, 0);
+        receive_.mute_until(ready);
+    }
+    hand_over();
+}
+
 void VirtualRadio::start_receiving(std::optional<std::int64_t> at_ns, std::uint64_t count) {
     const std::lock_guard lock(mutex_);
     std::optional<std::uint64_t> tick;
     if (at_ns) {
         tick = tick_of_ns(Direction::kReceive, *at_ns);
     }
-    receive_.start(tick, count);
+    if (model().has_time) {
+        receive_.start(tick, count);
+    } else {
+        switch_to(Mode::kReceiving);
+    }
     changed_.notify_all();
 }
 
 void VirtualRadio::stop_receiving() {
     const std::lock_guard lock(mutex_);
     receive_.stop();
+    if (mode_ == Mode::kReceiving) {
+        mode_ = Mode::kOff;
+    }
 }
 
 Result<VirtualRadio::Received> VirtualRadio::read(std::span<phy::Sample> out, Timeout timeout) {
     std::unique_lock lock(mutex_);
-    (void)changed_.wait_for(lock, timeout, [this] { return receive_.has_something() || !gone_.empty(); });
+    const auto until = std::chrono::steady_clock::now() + timeout;
+    if (!model().has_time && mode_ != Mode::kReceiving) {
+        // SoapyHackRF: who reads while the device transmits switches it over once all transfers are out.
+        const auto may_switch = [this] { return mode_ == Mode::kReceiving || transmit_->idle() || !gone_.empty(); };
+        if (!changed_.wait_until(lock, until, may_switch)) {
+            return Received{};
+        }
+        switch_to(Mode::kReceiving);
+    }
+    (void)changed_.wait_until(lock, until, [this] { return receive_.has_something() || !gone_.empty(); });
     if (!gone_.empty()) {
         return failure();
     }
@@ -230,11 +272,18 @@ Result<VirtualRadio::Received> VirtualRadio::read(std::span<phy::Sample> out, Ti
     return result;
 }
 
-void VirtualRadio::start_transmitting() {}
+void VirtualRadio::start_transmitting() {
+    const std::lock_guard lock(mutex_);
+    switch_to(Mode::kTransmitting);
+}
 
 void VirtualRadio::stop_transmitting() {
     const std::lock_guard lock(mutex_);
     transmit_->stop();
+    hand_over();
+    if (mode_ == Mode::kTransmitting) {
+        mode_ = Mode::kOff;
+    }
 }
 
 Result<std::size_t> VirtualRadio::write(std::span<const phy::Sample> samples, std::optional<std::int64_t> at_ns,
@@ -251,6 +300,7 @@ Result<std::size_t> VirtualRadio::write(std::span<const phy::Sample> samples, st
     if (at_ns) {
         tick = tick_of_ns(Direction::kTransmit, *at_ns);
     }
+    switch_to(Mode::kTransmitting);  // SoapyHackRF: who writes while the device receives switches it over
     const std::size_t taken = transmit_->write(samples, tick, end);
     hand_over();
     changed_.notify_all();

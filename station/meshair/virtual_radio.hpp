@@ -88,6 +88,8 @@ private:
     void run();
     void take(sim::AirClient::Reception&& got);
     void hand_over();  // bursts to the air
+    enum class Mode : std::uint8_t { kOff, kReceiving, kTransmitting };
+    void switch_to(Mode mode);  // of a radio that does one thing at a time
     void wake();
     [[nodiscard]] Error failure() const;
     [[nodiscard]] std::int64_t ns_of_index(std::uint64_t index) const;
@@ -105,6 +107,8 @@ private:
     std::unique_ptr<TransmitPath> transmit_;
     std::uint64_t newest_ = 0;  // one past the air's newest sample
     std::uint64_t stalled_until_ = 0;
+    Mode mode_ = Mode::kOff, last_mode_ = Mode::kOff;  // now; before it was off
+    Rng rng_;
     std::int64_t offset_ns_ = 0;                                         // device time - time of the sample count
     std::optional<std::pair<std::uint64_t, std::int64_t>> next_offset_;  // from an index on
     std::string gone_;

@@ -34,6 +34,7 @@ public:
     [[nodiscard]] int fd() const override { return radio_->fd(); }
     /// Also listens for the guard, and sends the call sign when it is due.
     [[nodiscard]] Result<Reception> receive() override;
+    [[nodiscard]] RadioCounters counters() const override { return radio_->counters(); }
     [[nodiscard]] Status transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> burst) override;
 
     /// The station ends: the call sign is sent once more if anything was sent after the last one. Go on with receive()

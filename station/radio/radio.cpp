@@ -2,11 +2,15 @@
 #include "station/radio/radio.hpp"
 
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <complex>
 #include <utility>
 
+#include <spdlog/spdlog.h>
+
 #include "core/names.hpp"
+#include "station/radio/guarded_radio.hpp"
 #include "station/radio/radio_air.hpp"
 #include "station/radio/radio_file.hpp"
 #ifdef MESHNET_HAVE_SOAPY
@@ -116,8 +120,26 @@ Status check_device(const std::string& device) {
     return Ok{};
 }
 
+bool reaches_antenna(const std::string& device) {
+    const auto parsed = parse_device(device);
+    return parsed && parsed->driver->on_air;
+}
+
+namespace {
+
+std::unique_ptr<Radio> guard_radio(std::unique_ptr<Radio> radio, std::shared_ptr<TransmitGuard> guard) {
+    GuardedRadio::Hooks hooks;
+    hooks.clock = [] {
+        return Instant{std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())};
+    };
+    hooks.say = [](const std::string& line) { spdlog::warn("transmit guard: {}", line); };
+    return std::make_unique<GuardedRadio>(std::move(radio), std::move(guard), std::move(hooks));
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Radio>> open_radio(const std::string& device, const phy::Profile& profile,
-                                          const RadioSettings& settings) {
+                                          const RadioSettings& settings, std::shared_ptr<TransmitGuard> guard) {
     auto parsed = parse_device(device);
     if (!parsed) {
         return parsed.error();
@@ -131,6 +153,12 @@ Result<std::unique_ptr<Radio>> open_radio(const std::string& device, const phy::
         return Error{ErrorCode::kInvalidArgument, device + " runs at " + std::to_string(rate) +
                                                       " samples/s, but profile " + std::string(profile.name) +
                                                       " needs " + std::to_string(profile.sample_rate_hz)};
+    }
+    if (parsed->driver->on_air) {
+        if (!guard) {
+            guard = std::make_shared<TransmitGuard>("nothing was said of where and on what right this radio may send");
+        }
+        radio = guard_radio(std::move(radio).value(), std::move(guard));
     }
     if (settings.invert) {
         return std::unique_ptr<Radio>(std::make_unique<InvertedRadio>(std::move(radio).value()));

@@ -27,6 +27,8 @@ struct TxReport {
     std::uint64_t end_index = 0;  ///< one past its last sample, if sent
 };
 
+class TransmitGuard;
+
 /// What a radio with a front end counts since it was opened.
 struct RadioCounters {
     std::uint64_t overruns = 0;     ///< samples were lost: the device's buffers or ours were full
@@ -94,8 +96,13 @@ struct RadioDriver {
 /// Error: one clause that says what is wrong with `device` and which devices there are.
 [[nodiscard]] Status check_device(const std::string& device);
 
-/// Opens the device. Error: one line, also if its sample rate is not the profile's.
+/// It has an antenna: what it is given to send passes a transmit guard. Precondition: check_device(device).
+[[nodiscard]] bool reaches_antenna(const std::string& device);
+
+/// Opens the device. `guard`: of a device that reaches an antenna; without one nothing is sent. Error: one line, also
+/// if its sample rate is not the profile's.
 [[nodiscard]] Result<std::unique_ptr<Radio>> open_radio(const std::string& device, const phy::Profile& profile,
-                                                        const RadioSettings& settings = {});
+                                                        const RadioSettings& settings = {},
+                                                        std::shared_ptr<TransmitGuard> guard = nullptr);
 
 }  // namespace meshnet::station

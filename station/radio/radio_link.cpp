@@ -121,7 +121,9 @@ void RadioLink::process(std::span<const phy::Sample> samples, RadioEvents& event
         rx.end = clock_.to_instant(start + frame->length_samples) + fraction;
         rx.mode = static_cast<mac::ModeIndex>(frame->mode - first_mode_);
         rx.snr_db = frame->snr_db;
-        rx.cfo_hz = frame->cfo_hz;
+        // What the MAC follows is the sender's carrier on the air: of an inverted spectrum, with the other sign.
+        rx.cfo_hz = frame->inverted ? -frame->cfo_hz : frame->cfo_hz;
+        rx.cfo_deviation_hz = frame->cfo_deviation_hz;
         rx.payload = std::move(frame->payload);
         rx.segments.reserve(frame->blocks.size());
         for (const auto& block : frame->blocks) {
@@ -154,6 +156,11 @@ void RadioLink::deliver_reports(RadioEvents& events) {
         outstanding_.erase(outstanding_.begin() + static_cast<std::ptrdiff_t>(i));
         events.on_transmitted(now_, out.id, out.end_index == 0 ? mac::TxOutcome::kLate : mac::TxOutcome::kSent);
     }
+}
+
+void RadioLink::set_doppler_hint(phy::DopplerShift hint) {
+    const double limit = 0.5 * clock_.rate().hz();
+    receiver_.set_doppler_hint({std::clamp(hint.hz, -limit, limit), hint.hz_per_s});
 }
 
 RadioCounters RadioLink::radio_counters() const {

@@ -79,6 +79,8 @@ public:
     [[nodiscard]] Status receive(RadioEvents& events);
     /// Modulates a burst and queues it at the radio. Error: the radio is lost (the burst is then reported late).
     [[nodiscard]] Status transmit(const mac::TxRequest& request);
+    /// As phy::Receiver::set_doppler_hint(), from the next sample on; offsets beyond half the sample rate are limited.
+    void set_doppler_hint(phy::DopplerShift hint);
     /// Lets go of a radio that is lost, so that it can be opened again: a device serves one at a time. Until replace()
     /// every burst is late.
     void close();

@@ -33,6 +33,7 @@ public:
     /// A failure is kept and handled at the next receive().
     /// While the radio is away every burst is late.
     void transmit(const mac::TxRequest& request);
+    void set_doppler_hint(phy::DopplerShift hint) { link_.set_doppler_hint(hint); }
     /// Watches for silence and opens a lost radio again. Call every 100 ms or so.
     void on_tick(WallTime wall, RadioEvents& events);
 

@@ -23,11 +23,12 @@ inline constexpr int kHangMs = 180'000;  // ends a hang; no measure of the machi
 /// Waits until `done` says so; fails the test if it never does.
 template <class Done>
 void wait_until(Done done) {
-    for (int turn = 0; turn < kHangMs; ++turn) {
+    const auto hang = std::chrono::steady_clock::now() + std::chrono::milliseconds(kHangMs);
+    while (std::chrono::steady_clock::now() < hang) {
         if (done()) {
             return;
         }
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
     }
     ADD_FAILURE() << "nothing happened";
 }

@@ -131,19 +131,22 @@ inline double power_db(const std::vector<Sample>& samples) {
     return 10.0 * std::log10(sum / static_cast<double>(samples.size()) + 1e-30);
 }
 
-/// Where in `heard` the signal `sent` begins: the greatest correlation, and its size relative to a perfect copy.
-inline std::pair<std::size_t, double> find(const std::vector<Sample>& sent, const std::vector<Sample>& heard) {
+/// Where in `heard`, within `reach` of `about`, the signal `sent` begins: the greatest correlation, and its size
+/// relative to a perfect copy.
+inline std::pair<std::size_t, double> find(const std::vector<Sample>& sent, const std::vector<Sample>& heard,
+                                           std::size_t about, std::size_t reach = 100) {
     std::pair<std::size_t, double> best{0, 0.0};
-    for (std::size_t at = 0; at + sent.size() <= heard.size(); ++at) {
+    double own = 0.0;
+    for (const Sample& s : sent) {
+        own += std::norm(s);
+    }
+    for (std::size_t at = about - std::min(about, reach); at <= about + reach && at + sent.size() <= heard.size();
+         ++at) {
         std::complex<double> sum{};
         double energy = 1e-30;
         for (std::size_t i = 0; i < sent.size(); ++i) {
             sum += std::complex<double>(heard[at + i]) * std::conj(std::complex<double>(sent[i]));
             energy += std::norm(heard[at + i]);
-        }
-        double own = 0.0;
-        for (const Sample& s : sent) {
-            own += std::norm(s);
         }
         const double likeness = std::abs(sum) / std::sqrt(energy * own);
         if (likeness > best.second) {
@@ -151,6 +154,24 @@ inline std::pair<std::size_t, double> find(const std::vector<Sample>& sent, cons
         }
     }
     return best;
+}
+
+/// A tone of 1/64 of the sample rate.
+inline std::vector<Sample> tone(std::size_t count, float amplitude = 0.25F) {
+    std::vector<Sample> out(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        out[i] = std::polar(amplitude, static_cast<float>(i % 64) * 0.098174770F);
+    }
+    return out;
+}
+
+/// Samples of `heard` from `from_ns` to `until_ns`.
+inline std::vector<Sample> between(const TestRadio::Read& heard, double rate_hz, double from_ns, double until_ns) {
+    const auto place = [&](double ns) {
+        const double at = (ns - static_cast<double>(heard.time_ns)) * rate_hz * 1e-9;
+        return static_cast<std::ptrdiff_t>(std::clamp(at, 0.0, static_cast<double>(heard.samples.size())));
+    };
+    return {heard.samples.begin() + place(from_ns), heard.samples.begin() + place(until_ns)};
 }
 
 }  // namespace meshnet::test

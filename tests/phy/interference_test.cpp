@@ -210,6 +210,16 @@ TEST(PulseBlanking, BlanksPulsesAndNothingElse) {
     EXPECT_LE(blanked, 57U);
     EXPECT_EQ(samples[100], Sample{});
     EXPECT_TRUE(std::none_of(samples.begin(), samples.end(), [](const Sample& s) { return std::norm(s) > 20.0F; }));
+    // The edge of a neighbour's symbol: two samples, and one to either side.
+    for (Sample& s : samples) {
+        s = gaussian(rng, 0.5F);
+    }
+    samples[41] = {5.0F, 1.0F};
+    samples[42] = {0.0F, 5.0F};
+    const Sample beside = samples[39];
+    EXPECT_EQ(PulseBlanking::run(samples, 1.0F, 64, PulseBlanking::kOftenRatio), 4U);
+    EXPECT_EQ(samples[42], Sample{});
+    EXPECT_EQ(samples[39], beside);
     // What lasts is no pulse.
     for (Sample& s : samples) {
         s = gaussian(rng, 5.0F);

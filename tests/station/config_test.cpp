@@ -210,7 +210,7 @@ TEST(Config, WhatTransmitStatesIsJudgedAsAWhole) {
         const auto wrong = parse_config(sound + more, "f");
         return wrong ? std::string("accepted") : wrong.error().message;
     };
-    EXPECT_NE(why("own_bands = [\"x, 1\"]\n").find("f:9: transmit.own_bands: own band 'x, 1' has 2 parts"),
+    EXPECT_NE(why("own_bands = [\"x, 1\"]\n").find("f:9: transmit.own_bands: own band 'x, 1': has 2 parts"),
               std::string::npos)
         << why("own_bands = [\"x, 1\"]\n");
     EXPECT_NE(why("air_time_file = \"\"\n").find("[transmit] EU 868.0-868.6 limits the air time"), std::string::npos);

@@ -13,6 +13,7 @@
 #include "phy/modes.hpp"
 #include "phy/receiver.hpp"
 #include "phy/transmitter.hpp"
+#include "station/guard/transmit_guard.hpp"
 #include "station/radio/radio.hpp"
 #include "tests/meshair/stepped_air.hpp"
 
@@ -42,6 +43,19 @@ std::string device(const test::SteppedAir& air, const std::string& station, cons
     return "soapy:driver=meshair,air=" + air.path() + ",station=" + station + ",model=usrp" + more;
 }
 
+std::shared_ptr<TransmitGuard> laboratory_guard(const phy::Profile& profile) {
+    GuardConfig config;
+    config.bands = {"own laboratory"};
+    config.own_bands = {"laboratory, 860, 880, 60, 1"};
+    config.authority = "antennas that are not there";
+    config.frequency_hz = 868e6;
+    config.full_scale_dbm = 36.0;
+    config.antenna_gain_dbi = 6.0;
+    auto guard = open_guard(config, profile.sample_rate_hz, Instant{});
+    EXPECT_TRUE(guard.ok()) << (guard.ok() ? "" : guard.error().message);
+    return guard.ok() ? *guard : nullptr;
+}
+
 struct Setting {
     const char* name;
     double air_hz, device_hz;
@@ -53,7 +67,7 @@ TEST_P(SoapyRadio, AFrameArrivesWhenItWasSent) {
     test::SteppedAir air(two_stations(GetParam().air_hz));
     RadioSettings settings = nominal();
     settings.sample_rate_hz = GetParam().device_hz;
-    auto a = open_radio(device(air, "alpha"), profile, settings);
+    auto a = open_radio(device(air, "alpha"), profile, settings, laboratory_guard(profile));
     auto b = open_radio(device(air, "bravo"), profile, settings);
     ASSERT_TRUE(a.ok()) << a.error().message;
     ASSERT_TRUE(b.ok()) << b.error().message;
@@ -62,6 +76,16 @@ TEST_P(SoapyRadio, AFrameArrivesWhenItWasSent) {
     const Bytes payload(300, 0x5A);
     std::vector<phy::Sample> burst;
     transmitter.modulate(*phy::find_mode("qpsk-1/2"), payload, burst);
+    // Its time, which the guard needs, comes with the first samples.
+    for (bool told = false; !told;) {
+        air.advance(2);
+        pollfd p{(*a)->fd(), POLLIN, 0};
+        ::poll(&p, 1, 5);
+        const auto got = (*a)->receive();
+        ASSERT_TRUE(got.ok()) << got.error().message;
+        told = !got->samples.empty();
+        ASSERT_LT(air.index(0), static_cast<std::uint64_t>(0.04 * GetParam().air_hz)) << "no samples";
+    }
     constexpr std::uint64_t kAt = 60'000;
     ASSERT_TRUE((*a)->transmit(1, kAt, burst).ok());
 
@@ -115,6 +139,24 @@ INSTANTIATE_TEST_SUITE_P(All, SoapyRadio,
                          ::testing::Values(Setting{"SameRate", 1e6, 1e6}, Setting{"Resampled", 1e6, 2.5e6},
                                            Setting{"OffsetTuning", 4e6, 4e6}),
                          [](const auto& param) { return std::string(param.param.name); });
+
+TEST(SoapyRadioGuard, WithoutAGuardNothingIsSent) {
+    const phy::Profile& profile = *phy::find_profile("1M");
+    test::SteppedAir air(two_stations(1e6));
+    auto a = open_radio(device(air, "alpha"), profile, nominal());
+    ASSERT_TRUE(a.ok()) << a.error().message;
+    ASSERT_TRUE((*a)->transmit(1, 60'000, std::vector<phy::Sample>(1'000, phy::Sample(0.1F))).ok());
+    std::vector<TxReport> reports;
+    for (int ms = 0; ms < 200; ms += 2) {
+        air.advance(2);
+        auto got = (*a)->receive();
+        ASSERT_TRUE(got.ok());
+        reports.insert(reports.end(), got->reports.begin(), got->reports.end());
+    }
+    ASSERT_EQ(reports.size(), 1U);
+    EXPECT_FALSE(reports[0].sent);
+    EXPECT_EQ(air.bursts(0), 0U);
+}
 
 TEST(SoapyRadioErrors, AreOneLineThatNamesWhatIsWrong) {
     const phy::Profile& profile = *phy::find_profile("1M");

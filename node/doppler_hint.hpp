@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// Which Doppler a receiver should take out beforehand, from where its neighbours' carriers are expected.
+//
+// One receiver has one oscillator. While nobody moves it stays at rest. Else it goes where most of the neighbours are
+// within what the receiver acquires, stations that nobody knows yet (offsets around 0) counting for half a neighbour.
+#pragma once
+
+#include <span>
+
+#include "mac/doppler_tracker.hpp"
+#include "phy/receiver.hpp"
+
+namespace meshnet::node {
+
+/// `neighbours`: all at one time; `reach_hz`: offset that the receiver acquires, > 0 (Profile::max_cfo_hz). The hint
+/// for that time; 0 Hz and 0 Hz/s if none is needed.
+[[nodiscard]] phy::DopplerShift doppler_hint(std::span<const mac::DopplerEstimate> neighbours, double reach_hz);
+
+}  // namespace meshnet::node
