@@ -2,7 +2,6 @@
 // Noise and channel of a block, measured on its own data.
 #include <gtest/gtest.h>
 
-#include <array>
 #include <cmath>
 #include <vector>
 
@@ -64,7 +63,7 @@ protected:
 };
 
 TEST_F(BlockRefinerTest, WeighsDownTheCellsThatASweepHits) {
-    const Constellation qpsk(std::array<std::uint16_t, 1>{1});
+    const Constellation qpsk(even_amplitudes(2));
     const auto hit = [](std::size_t row, std::size_t c) {
         const std::size_t at = 20 + 2 * row % 16;
         return c >= at && c < at + 3;
@@ -79,7 +78,7 @@ TEST_F(BlockRefinerTest, WeighsDownTheCellsThatASweepHits) {
 }
 
 TEST_F(BlockRefinerTest, CorrectsAChannelThatWasWrong) {
-    const Constellation qam(std::array<std::uint16_t, 2>{1, 3});
+    const Constellation qam(even_amplitudes(4));
     const Sample wrong = std::polar(0.9F, 0.2F);
     fill(
         qam, 10.0F, [](std::size_t, std::size_t) { return 1.0F; },
