@@ -28,7 +28,7 @@ struct Mode {
     unsigned rate_den;         ///< code rate before spreading, denominator
     unsigned spread;           ///< how many times the coded block is sent, 1..16
     PreambleClass preamble;    ///< the preamble it is announced with
-    /// Positive levels of an axis, ascending, in any unit: 1, 2, 4 or 8. docs/decisions/0013-levels.md.
+    /// Positive levels of an axis, ascending, in any unit: 1, 2, 4 or 8. docs/decisions/0014-levels.md.
     std::span<const std::uint16_t> amplitudes;
     float required_snr_db;  ///< SNR for PER 1e-2 with 1000 bytes in AWGN, as measured (docs/results/phy.md)
 
