@@ -4,6 +4,11 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <memory>
+#include <utility>
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 
 #include "apps/cli/command.hpp"
 
@@ -52,6 +57,10 @@ int run(int argc, char** argv) {
 }  // namespace meshnet::apps
 
 int main(int argc, char** argv) {
+    // What a radio says of itself belongs beside our own lines, not among frames on standard output.
+    auto log = std::make_shared<spdlog::logger>("meshnet-cli", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    log->set_pattern("meshnet-cli: %v");
+    spdlog::set_default_logger(std::move(log));
     std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is a failed write, with a line
     try {
         return meshnet::apps::run(argc, argv);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <complex>
+#include <cstdlib>
 #include <exception>
 #include <thread>
 #include <utility>
@@ -318,6 +319,7 @@ Status UhdDevice::configure(const phy::Profile& profile, const RadioSettings& se
 // UHD writes to the console; its warnings and errors belong into our log.
 void log_like_ours() {
     static const bool once = [] {
+        ::setenv("UHD_LOG_CONSOLE_LEVEL", "off", 0);  // read before its first line, which says nothing but its version
         uhd::log::set_console_level(uhd::log::off);
         uhd::log::add_logger("meshnet", [](const uhd::log::logging_info& info) {
             if (info.verbosity >= uhd::log::error) {

@@ -30,10 +30,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr Duration kReadWait = 100ms;
-constexpr double kQueueSeconds = 0.5;  // received and not taken: more is lost, and counted
-constexpr double kTail = 200e-6;       // zeros behind a burst: the device's interpolation filters
-constexpr auto kConfirmWait = std::chrono::milliseconds(100);  // after a burst's end, for the device to speak of it
-constexpr auto kSilentWait = std::chrono::milliseconds(2);     // the same for a device that never spoke
+constexpr double kQueueSeconds = 0.5;     // received and not taken: more is lost, and counted
+constexpr double kTail = 200e-6;          // zeros behind a burst: the device's interpolation filters
+constexpr Duration kConfirmWait = 100ms;  // of device time, after a burst's end, for the device to speak of it
+constexpr Duration kSilentWait = 2ms;     // the same for a device that never spoke
 constexpr auto kLockInterval = std::chrono::seconds(1);
 constexpr auto kClassBLate =
     std::chrono::milliseconds(60);  // a burst of class B begins no later than this after its time
@@ -49,7 +49,6 @@ struct Pending {
     std::uint64_t id = 0;
     std::uint64_t end_index = 0;
     std::int64_t first_ticks = 0, end_ticks = 0;
-    Clock::time_point expected_end;
 };
 
 }  // namespace
@@ -261,10 +260,8 @@ private:
 
     void send(Burst burst) {
         const auto shaped = shaper_.shape(burst.samples);
-        const double rate = device_->traits().sample_rate_hz;
         const std::int64_t first = stream_.ticks_of(static_cast<double>(burst.at)) - std::llround(shaped.lead);
-        const std::int64_t now = device_now();
-        if (first <= now) {
+        if (first <= device_now()) {
             return report(burst.id, false, 0);
         }
         run_ptt("tx");
@@ -273,9 +270,7 @@ private:
             return fail(sent.error());
         }
         const std::int64_t end = first + std::ssize(shaped.samples);
-        const auto ahead = std::chrono::duration<double>(static_cast<double>(end - now) / rate);
-        pending_.push_back({burst.id, burst.at + burst.samples.size(), first, end,
-                            Clock::now() + std::chrono::duration_cast<Clock::duration>(ahead)});
+        pending_.push_back({burst.id, burst.at + burst.samples.size(), first, end});
     }
 
     std::int64_t device_now() {
@@ -294,9 +289,12 @@ private:
             }
             settle(*event);
         }
-        const auto now = Clock::now();
-        const auto wait = speaks_ ? Clock::duration(kConfirmWait) : Clock::duration(kSilentWait);
-        while (!pending_.empty() && now > pending_.front().expected_end + wait) {
+        if (pending_.empty()) {
+            return;
+        }
+        const double wait = to_seconds(speaks_ ? kConfirmWait : kSilentWait);
+        const std::int64_t now = device_now() - std::llround(wait * device_->traits().sample_rate_hz);
+        while (!pending_.empty() && now > pending_.front().end_ticks) {
             if (speaks_) {
                 count(&RadioCounters::unconfirmed);
             }

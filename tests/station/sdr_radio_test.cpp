@@ -91,6 +91,7 @@ public:
         }
         const Event out = bench_->events.front();
         bench_->events.pop_front();
+        bench_->changed.notify_all();
         return out;
     }
     std::optional<std::int64_t> now_ticks() override {
@@ -223,6 +224,8 @@ TEST_F(RadioOverADevice, ADeviceThatConfirmsAndThenSaysNothingLostTheBurst) {
     bench_->report(SdrDevice::Event::Kind::kSent, 3'000);
     EXPECT_TRUE(collect_reports(1).reports.at(0).sent);
     ASSERT_TRUE(radio_->transmit(2, 4'000, kBurst).ok());
+    ASSERT_TRUE(bench_->wait([&] { return bench_->written.size() == 2; }));
+    bench_->receive(200'000, 500);
     const auto got = collect_reports(1);
     EXPECT_FALSE(got.reports.at(0).sent);
     EXPECT_EQ(radio_->counters().unconfirmed, 1U);
@@ -231,6 +234,8 @@ TEST_F(RadioOverADevice, ADeviceThatConfirmsAndThenSaysNothingLostTheBurst) {
 TEST_F(RadioOverADevice, ADeviceThatNeverSpeaksSentIt) {
     open(timed());
     ASSERT_TRUE(radio_->transmit(1, 2'000, kBurst).ok());
+    ASSERT_TRUE(bench_->wait([&] { return bench_->written.size() == 1; }));
+    bench_->receive(20'000, 500);
     EXPECT_TRUE(collect_reports(1).reports.at(0).sent);
     EXPECT_EQ(radio_->counters().unconfirmed, 0U);
 }
@@ -238,7 +243,10 @@ TEST_F(RadioOverADevice, ADeviceThatNeverSpeaksSentIt) {
 TEST_F(RadioOverADevice, UnderrunsAreCounted) {
     open(timed());
     ASSERT_TRUE(radio_->transmit(1, 2'000, kBurst).ok());
+    ASSERT_TRUE(bench_->wait([&] { return bench_->written.size() == 1; }));
     bench_->report(SdrDevice::Event::Kind::kUnderrun, 2'500);
+    ASSERT_TRUE(bench_->wait([&] { return bench_->events.empty(); }));
+    bench_->receive(20'000, 500);
     (void)collect_reports(1);
     EXPECT_EQ(radio_->counters().underruns, 1U);
 }
