@@ -390,6 +390,17 @@ struct Daemon::Impl final : RadioEvents {
                 guard ? std::function<void(bool)>([this](bool on) { guard->set_inhibited(on); }) : nullptr};
     }
 
+    /// Sends what the law wants sent last, for 15 s at most: a call sign in Morse code takes 5 to 10.
+    void sign_off() {
+        radio.sign_off();
+        const auto until = WallClock::now() + std::chrono::seconds(15);
+        do {
+            pollfd fd{radio.fd(), POLLIN, 0};
+            ::poll(&fd, 1, 100);
+            read_radio();
+        } while (radio.signing_off() && WallClock::now() < until);
+    }
+
     Status loop() {
         enum : std::size_t { kSignals, kTicker, kLedger, kRadio, kTun, kTunChanges };
         std::vector<pollfd> fds;
@@ -537,6 +548,9 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const Record
 
 Status Daemon::run() {
     auto result = impl_->loop();
+    if (impl_->guard && impl_->guard->plan() != nullptr) {
+        impl_->sign_off();
+    }
     // What the node has decided and not yet had written is written now; nothing of it has been revealed.
     while (auto batch = impl_->node.poll_persist(impl_->radio.now())) {
         impl_->ledger->submit(std::move(*batch));

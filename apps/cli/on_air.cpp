@@ -159,6 +159,16 @@ bool OnAir::transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sa
     return true;
 }
 
+void OnAir::sign_off() {
+    const auto until = Clock::now() + std::chrono::seconds(15);
+    if (radio_) {
+        radio_->sign_off();
+    }
+    do {
+        (void)receive();
+    } while (radio_ && radio_->signing_off() && Clock::now() < until);
+}
+
 station::RadioCounters OnAir::counters() const {
     station::RadioCounters out = earlier_;
     if (radio_) {

@@ -44,6 +44,8 @@ public:
     [[nodiscard]] std::optional<station::Radio::Reception> receive();
     /// False: the radio is away.
     bool transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> burst);
+    /// Sends what the law wants sent last (a call sign), for 15 s at most.
+    void sign_off();
     [[nodiscard]] station::RadioCounters counters() const;
     [[nodiscard]] const std::shared_ptr<station::TransmitGuard>& guard() const noexcept { return guard_; }
 

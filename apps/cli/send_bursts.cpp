@@ -136,6 +136,7 @@ int send_bursts(const RadioOptions& options, const phy::Profile& profile, phy::M
         }
         fine = sender.send(ByteView(payload).first(*size));
     }
+    radio->sign_off();
     std::fprintf(stderr, "%llu frames sent, %llu attempts were late\n",
                  static_cast<unsigned long long>(sender.frames()), static_cast<unsigned long long>(sender.late()));
     return fine && sender.frames() > 0 ? 0 : 1;

@@ -37,10 +37,9 @@ public:
     [[nodiscard]] RadioCounters counters() const override { return radio_->counters(); }
     [[nodiscard]] Status transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> burst) override;
 
-    /// The station ends: the call sign is sent once more if anything was sent after the last one. Go on with receive()
-    /// while signing_off().
-    void sign_off() noexcept { last_call_ = true; }
-    [[nodiscard]] bool signing_off() const noexcept { return last_call_ && signing_; }
+    /// The call sign is sent once more if anything was sent after the last one.
+    void sign_off() noexcept override { last_call_ = true; }
+    [[nodiscard]] bool signing_off() const noexcept override { return last_call_ && signing_; }
 
 private:
     void follow_time(const Reception& got);

@@ -87,6 +87,8 @@ public:
         conjugate(inverted);
         return radio_->transmit(id, at, inverted);
     }
+    void sign_off() override { radio_->sign_off(); }
+    bool signing_off() const override { return radio_->signing_off(); }
     RadioCounters counters() const override { return radio_->counters(); }
 
 private:

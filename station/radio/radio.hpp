@@ -71,6 +71,10 @@ public:
     /// Hands over a burst whose first sample leaves the antenna at `at`; its report comes with a later receive().
     /// Error: the radio is gone.
     [[nodiscard]] virtual Status transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> burst) = 0;
+    /// The station ends: what the law wants sent last (a call sign) is sent now. Go on with receive() while
+    /// signing_off().
+    virtual void sign_off() {}
+    [[nodiscard]] virtual bool signing_off() const { return false; }
     /// Zero for a radio without a front end.
     [[nodiscard]] virtual RadioCounters counters() const { return {}; }
 };

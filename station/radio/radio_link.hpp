@@ -81,6 +81,13 @@ public:
     [[nodiscard]] Status transmit(const mac::TxRequest& request);
     /// As phy::Receiver::set_doppler_hint(), from the next sample on; offsets beyond half the sample rate are limited.
     void set_doppler_hint(phy::DopplerShift hint);
+    /// Radio::sign_off(), and whether that goes on.
+    void sign_off() {
+        if (radio_) {
+            radio_->sign_off();
+        }
+    }
+    [[nodiscard]] bool signing_off() const { return radio_ && radio_->signing_off(); }
     /// Lets go of a radio that is lost, so that it can be opened again: a device serves one at a time. Until replace()
     /// every burst is late.
     void close();

@@ -28,6 +28,8 @@ public:
     [[nodiscard]] const RadioLink& link() const noexcept { return link_; }
     [[nodiscard]] Instant now() const noexcept { return link_.now(); }
 
+    void sign_off() { link_.sign_off(); }
+    [[nodiscard]] bool signing_off() const { return link_.signing_off(); }
     /// Takes the samples that are there. False: a recording has ended.
     [[nodiscard]] bool receive(WallTime wall, RadioEvents& events);
     /// A failure is kept and handled at the next receive().

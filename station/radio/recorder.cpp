@@ -29,6 +29,8 @@ public:
     Status transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> burst) override {
         return radio_->transmit(id, at, burst);
     }
+    void sign_off() override { radio_->sign_off(); }
+    bool signing_off() const override { return radio_->signing_off(); }
     RadioCounters counters() const override { return radio_->counters(); }
     Result<Reception> receive() override {
         auto got = radio_->receive();
