@@ -246,8 +246,11 @@ level = "{self.options.log_level}"
         air = self.folder / "air.sock"
         if self.options.radio == "air":
             return f'device = "air:{air}#{station}"'
-        nominal = {"usrp": (40.0, 89.75), "hackrf": (40.0, 61.0)}[self.options.radio]
-        return (f'device = "soapy:driver=meshair,air={air},station={station},model={self.options.radio}"\n'
+        kind, model, *nominal = {"usrp": ("soapy:", "usrp", 40.0, 89.75), "hackrf": ("soapy:", "hackrf", 40.0, 61.0),
+                                 "uhd": ("uhd:type=soapy,", "usrp", 40.0, 89.75)}[self.options.radio]
+        # Debian's uhd-soapysdr takes a receive offset the wrong way round.
+        return (f'device = "{kind}driver=meshair,air={air},station={station},model={model}"\n'
+                f'offset_tuning = {"false" if self.options.radio == "uhd" else "true"}\n'
                 f'frequency_hz = 868e6\nrx_gain_db = {nominal[0]}\ntx_gain_db = {nominal[1]}')
 
     def transmit_keys(self, station):
@@ -580,8 +583,9 @@ def main():
     parser.add_argument("--keep", action="store_true", help="keep keys, ledgers and logs")
     parser.add_argument("--bytes", type=int, default=400_000, help="size of the file (default 400000)")
     parser.add_argument("--price", type=int, default=1_000, help="what the beacon asks, msat per MiB (default 1000)")
-    parser.add_argument("--radio", default="air", choices=("air", "usrp", "hackrf"),
-                        help="air: the stations stand in the simulated air; usrp, hackrf: behind virtual radios like those")
+    parser.add_argument("--radio", default="air", choices=("air", "usrp", "uhd", "hackrf"),
+                        help="air: the stations stand in the simulated air; usrp, hackrf: behind virtual radios like those, "
+                             "through SoapySDR; uhd: a virtual USRP through UHD")
     parser.add_argument("--no-kill", action="store_true", help="leave the beacon alive")
     parser.add_argument("--no-tun", action="store_true", help="as if TUN and namespaces were not permitted")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warn", "error"), help="of the stations")

@@ -17,7 +17,7 @@ HANG = 120.0  # seconds: ends a hang, no measure of the machine
 
 
 def main():
-    cli, air_program, plugins, source = sys.argv[1:5]
+    cli, air_program, plugins, source, library = sys.argv[1:6]
     os.environ["SOAPY_SDR_PLUGIN_PATH"] = plugins
     with tempfile.TemporaryDirectory(prefix="meshnet-") as name:
         folder = pathlib.Path(name)
@@ -25,21 +25,23 @@ def main():
         processes = [subprocess.Popen([air_program, "--config", f"{source}/tools/examples/air-coast-beacon-ship.toml",
                                        "--socket", str(air), "--speed", "0.25"], stdout=subprocess.DEVNULL)]
         try:
-            check(cli, folder, air, processes)
+            check(cli, folder, air, processes, library)
         finally:
             for process in processes:
                 process.kill()
                 process.wait()
 
 
-def device(air, station):
-    return ["--device", f"soapy:driver=meshair,air={air},station={station},model=usrp",
+def device(library, air, station):
+    # Through UHD, Debian's uhd-soapysdr takes a receive offset the wrong way round.
+    kind = {"soapy": "soapy:", "uhd": "uhd:type=soapy,"}[library]
+    return ["--device", f"{kind}driver=meshair,air={air},station={station},model=usrp", "--set", "radio.offset_tuning=false",
             "--set", "radio.frequency_hz=868e6", "--set", "radio.rx_gain_db=40", "--set", "radio.tx_gain_db=89.75"]
 
 
-def check(cli, folder, air, processes):
+def check(cli, folder, air, processes, library):
     wait_for(air.exists)
-    listener = subprocess.Popen([cli, "demodulate", *device(air, "beacon"), "--json", "--output", str(folder / "got"),
+    listener = subprocess.Popen([cli, "demodulate", *device(library, air, "beacon"), "--json", "--output", str(folder / "got"),
                                  "--record", str(folder / "air.sigmf-data")],
                                 stdout=open(folder / "frames", "wb"), stderr=open(folder / "listener.err", "wb"))
     processes.append(listener)
@@ -47,10 +49,10 @@ def check(cli, folder, air, processes):
     payload = os.urandom(6_000)
 
     # Without a band nothing is sent, and the line says what is missing.
-    refused = subprocess.run([cli, "modulate", *device(air, "coast")], input=payload, capture_output=True, timeout=HANG)
+    refused = subprocess.run([cli, "modulate", *device(library, air, "coast")], input=payload, capture_output=True, timeout=HANG)
     assert refused.returncode == 2 and b"[transmit] names no band" in refused.stderr, refused
 
-    sent = subprocess.run([cli, "modulate", *device(air, "coast"), "--set", 'transmit.bands=["own lab"]',
+    sent = subprocess.run([cli, "modulate", *device(library, air, "coast"), "--set", 'transmit.bands=["own lab"]',
                            "--set", 'transmit.own_bands=["lab, 866, 870, 60, 1"]',
                            "--set", 'transmit.authority="no antenna"', "--set", "transmit.full_scale_dbm=36",
                            "--set", "transmit.antenna_gain_dbi=6"], input=payload, capture_output=True, timeout=HANG)
