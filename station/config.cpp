@@ -12,6 +12,7 @@
 #include "node/phy_model.hpp"
 #include "phy/profile.hpp"
 #include "phy/transmitter.hpp"
+#include "station/radio/radio.hpp"
 
 namespace meshnet::station {
 
@@ -121,6 +122,16 @@ Status check_together(const Config& c, const std::string& source) {
     if (const auto fixed = phy::find_mode(c.fixed_mode); fixed && *fixed < first) {
         return Error{ErrorCode::kInvalidArgument, source + ": mac.fixed_mode " + c.fixed_mode +
                                                       " has a longer preamble than radio.longest_preamble allows"};
+    }
+    const double front_ms = c.radio.ptt_lead_ms + c.radio.ramp_us * 1e-3;
+    if (reaches_antenna(c.device) && to_seconds(c.mac.transmit_lead) * 1e3 < front_ms + 1.0) {
+        char needed[32];
+        std::snprintf(needed, sizeof needed, "%.1f", front_ms + 1.0);
+        return Error{ErrorCode::kInvalidArgument,
+                     source +
+                         ": mac.transmit_lead_ms is too short for what stands before each burst (radio.ptt_lead_ms "
+                         "and ramp_us); raise it to at least " +
+                         needed};
     }
     if (mentions_band(c.transmit)) {
         if (const auto plan = validate_guard(c.transmit, profile->sample_rate_hz); !plan) {

@@ -27,7 +27,12 @@ constexpr std::uint64_t kMostSilence = 65'536;
 class Timeline {
 public:
     /// The next sample that the receiver gets has that index of the radio; it has had `received` so far.
-    void mark(std::uint64_t received, std::uint64_t index) { marks_.emplace_back(received, index); }
+    void mark(std::uint64_t received, std::uint64_t index) {
+        if (std::ssize(marks_) == kMostMarks) {
+            marks_.erase(marks_.begin(), marks_.begin() + kMostMarks / 2);  // of frames long printed
+        }
+        marks_.emplace_back(received, index);
+    }
     [[nodiscard]] std::uint64_t index_of(std::uint64_t received) const {
         auto mark = std::upper_bound(marks_.begin(), marks_.end(), received,
                                      [](std::uint64_t at, const auto& m) { return at < m.first; });
@@ -39,6 +44,7 @@ public:
     }
 
 private:
+    static constexpr std::ptrdiff_t kMostMarks = 4'096;
     std::vector<std::pair<std::uint64_t, std::uint64_t>> marks_;
 };
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -28,39 +27,45 @@ public:
     BurstSender(OnAir& radio, phy::ModeIndex mode, double gap_s)
         : radio_(radio), mode_(mode), gap_(gap_s), transmitter_(radio.profile()) {}
 
-    /// False: stopped, refused, or late too often; a line says why.
+    /// False: stopped, or not sent in kTries; a line says why.
     bool send(ByteView payload) {
         burst_.clear();
         transmitter_.modulate(mode_, payload, burst_);
+        Outcome outcome = Outcome::kSent;
         for (int attempt = 0; attempt < kTries && !stop_requested(); ++attempt) {
-            const auto sent = send_once();
-            if (sent.value_or(false)) {
+            outcome = send_once();
+            if (outcome == Outcome::kSent) {
                 ++frames_;
                 return true;
             }
-            if (const auto& guard = radio_.guard(); guard && guard->counters().bursts_passed == passed_) {
-                return complain("the transmit guard refused the frame", 1) == 0;
-            }
-            ++late_;
+            late_ += outcome == Outcome::kLate ? 1 : 0;
             lead_ = std::min(2.0 * lead_, kMostLead);
         }
-        return !stop_requested() && complain("a frame was late " + std::to_string(kTries) + " times", 1) == 0;
+        if (!stop_requested()) {
+            const char* why = outcome == Outcome::kLate      ? "it was late"
+                              : outcome == Outcome::kRefused ? "the transmit guard refused it"
+                                                             : "the radio was away";
+            complain("a frame was given up after " + std::to_string(kTries) + " attempts: " + why, 1);
+        }
+        return false;
     }
     [[nodiscard]] std::uint64_t frames() const noexcept { return frames_; }
     [[nodiscard]] std::uint64_t late() const noexcept { return late_; }
 
 private:
-    /// Unset: the radio went away, or was silent.
-    std::optional<bool> send_once() {
+    enum class Outcome { kSent, kLate, kRefused, kAway };
+
+    Outcome send_once() {
         const double rate = radio_.profile().sample_rate_hz;
         if (!wait_for_samples()) {
-            return std::nullopt;
+            return Outcome::kAway;
         }
-        passed_ = radio_.guard() ? radio_.guard()->counters().bursts_passed : 0;
         const std::uint64_t at = std::max(newest_ + static_cast<std::uint64_t>(lead_ * rate), free_);
+        const std::uint64_t passed = radio_.guard() ? radio_.guard()->counters().bursts_passed : 0;
         if (!radio_.transmit(++id_, at, burst_)) {
-            return std::nullopt;
+            return Outcome::kAway;
         }
+        const bool refused = radio_.guard() && radio_.guard()->counters().bursts_passed == passed;
         const std::uint64_t give_up = at + burst_.size() + static_cast<std::uint64_t>(kNoSamples * rate);
         for (int idle = 0; idle < 50 && newest_ < give_up && !stop_requested();) {
             const auto got = radio_.receive();
@@ -70,13 +75,17 @@ private:
             }
             note(*got);
             for (const auto& report : got->reports) {
-                if (report.id == id_) {
-                    free_ = report.end_index + static_cast<std::uint64_t>(gap_ * rate);
-                    return report.sent;
+                if (report.id != id_) {
+                    continue;
                 }
+                if (report.sent) {
+                    free_ = report.end_index + static_cast<std::uint64_t>(gap_ * rate);
+                    return Outcome::kSent;
+                }
+                return refused ? Outcome::kRefused : Outcome::kLate;
             }
         }
-        return std::nullopt;
+        return Outcome::kAway;
     }
     bool wait_for_samples() {
         for (int i = 0; i < 100 && !stop_requested(); ++i) {
@@ -92,6 +101,7 @@ private:
     }
     void note(const station::Radio::Reception& got) {
         if (!got.samples.empty()) {
+            free_ = got.first_index < newest_ ? 0 : free_;  // the radio was opened again: its count began anew
             newest_ = got.first_index + got.samples.size();
         }
     }
@@ -101,7 +111,7 @@ private:
     double gap_, lead_ = kLead;
     phy::Transmitter transmitter_;
     std::vector<phy::Sample> burst_;
-    std::uint64_t newest_ = 0, free_ = 0, id_ = 0, passed_ = 0, frames_ = 0, late_ = 0;
+    std::uint64_t newest_ = 0, free_ = 0, id_ = 0, frames_ = 0, late_ = 0;
 };
 
 }  // namespace

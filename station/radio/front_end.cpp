@@ -97,13 +97,45 @@ Result<std::string> front_end_choice(const std::vector<std::string>& known, cons
                  (names.empty() ? "no choice" : names));
 }
 
+std::vector<std::string> lock_sensors(const std::vector<std::string>& sensors, const std::string& clock,
+                                      const std::string& time) {
+    std::vector<std::string> out;
+    for (const auto& sensor : sensors) {
+        const bool reference = sensor == "ref_locked" && !clock.empty() && clock != "internal";
+        const bool gps = sensor == "gps_locked" && (clock == "gpsdo" || time == "gpsdo");
+        if (reference || gps) {
+            out.push_back(sensor);
+        }
+    }
+    return out;
+}
+
+std::string lock_trouble(const std::vector<std::string>& sensors,
+                         const std::function<bool(const std::string&)>& locked) {
+    std::string out;
+    for (const auto& sensor : sensors) {
+        std::string wrong_with_it;
+        try {
+            wrong_with_it = locked(sensor) ? "" : sensor + " is false";
+        } catch (const std::exception&) {
+            wrong_with_it = sensor + " cannot be read";
+        }
+        out += (out.empty() || wrong_with_it.empty() ? "" : ", ") + wrong_with_it;
+    }
+    return out;
+}
+
+std::string first_line(std::string_view text) {
+    return std::string(text.substr(0, text.find('\n')));
+}
+
 Error front_end_open_error(const std::string& device, const std::string& thrown, std::string_view finder) {
-    std::string low = thrown.substr(0, thrown.find('\n'));
+    const std::string text = first_line(thrown);
+    std::string low = text;
     std::transform(low.begin(), low.end(), low.begin(), [](unsigned char c) { return std::tolower(c); });
     const auto says = [&low](std::initializer_list<const char*> words) {
         return std::any_of(words.begin(), words.end(), [&](const char* w) { return low.find(w) != std::string::npos; });
     };
-    const std::string text = thrown.substr(0, thrown.find('\n'));
     if (says({"no match", "no devices found", "not found", "no device"})) {
         return Error{ErrorCode::kNotFound,
                      "no radio " + device + " (" + text + "); " + std::string(finder) + " lists those that are there"};

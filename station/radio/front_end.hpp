@@ -3,14 +3,21 @@
 // that names the setting and what the radio has.
 #pragma once
 
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/result.hpp"
 #include "phy/profile.hpp"
+#include "station/radio/radio.hpp"
 #include "station/radio/radio_settings.hpp"
+#include "station/radio/sdr_radio.hpp"
 #include "station/radio/sdr_stream.hpp"
 
 namespace meshnet::station {
@@ -34,7 +41,47 @@ namespace meshnet::station {
 [[nodiscard]] Result<std::string> front_end_choice(const std::vector<std::string>& known, const std::string& wanted,
                                                    std::string_view key);
 
+/// Those of the radio's sensors that tell whether a reference it uses is locked: "ref_locked" of a clock that is not
+/// its own, "gps_locked" of a GPSDO. `clock`, `time`: the sources chosen; empty for the default.
+[[nodiscard]] std::vector<std::string> lock_sensors(const std::vector<std::string>& sensors, const std::string& clock,
+                                                    const std::string& time);
+
+/// "ref_locked is false, gps_locked cannot be read"; empty if `locked` is true of all. What `locked` throws is "cannot
+/// be read".
+[[nodiscard]] std::string lock_trouble(const std::vector<std::string>& sensors,
+                                       const std::function<bool(const std::string&)>& locked);
+
+/// Of what a library says; it may have many.
+[[nodiscard]] std::string first_line(std::string_view text);
+
+/// Makes a device by `make`, sets it up by its configure() and starts it; whatever the library throws is one line.
+/// `device`: as the operator wrote it; `finder`: the program that lists such radios.
+template <class Device>
+[[nodiscard]] Result<std::unique_ptr<Radio>> open_front_end(const std::string& device, std::string_view finder,
+                                                            const std::function<std::unique_ptr<Device>()>& make,
+                                                            const phy::Profile& profile, const RadioSettings& settings);
+
 /// One line for what a radio library threw when it opened `device`: not found, in use, no permission.
 [[nodiscard]] Error front_end_open_error(const std::string& device, const std::string& thrown, std::string_view finder);
+
+template <class Device>
+Result<std::unique_ptr<Radio>> open_front_end(const std::string& device, std::string_view finder,
+                                              const std::function<std::unique_ptr<Device>()>& make,
+                                              const phy::Profile& profile, const RadioSettings& settings) {
+    std::unique_ptr<Device> made;
+    try {
+        made = make();
+    } catch (const std::exception& e) {
+        return front_end_open_error(device, e.what(), finder);
+    }
+    try {
+        if (auto configured = made->configure(profile, settings); !configured) {
+            return Error{configured.error().code, device + ": " + configured.error().message};
+        }
+    } catch (const std::exception& e) {
+        return Error{ErrorCode::kUnavailable, device + " refused its settings: " + first_line(e.what())};
+    }
+    return run_device(std::move(made), profile, settings);
+}
 
 }  // namespace meshnet::station

@@ -18,7 +18,7 @@
 #include <SoapySDR/Time.hpp>
 
 #include "station/radio/front_end.hpp"
-#include "station/radio/sdr_radio.hpp"
+#include "station/radio/sdr_device.hpp"
 
 namespace meshnet::station {
 
@@ -37,11 +37,6 @@ struct Habit {
 // takes 10 to 33 ms. At 8 Msample/s a buffer is 16 ms.
 constexpr Habit kHabits[] = {{"hackrf", 131'072, 33ms, 8e6}};
 constexpr Habit kNoHabit{"", 1, 0ms, 0.0};
-
-std::string first_line(const char* text) {
-    const std::string all(text);
-    return all.substr(0, all.find('\n'));
-}
 
 Error soapy_error(const std::string& what, int code) {
     return Error{ErrorCode::kUnavailable, what + ": " + SoapySDR::errToStr(code)};
@@ -198,17 +193,8 @@ public:
     }
 
     std::string trouble() override {
-        std::string out;
-        for (const auto& sensor : lock_sensors_) {
-            try {
-                if (device_->readSensor(sensor) != "true") {
-                    out += (out.empty() ? "" : ", ") + sensor + " is false";
-                }
-            } catch (const std::exception& e) {
-                out += (out.empty() ? "" : ", ") + sensor + " cannot be read";
-            }
-        }
-        return out;
+        return lock_trouble(lock_sensors_,
+                            [this](const std::string& sensor) { return device_->readSensor(sensor) == "true"; });
     }
 
 private:
@@ -332,13 +318,7 @@ Status SoapyDevice::set_sources(const RadioSettings& settings) {
     if (!time->empty()) {
         device_->setTimeSource(*time);
     }
-    for (const auto& sensor : device_->listSensors()) {
-        const bool reference = sensor == "ref_locked" && !clock->empty() && *clock != "internal";
-        const bool gps = sensor == "gps_locked" && (*clock == "gpsdo" || *time == "gpsdo");
-        if (reference || gps) {
-            lock_sensors_.push_back(sensor);
-        }
-    }
+    lock_sensors_ = lock_sensors(device_->listSensors(), *clock, *time);
     return Ok{};
 }
 
@@ -431,20 +411,9 @@ Status check_soapy_radio(const std::string& rest) {
 Result<std::unique_ptr<Radio>> open_soapy_radio(const std::string& rest, const phy::Profile& profile,
                                                 const RadioSettings& settings) {
     log_like_ours();
-    std::unique_ptr<SoapyDevice> device;
-    try {
-        device = std::make_unique<SoapyDevice>(Sdr::make(rest));
-    } catch (const std::exception& e) {
-        return front_end_open_error("soapy:" + rest, e.what(), "SoapySDRUtil --find");
-    }
-    try {
-        if (auto configured = device->configure(profile, settings); !configured) {
-            return Error{configured.error().code, "soapy:" + rest + ": " + configured.error().message};
-        }
-    } catch (const std::exception& e) {
-        return Error{ErrorCode::kUnavailable, "soapy:" + rest + " refused its settings: " + first_line(e.what())};
-    }
-    return run_device(std::move(device), profile, settings);
+    return open_front_end<SoapyDevice>(
+        "soapy:" + rest, "SoapySDRUtil --find", [&rest] { return std::make_unique<SoapyDevice>(Sdr::make(rest)); },
+        profile, settings);
 }
 
 }  // namespace meshnet::station

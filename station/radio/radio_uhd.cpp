@@ -18,18 +18,13 @@
 #include <uhd/utils/log_add.hpp>
 
 #include "station/radio/front_end.hpp"
-#include "station/radio/sdr_radio.hpp"
+#include "station/radio/sdr_device.hpp"
 
 namespace meshnet::station {
 
 namespace {
 
 using uhd::usrp::multi_usrp;
-
-std::string first_line(const char* text) {
-    const std::string all(text);
-    return all.substr(0, all.find('\n'));
-}
 
 std::vector<RateRange> ranges_of(const uhd::meta_range_t& list) {
     std::vector<RateRange> out;
@@ -150,17 +145,8 @@ public:
     }
 
     std::string trouble() override {
-        std::string out;
-        for (const auto& sensor : lock_sensors_) {
-            try {
-                if (!usrp_->get_mboard_sensor(sensor).to_bool()) {
-                    out += (out.empty() ? "" : ", ") + sensor + " is false";
-                }
-            } catch (const std::exception& e) {
-                out += (out.empty() ? "" : ", ") + sensor + " cannot be read";
-            }
-        }
-        return out;
+        return lock_trouble(lock_sensors_,
+                            [this](const std::string& sensor) { return usrp_->get_mboard_sensor(sensor).to_bool(); });
     }
 
 private:
@@ -200,13 +186,7 @@ Status UhdDevice::set_sources(const RadioSettings& settings) {
     if (!time->empty()) {
         usrp_->set_time_source(*time);
     }
-    for (const auto& sensor : usrp_->get_mboard_sensor_names(0)) {
-        const bool reference = sensor == "ref_locked" && !clock->empty() && *clock != "internal";
-        const bool gps = sensor == "gps_locked" && (*clock == "gpsdo" || *time == "gpsdo");
-        if (reference || gps) {
-            lock_sensors_.push_back(sensor);
-        }
-    }
+    lock_sensors_ = lock_sensors(usrp_->get_mboard_sensor_names(0), *clock, *time);
     return Ok{};
 }
 
@@ -346,20 +326,9 @@ Status check_uhd_radio(const std::string& rest) {
 Result<std::unique_ptr<Radio>> open_uhd_radio(const std::string& rest, const phy::Profile& profile,
                                               const RadioSettings& settings) {
     log_like_ours();
-    std::unique_ptr<UhdDevice> device;
-    try {
-        device = std::make_unique<UhdDevice>(multi_usrp::make(rest));
-    } catch (const std::exception& e) {
-        return front_end_open_error("uhd:" + rest, e.what(), "uhd_find_devices");
-    }
-    try {
-        if (auto configured = device->configure(profile, settings); !configured) {
-            return Error{configured.error().code, "uhd:" + rest + ": " + configured.error().message};
-        }
-    } catch (const std::exception& e) {
-        return Error{ErrorCode::kUnavailable, "uhd:" + rest + " refused its settings: " + first_line(e.what())};
-    }
-    return run_device(std::move(device), profile, settings);
+    return open_front_end<UhdDevice>(
+        "uhd:" + rest, "uhd_find_devices", [&rest] { return std::make_unique<UhdDevice>(multi_usrp::make(rest)); },
+        profile, settings);
 }
 
 }  // namespace meshnet::station

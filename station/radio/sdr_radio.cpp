@@ -133,10 +133,18 @@ protected:
         received_.push_back(std::move(stretch));
         signal();
     }
-    void report(std::uint64_t id, bool sent, std::uint64_t end_index) {
+    void report_sent(std::uint64_t id, std::uint64_t end_index) {
         const std::lock_guard lock(mutex_);
-        reports_.push_back({id, sent, end_index});
-        counters_.late += sent ? 0 : 1;
+        reports_.push_back({id, true, end_index});
+        signal();
+    }
+    /// `why`: the counter that grows; null for a radio that failed, which is an error of its own.
+    void report_lost(std::uint64_t id, std::uint64_t RadioCounters::*why) {
+        const std::lock_guard lock(mutex_);
+        reports_.push_back({id, false, 0});
+        if (why != nullptr) {
+            ++(counters_.*why);
+        }
         signal();
     }
     void count(std::uint64_t RadioCounters::*counter) {
@@ -216,7 +224,7 @@ private:
     void read() {
         std::vector<phy::Sample> block(
             static_cast<std::size_t>(std::max(256.0, device_->traits().sample_rate_hz * 1e-3)));
-        std::int64_t next = 0;
+        std::optional<std::int64_t> next;
         while (!stopping_) {
             auto got = device_->read(block, kReadWait);
             if (!got) {
@@ -229,9 +237,14 @@ private:
             if (got->samples == 0) {
                 continue;
             }
-            const std::int64_t ticks = got->ticks.value_or(next);
+            if (!got->ticks && !next) {
+                return fail(Error{ErrorCode::kUnsupported, device_->traits().name +
+                                                               " says that it has device time, but its samples have "
+                                                               "none"});
+            }
+            const std::int64_t ticks = got->ticks ? *got->ticks : *next;
             next = ticks + static_cast<std::int64_t>(got->samples);
-            newest_ticks_ = next;
+            newest_ticks_ = *next;
             newest_at_ns_ = Clock::now().time_since_epoch().count();
             deliver(stream_.process(ticks, std::span(block).first(got->samples)));
         }
@@ -242,10 +255,9 @@ private:
             std::optional<Burst> burst;
             {
                 std::unique_lock lock(mutex_);
-                const auto ready = [this] { return stopping_ || !bursts_.empty(); };
-                if (pending_.empty()) {
-                    changed_.wait_for(lock, std::chrono::milliseconds(100), ready);
-                }
+                // A burst on its way is asked for every millisecond: not every device waits when it is asked.
+                changed_.wait_for(lock, pending_.empty() ? 100ms : 1ms,
+                                  [this] { return stopping_ || !bursts_.empty(); });
                 if (!bursts_.empty()) {
                     burst = std::move(bursts_.front());
                     bursts_.pop_front();
@@ -262,11 +274,11 @@ private:
         const auto shaped = shaper_.shape(burst.samples);
         const std::int64_t first = stream_.ticks_of(static_cast<double>(burst.at)) - std::llround(shaped.lead);
         if (first <= device_now()) {
-            return report(burst.id, false, 0);
+            return report_lost(burst.id, &RadioCounters::late);
         }
         run_ptt("tx");
         if (auto sent = device_->write(shaped.samples, first, true); !sent) {
-            report(burst.id, false, 0);
+            report_lost(burst.id, nullptr);
             return fail(sent.error());
         }
         const std::int64_t end = first + std::ssize(shaped.samples);
@@ -283,7 +295,7 @@ private:
 
     void take_events() {
         while (!pending_.empty()) {
-            const auto event = device_->poll_event(1ms);
+            const auto event = device_->poll_event(Duration::zero());
             if (!event) {
                 break;
             }
@@ -295,10 +307,7 @@ private:
         const double wait = to_seconds(speaks_ ? kConfirmWait : kSilentWait);
         const std::int64_t now = device_now() - std::llround(wait * device_->traits().sample_rate_hz);
         while (!pending_.empty() && now > pending_.front().end_ticks) {
-            if (speaks_) {
-                count(&RadioCounters::unconfirmed);
-            }
-            finish(pending_.begin(), !speaks_);
+            finish(pending_.begin(), speaks_ ? &RadioCounters::unconfirmed : nullptr);
         }
     }
 
@@ -312,13 +321,13 @@ private:
             case SdrDevice::Event::Kind::kSent:
                 speaks_ = true;
                 if (at != pending_.end()) {
-                    finish(at, true);
+                    finish(at, nullptr);
                 }
                 break;
             case SdrDevice::Event::Kind::kLate:
                 if (!pending_.empty()) {
                     // Some devices name the time at which they noticed, not the burst's: then it is the oldest.
-                    finish(at == pending_.end() ? pending_.begin() : at, false);
+                    finish(at == pending_.end() ? pending_.begin() : at, &RadioCounters::late);
                 }
                 break;
             case SdrDevice::Event::Kind::kUnderrun:
@@ -327,8 +336,13 @@ private:
         }
     }
 
-    void finish(std::deque<Pending>::iterator at, bool sent) {
-        report(at->id, sent, sent ? at->end_index : 0);
+    /// `why`: the counter of a burst that did not go out; null: it did.
+    void finish(std::deque<Pending>::iterator at, std::uint64_t RadioCounters::*why) {
+        if (why == nullptr) {
+            report_sent(at->id, at->end_index);
+        } else {
+            report_lost(at->id, why);
+        }
         pending_.erase(at);
         if (pending_.empty()) {
             run_ptt("rx");
@@ -432,7 +446,7 @@ private:
         }
         const auto shaped = shaper_.shape(burst.samples);
         if (auto sent = device_->write(shaped.samples, std::nullopt, true); !sent) {
-            report(burst.id, false, 0);
+            report_lost(burst.id, nullptr);
             return sent;
         }
         auto ended = device_->end_burst();
@@ -446,7 +460,7 @@ private:
         }
         underruns_seen_ = 0;
         const double end = stream_.index_of(host_ticks(Clock::now()));
-        report(burst.id, ended.ok(), static_cast<std::uint64_t>(std::max(0.0, end)));
+        report_sent(burst.id, static_cast<std::uint64_t>(std::max(0.0, end)));
         return ended;
     }
 

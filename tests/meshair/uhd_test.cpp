@@ -59,7 +59,7 @@ class MeshairUhd : public testing::Test {
 protected:
     void SetUp() override {
         if (!std::filesystem::exists(MESHNET_UHD_SOAPY_MODULE)) {
-            GTEST_SKIP() << "install the package uhd-soapysdr";
+            FAIL() << "install the package uhd-soapysdr";
         }
         ::setenv("SOAPY_SDR_PLUGIN_PATH", MESHNET_SOAPY_MODULES, 1);
         air_ = std::make_unique<PacedAir>(two_stations());

@@ -67,6 +67,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"DeviceNotInThisBuild", "[radio]\ndevice = \"warp:core=1\"\n",
                   "station.toml:2: radio.device: this build has no kind of device 'warp:'; the devices are "
                   "air:*"},
+        BadConfig{"LeadShorterThanTheRelay", "[radio]\ndevice = \"soapy:driver=x\"\nptt_lead_ms = 10.0\n",
+                  "station.toml: mac.transmit_lead_ms is too short for what stands before each burst "
+                  "(radio.ptt_lead_ms and ramp_us); raise it to at least 11.1"},
         BadConfig{"AirWithoutStation", "[radio]\ndevice = \"air:/tmp/a.sock\"\n",
                   "station.toml:2: radio.device: 'air:/tmp/a.sock' does not name a station; the devices are "
                   "air:*"},

@@ -10,8 +10,13 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <fstream>
+#include <iterator>
 #include <mutex>
+#include <string>
 #include <thread>
+
+#include "tests/support/temporary_folder.hpp"
 
 namespace meshnet::station {
 namespace {
@@ -32,6 +37,8 @@ struct Bench {
     std::string trouble;
     bool gone = false;
     int switches = 0;
+    bool events_wait = true;  // poll_event() waits as asked
+    std::atomic<int> polls = 0;
 
     void receive(std::int64_t ticks, std::size_t n, bool overrun = false) {
         const std::lock_guard lock(mutex);
@@ -85,7 +92,9 @@ public:
     }
     std::optional<Event> poll_event(Duration timeout) override {
         std::unique_lock lock(bench_->mutex);
-        bench_->changed.wait_for(lock, timeout, [&] { return !bench_->events.empty(); });
+        ++bench_->polls;
+        bench_->changed.wait_for(lock, bench_->events_wait ? timeout : Duration::zero(),
+                                 [&] { return !bench_->events.empty(); });
         if (bench_->events.empty()) {
             return std::nullopt;
         }
@@ -229,6 +238,54 @@ TEST_F(RadioOverADevice, ADeviceThatConfirmsAndThenSaysNothingLostTheBurst) {
     const auto got = collect_reports(1);
     EXPECT_FALSE(got.reports.at(0).sent);
     EXPECT_EQ(radio_->counters().unconfirmed, 1U);
+    EXPECT_EQ(radio_->counters().late, 0U) << "one loss, one counter";
+}
+
+TEST_F(RadioOverADevice, ADeviceThatDoesNotWaitWhenAskedIsNotAskedAllTheTime) {
+    bench_->events_wait = false;
+    open(timed());
+    ASSERT_TRUE(radio_->transmit(1, 20'000, kBurst).ok());
+    ASSERT_TRUE(bench_->wait([&] { return bench_->written.size() == 1; }));
+    const auto begin = std::chrono::steady_clock::now();
+    const int before = bench_->polls;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    const int polls = bench_->polls - before;
+    const std::chrono::duration<double, std::milli> passed = std::chrono::steady_clock::now() - begin;
+    EXPECT_LE(polls, 2.0 * passed.count() + 10.0);
+    bench_->receive(200'000, 500);
+    EXPECT_TRUE(collect_reports(1).reports.at(0).sent);
+}
+
+TEST_F(RadioOverADevice, ADeviceWhoseSamplesHaveNoTimeAfterAllIsAnError) {
+    open(timed());
+    {
+        const std::lock_guard lock(bench_->mutex);
+        bench_->blocks.push_back({500, std::nullopt, false});
+        bench_->changed.notify_all();
+    }
+    (void)collect([](const auto&) { return false; });
+    EXPECT_NE(error_.find("its samples have none"), std::string::npos) << error_;
+}
+
+TEST_F(RadioOverADevice, TheExternalSwitchIsThrownBeforeABurstAndBack) {
+    const test::TemporaryFolder folder;
+    RadioSettings settings;
+    settings.ptt_command = "echo >>" + folder.path("ptt");
+    settings.ptt_lead_ms = 3.0;
+    settings.ramp_us = 0.0;
+    open(timed(), settings);
+    ASSERT_TRUE(radio_->transmit(1, 20'000, kBurst).ok());
+    ASSERT_TRUE(bench_->wait([&] { return bench_->written.size() == 1; }));
+    EXPECT_EQ(bench_->written[0].ticks, 17'000) << "zeros while the relay moves";
+    const auto switched = [&] {
+        std::ifstream in(folder.path("ptt"));
+        return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    EXPECT_EQ(switched(), "tx\n");
+    bench_->report(SdrDevice::Event::Kind::kSent, 21'000);
+    (void)collect_reports(1);
+    radio_.reset();  // waits for the thread
+    EXPECT_EQ(switched(), "tx\nrx\n");
 }
 
 TEST_F(RadioOverADevice, ADeviceThatNeverSpeaksSentIt) {
