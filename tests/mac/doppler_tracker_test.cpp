@@ -24,7 +24,7 @@ double pass(double carrier_hz, double seconds) {
     return -carrier_hz / 299'792'458.0 * kSpeed * along / std::sqrt(along * along + kHeight * kHeight);
 }
 
-TEST(DopplerTracker, PredictsAPassOneSecondAheadWithinFiveHertz) {
+TEST(DopplerTracker, PredictsAPassOneSecondAheadWithinFiveHertzRms) {
     for (const double carrier : {2.4e9, 5.8e9}) {
         for (const double every : {0.2, 1.0}) {
             Rng rng(3);
