@@ -15,6 +15,9 @@ if(MESHNET_BUILD_STATION)
   pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
   pkg_check_modules(LIBARCHIVE REQUIRED IMPORTED_TARGET libarchive)  # SigMF archives of recordings
   find_package(spdlog REQUIRED)
+  # Radios through their own libraries, where those are installed.
+  find_package(SoapySDR 0.8 QUIET)
+  find_package(UHD 4 QUIET)
 endif()
 if(MESHNET_BUILD_STATION OR MESHNET_BUILD_LAB)
   find_package(nlohmann_json REQUIRED)
