@@ -346,7 +346,7 @@ void add_demodulate(CLI::App& app, int& exit_code) {
     add_radio(*command, o.radio);
     command->add_option("--record", o.listen.record, "With --device: write the samples there too (.sigmf-data, .cf32)");
     command->add_option("--seconds", o.listen.seconds, "With --device: stop after so long (default: at SIGINT)")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(0.001, 1e9));
 }
 
 }  // namespace meshnet::apps
