@@ -15,7 +15,7 @@ enum class SubFrame : std::uint8_t { kHeader = 0, kFragment = 1, kAck = 2, kHell
 constexpr std::size_t kHeaderFixed = 20;
 constexpr std::size_t kTargetBytes = 8;
 constexpr std::size_t kAckFixed = 10;
-constexpr std::size_t kHelloFixed = 11;
+constexpr std::size_t kHelloFixed = 13;
 constexpr std::size_t kHeardBytes = 13;
 constexpr std::size_t kMaxFailedChecks = 64;
 constexpr std::uint64_t kStampMask = (std::uint64_t{1} << 48) - 1;
@@ -25,6 +25,25 @@ std::uint64_t steps_up(Duration d, Duration step, std::uint64_t limit) {
         return 0;
     }
     return std::min(static_cast<std::uint64_t>((d + step - Duration{1}) / step), limit);
+}
+
+constexpr Duration kFineStep = 250us;
+constexpr Duration kCoarseStep = 4ms;
+constexpr std::uint8_t kFineCodes = 128;
+constexpr Duration kCoarseFrom = kFineCodes * kFineStep;
+static_assert(kCoarseFrom + 127 * kCoarseStep == kMostGap);
+
+/// Rounds up.
+std::uint8_t gap_code(Duration d) {
+    const std::uint64_t fine = steps_up(d, kFineStep, 255);
+    if (fine < kFineCodes) {
+        return static_cast<std::uint8_t>(fine);
+    }
+    return static_cast<std::uint8_t>(kFineCodes + steps_up(d - kCoarseFrom, kCoarseStep, 255 - kFineCodes));
+}
+
+Duration gap_from(std::uint8_t code) {
+    return code < kFineCodes ? code * kFineStep : kCoarseFrom + (code - kFineCodes) * kCoarseStep;
 }
 
 std::int8_t snr_steps(float snr_db) {
@@ -74,7 +93,7 @@ void write_header(Bytes& out, const BurstHeader& h) {
     w.u32(h.sender);
     w.u16(h.epoch);
     w.u8(h.burst);
-    w.u8(static_cast<std::uint8_t>(steps_up(h.gap, 250us, 255)));
+    w.u8(gap_code(h.gap));
     w.u32(h.grantee);
     w.u16(static_cast<std::uint16_t>(steps_up(h.grant, 16us, 65'535)));
     w.u16(static_cast<std::uint16_t>(steps_up(h.nav, 16us, 65'535)));
@@ -99,7 +118,7 @@ bool read_header(ByteView body, BurstHeader& h) {
     h.sender = r.u32();
     h.epoch = r.u16();
     h.burst = r.u8();
-    h.gap = r.u8() * Duration{250us};
+    h.gap = gap_from(r.u8());
     h.grantee = r.u32();
     h.grant = r.u16() * Duration{16us};
     h.nav = r.u16() * Duration{16us};
@@ -151,6 +170,8 @@ void write_hello(Bytes& out, const Hello& h) {
     w.u16(h.number);
     stamp(w, h.sent);
     w.u8(static_cast<std::uint8_t>(steps_up(h.interval, 16ms, 255)));
+    w.u8(gap_code(h.jitter));
+    w.u8(gap_code(h.recovery));
     w.u8(h.truncated ? 1 : 0);
     w.u8(static_cast<std::uint8_t>(h.heard.size()));
     for (const Heard& n : h.heard) {
@@ -168,6 +189,8 @@ std::optional<Hello> read_hello(ByteView body) {
     h.number = r.u16();
     h.sent = read_stamp(r);
     h.interval = r.u8() * Duration{16ms};
+    h.jitter = gap_from(r.u8());
+    h.recovery = gap_from(r.u8());
     h.truncated = (r.u8() & 1U) != 0;
     const std::size_t count = r.u8();
     if (count > kMaxHeard || r.left() != count * kHeardBytes) {

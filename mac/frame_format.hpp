@@ -33,6 +33,9 @@ inline constexpr std::size_t kFragmentHeader = 7;
 /// Bytes one fragment costs beyond its data.
 inline constexpr std::size_t kFragmentOverhead = kSubFrameOverhead + kFragmentHeader;
 
+/// Gap, jitter and recovery travel as one byte: steps of 250 us below 32 ms, of 4 ms from there.
+inline constexpr Duration kMostGap = 540ms;
+
 /// A receiver of fragments in this burst and the state of the ARQ towards it.
 struct Target {
     StationId peer = 0;         ///< kBroadcast: everybody, unacknowledged
@@ -47,10 +50,10 @@ struct BurstHeader {
     std::uint8_t burst = 0;       ///< counts the sender's bursts, modulo 256
     std::uint8_t chain_left = 0;  ///< 0..15: bursts that may follow without contention
     bool wants_txop = false;      ///< grant me again when you are done: I have others to serve
-    Duration gap{};  ///< end of a frame heard to the start of the sender's answer; 250 us steps, at most 63.75 ms
-    StationId grantee = 0;          ///< who answers next; 0 nobody
-    Duration grant{};               ///< longest answer, 16 us steps, at most 1.048 s
-    Duration nav{};                 ///< after the end of this burst, for all others; 16 us steps
+    Duration gap{};         ///< end of a frame heard to the start of the sender's answer, at most; at most kMostGap
+    StationId grantee = 0;  ///< who answers next; 0 nobody
+    Duration grant{};       ///< longest answer, 16 us steps, at most 1.048 s
+    Duration nav{};         ///< after the end of this burst, for all others; 16 us steps
     std::size_t backlog_bytes = 0;  ///< still waiting at the sender; 64-byte steps, at most 4 194 240
     std::vector<Target> targets;    ///< at most kMaxTargets
 };
@@ -89,6 +92,8 @@ struct Hello {
     std::uint16_t number = 0;
     Duration sent{};           ///< start of this burst at the antenna, the sender's clock, modulo 2^48 ns
     Duration interval{};       ///< of hellos; 16 ms steps, at most 4.08 s
+    Duration jitter{};         ///< of the sender's radio (RadioTiming); as gap
+    Duration recovery{};       ///< the same
     bool truncated = false;    ///< not all heard neighbours are listed
     std::vector<Heard> heard;  ///< at most kMaxHeard
 };

@@ -21,9 +21,10 @@ const Mac::Config& checked(const Mac::Config& c, const PhyModel& phy) {
     check(c.self != 0 && c.self != kBroadcast, "self must be neither 0 nor the broadcast id");
     check(phy.mode_count() >= 1 && phy.mode_count() <= 256, "phy must have 1..256 modes");
     check(phy.max_bytes() >= 1'500, "phy must carry 1500 bytes in a frame");
-    check(c.turnaround >= Duration::zero() && c.turnaround <= 50ms, "turnaround must be 0..50 ms");
-    check(c.transmit_lead >= Duration::zero() && c.transmit_lead <= 300ms, "transmit_lead must be 0..300 ms");
-    check(c.turnaround + c.transmit_lead <= 63ms, "turnaround + transmit_lead must be at most 63 ms");
+    check(c.turnaround >= Duration::zero() && c.turnaround <= RadioTiming::kMostTurnaround,
+          "turnaround must be 0..200 ms");
+    check(c.transmit_lead >= Duration::zero() && c.transmit_lead <= RadioTiming::kMostLead,
+          "transmit_lead must be 0..300 ms");
     check(c.max_propagation >= Duration::zero() && c.max_propagation <= 20ms, "max_propagation must be 0..20 ms");
     check(c.hello_interval >= 50ms && c.hello_interval <= 4s, "hello_interval must be 50 ms..4 s");
     check(c.max_burst <= 800ms, "max_burst must be at most 800 ms");
@@ -54,14 +55,28 @@ Contention::Config Mac::Impl::contention_config() const {
 // Receivers that are not granted the answer acknowledge in a later burst: a few bursts of the others, never less than a
 // round trip.
 Duration Mac::Impl::resend_after() const {
-    return 4 * config.max_burst + 4 * (host.gap() + config.max_propagation);
+    return 4 * burst_limit() + 4 * (host.gap() + config.max_propagation);
+}
+
+// What a turn of the longest kind holds at the present rate, and a quarter more: a queue of less would leave turns
+// short, one of more only adds delay.
+std::size_t Mac::Impl::turn_bytes(const Neighbor& n) const {
+    const double bytes = to_seconds(burst_limit()) * phy.payload_rate_bps(n.rate.data_mode()) / 8.0;
+    return static_cast<std::size_t>(1.25 * bytes);
+}
+
+// A radio slow to switch pays for it at each turn: longer bursts keep that share small.
+Duration Mac::Impl::burst_limit() const {
+    constexpr int kTurns = 6;
+    constexpr Duration kLongest = 500ms;
+    return std::max(config.max_burst, std::min(kTurns * (host.jitter() + host.recovery()), kLongest));
 }
 
 Mac::Impl::Impl(const Config& c, const PhyModel& p, RandomSource& r)
     : config(checked(c, p)),
       phy(p),
       random(r),
-      host(c.turnaround, c.transmit_lead),
+      host(RadioTiming{c.turnaround, c.transmit_lead, {}, {}, {}}),
       contention(contention_config(), r),
       duty(c.duty_cycle),
       broadcast(static_cast<std::uint16_t>(r.next_u64()), resend_after()),
@@ -77,7 +92,7 @@ void Mac::Impl::refresh(Instant now) {
         robust_hello_at = hello_at;
         expire_at = now + config.hello_interval;
     }
-    if (pending || txop || wait) {
+    if (!pending.empty() || txop || wait) {
         return;
     }
     if (has_work(now)) {
@@ -108,6 +123,7 @@ std::size_t Mac::Impl::room(StationId peer, std::size_t limit) const {
             return 0;
         }
         queue = &n->sender;
+        limit = std::max(limit, turn_bytes(*n));
     }
     const std::size_t own = queue->held_bytes();
     const std::size_t all = held_bytes();
@@ -138,10 +154,11 @@ bool Mac::Impl::enqueue(Instant now, Sdu sdu) {
 }
 
 void Mac::Impl::on_timeout(Instant now) {
-    if (pending && now > pending->end + 500ms) {
-        on_transmitted(now, pending->id, TxOutcome::kLate);  // the radio never reported it: as good as not sent
+    while (!pending.empty() && now > pending.front().end + 500ms) {
+        // The radio never reported it: as good as not sent.
+        on_transmitted(now, pending.front().id, TxOutcome::kLate);
     }
-    if (wait && !pending) {
+    if (wait && pending.empty()) {
         if (contention.carrier_busy() && contention.busy_since() > wait->deadline - 1s) {
             wait->carrier_seen = true;
         }
@@ -170,8 +187,11 @@ std::optional<Instant> Mac::Impl::next_timeout() const {
     }
     Instant first = expire_at;
     const auto earlier = [&](Instant t) { first = std::min(first, t); };
-    if (pending) {
-        earlier(pending->end + 501ms);
+    if (!pending.empty()) {
+        earlier(pending.front().end + 501ms);
+        if (pending.back().continues > Duration::zero()) {
+            earlier(continue_at());
+        }
         return first;
     }
     if (txop) {
@@ -212,7 +232,7 @@ void Mac::on_frame(Instant now, const RxFrame& frame) {
 
 void Mac::on_carrier(Instant now, bool busy) {
     impl_->contention.on_carrier(now, busy);
-    if (impl_->wait && !impl_->pending) {
+    if (impl_->wait && impl_->pending.empty()) {
         impl_->wait->carrier_seen = true;
         if (!busy) {
             // What was sensed may have been the answer: time to decode it.
@@ -230,6 +250,11 @@ void Mac::on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome) {
 
 void Mac::on_timeout(Instant now) {
     impl_->on_timeout(now);
+}
+
+void Mac::set_radio_timing(Instant now, const RadioTiming& timing) {
+    impl_->host.set_radio(timing);
+    impl_->contention.reconfigure(now, impl_->contention_config());
 }
 
 bool Mac::enqueue(Instant now, Sdu sdu) {

@@ -77,6 +77,24 @@ struct TxRequest {
     Instant at{};
 };
 
+/// Times of a radio and its host. A radio without time stamps that switches between receiving and transmitting (timing
+/// class B) has all four; one with device time (class A) neither jitter nor recovery.
+struct RadioTiming {
+    Duration turnaround{};  ///< L: antenna samples in to a decision on the air
+    Duration lead{};        ///< `at` of a TxRequest is at least this after it is polled
+    Duration jitter{};      ///< a burst starts at most this after its `at`
+    Duration recovery{};    ///< after a burst's end, until the radio receives again
+    Duration spacing{};     ///< between the end of a burst and the start of the next of the same turn, at least
+
+    bool operator==(const RadioTiming&) const = default;
+
+    static constexpr Duration kMostTurnaround = 200ms;
+    static constexpr Duration kMostLead = 300ms;
+    static constexpr Duration kMostJitter = 100ms;
+    static constexpr Duration kMostRecovery = 200ms;
+    static constexpr Duration kMostSpacing = 100ms;
+};
+
 /// What became of a TxRequest. `kLate`: the radio could not meet `at`; nothing was sent.
 enum class TxOutcome : std::uint8_t { kSent, kLate };
 
@@ -90,7 +108,7 @@ struct Sdu {
 inline constexpr std::size_t kMaxSduBytes = 8'192;
 
 /// Payload bytes of the smallest burst that is worth a contention: a header for one target (36 bytes) and a hello that
-/// lists as many neighbours as it can (331 bytes), with a little room. The most robust mode must carry it within
+/// lists as many neighbours as it can (333 bytes), with a little room. The most robust mode must carry it within
 /// Config::max_burst and Config::duty_cycle; a burst that only requests a long answer is no longer than this.
 inline constexpr std::size_t kSmallestBurstBytes = 400;
 
@@ -160,8 +178,8 @@ public:
         Duration transmit_lead = 2ms;         ///< `at` of a TxRequest is at least this after it is polled
         Duration max_propagation = 1ms;       ///< tau of the farthest neighbour to expect (300 km: 1 ms)
         Duration hello_interval = 1s;         ///< beacons; jittered
-        Duration max_burst = 200ms;           ///< longest transmission
-        std::size_t queue_bytes = 65'536;     ///< per neighbour and in all x 4; enqueue() refuses beyond
+        Duration max_burst = 200ms;           ///< longest transmission; longer for a radio slow to switch (burst_limit)
+        std::size_t queue_bytes = 65'536;     ///< per neighbour, more where a turn holds more, and in all x 4
         double snr_margin_db = 1.5;           ///< starting margin of rate adaptation, learnt from losses afterwards
         double duty_cycle = 1.0;              ///< (0, 1]: share of any 10 minutes we may transmit
         std::optional<ModeIndex> fixed_mode;  ///< for tests: no rate adaptation
@@ -180,6 +198,9 @@ public:
     void on_transmitted(Instant now, std::uint64_t id,
                         TxOutcome outcome);  ///< when its last sample left (or it was late)
     void on_timeout(Instant now);            ///< harmless if early or repeated
+
+    /// The radio was opened, or knows more of itself. Where the configuration says more, that counts.
+    void set_radio_timing(Instant now, const RadioTiming& timing);
 
     /// Takes a packet to send; false (and counted) if its queue is full or there is no such neighbour.
     bool enqueue(Instant now, Sdu sdu);

@@ -15,7 +15,7 @@ constexpr unsigned kRobustEvery = 8;  // hellos: one in so many goes alone in th
 }  // namespace
 
 std::optional<TxRequest> Mac::Impl::build(Instant now, const std::optional<TxopGrant>& by) {
-    const Instant at = now + host.lead();
+    const Instant at = std::max(now + host.lead(), by ? by->not_before : kLongAgo);
     Draft draft = plan(now, by);
     add_content(now, by, draft);
     choose_answer(now, by, draft);
@@ -37,7 +37,7 @@ std::optional<TxRequest> Mac::Impl::build(Instant now, const std::optional<TxopG
     p.airtime = phy.airtime(draft.mode, request.payload.size());
     p.end = at + p.airtime;
     account(now, draft, p);
-    pending = std::move(p);
+    pending.push_back(std::move(p));
     return request;
 }
 
@@ -48,7 +48,7 @@ Mac::Impl::Draft Mac::Impl::plan(Instant now, const std::optional<TxopGrant>& by
     draft.foreign = by && by->from != 0 && contention.reserved_until() > now && contention.reserved_by() != by->from;
     draft.robust_alone = !by && now >= robust_hello_at;
     draft.primary = draft.robust_alone || draft.foreign ? nullptr : choose_primary();
-    draft.limit = std::min(config.max_burst, duty.available(now));
+    draft.limit = std::min(burst_limit(), duty.available(now));
     if (by) {
         draft.limit = std::min(draft.limit, by->limit);
     }
@@ -65,7 +65,7 @@ Mac::Impl::Draft Mac::Impl::plan(Instant now, const std::optional<TxopGrant>& by
     }
     draft.budget = bytes_within(draft.mode, draft.limit);
     // An acknowledgement goes whatever the grant was counted at.
-    draft.budget = std::max(draft.budget, std::min(bytes_within(draft.mode, config.max_burst), kAnswerBytes));
+    draft.budget = std::max(draft.budget, std::min(bytes_within(draft.mode, burst_limit()), kAnswerBytes));
 
     BurstHeader& header = draft.burst.header;
     header.sender = config.self;
@@ -125,9 +125,9 @@ void Mac::Impl::write_header(Instant now, Draft& draft, Pending& p) {
     if (grantee != nullptr) {
         header.grantee = grantee->id;
         header.grant = answer_airtime(now, *grantee, p.chain_left > 0);
-        header.nav = grantee->gap + header.grant + 2 * config.max_propagation + kMargin;
+        header.nav = answer_gap(*grantee) + header.grant + 2 * config.max_propagation + kMargin;
         grantee->served_at = now;
-        p.answer_start = 2 * config.max_propagation + grantee->gap + host.turnaround() +
+        p.answer_start = 2 * config.max_propagation + answer_gap(*grantee) + host.turnaround() +
                          phy.airtime(config.fixed_mode.value_or(mode_at(grantee->snr_db - 4.0F)), 1) + kMargin;
     }
     if (draft.continues) {
@@ -136,9 +136,16 @@ void Mac::Impl::write_header(Instant now, Draft& draft, Pending& p) {
         header.nav = host.gap() + header.grant + kMargin;
         p.continues = draft.limit;
     }
+    // Whoever speaks while we cannot receive yet is not heard.
+    header.nav = std::max(header.nav, host.recovery());
     p.burst = header.burst;
     p.grantee = header.grantee;
     p.nav = header.nav;
+}
+
+// It answers no sooner than we can receive, and starts up to its jitter later than it means to.
+Duration Mac::Impl::answer_gap(const Neighbor& grantee) const {
+    return std::max(grantee.gap, host.recovery() + grantee.jitter);
 }
 
 TxRequest Mac::Impl::encode(Instant at, Draft& draft) {

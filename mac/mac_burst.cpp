@@ -75,9 +75,9 @@ Duration Mac::Impl::answer_airtime(Instant now, const Neighbor& n, bool with_dat
         // More than one frame holds goes in several, one after the other.
         const auto full_frames = static_cast<std::int64_t>(std::min<std::size_t>(bytes / phy.max_bytes(), 100));
         time = std::max(time, phy.airtime(fast, bytes % phy.max_bytes()) +
-                                  full_frames * (phy.airtime(fast, phy.max_bytes()) + n.gap));
+                                  full_frames * (phy.airtime(fast, phy.max_bytes()) + kMargin));
     }
-    return std::min(time, config.max_burst);
+    return std::min(time, burst_limit());
 }
 
 bool Mac::Impl::others_wait(Instant now, StationId except) const {
@@ -172,6 +172,8 @@ void Mac::Impl::add_acks(Draft& draft) {
 
 void Mac::Impl::add_hello(Instant now, Draft& draft) {
     Hello hello;
+    hello.jitter = host.jitter();
+    hello.recovery = host.recovery();
     hello.number = hello_number;
     hello.interval = config.hello_interval;
     // The most recently heard first, if there are more than fit.
@@ -252,7 +254,7 @@ bool Mac::Impl::worth_splitting(const Draft& draft, const TxopGrant& by, const N
         return false;
     }
     const std::size_t bytes = std::min(primary.sender.backlog_bytes(), bytes_within(slow, draft.limit));
-    const Duration split = phy.airtime(grantor.rate.control_mode(), kAnswerBytes) + host.lead() + kMargin;
+    const Duration split = phy.airtime(grantor.rate.control_mode(), kAnswerBytes) + host.spacing();
     return phy.airtime(slow, bytes) > phy.airtime(fast, bytes) + split + kSplitGain;
 }
 
@@ -264,7 +266,7 @@ Duration Mac::Impl::more_frames(const Draft& draft, const Neighbor& primary) con
         return Duration::zero();
     }
     const Duration airtime = phy.airtime(draft.mode, used);
-    const Duration left = draft.limit - airtime - host.lead() - kMargin;
+    const Duration left = draft.limit - airtime - host.spacing();
     return left >= airtime / 2 ? left : Duration::zero();
 }
 

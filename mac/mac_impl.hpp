@@ -37,6 +37,7 @@ struct Mac::Impl {
         std::uint8_t chain_left = 0;
         bool wants_txop = false;
         bool retake = false;
+        Instant not_before = kLongAgo;  // the burst starts no sooner
     };
     // A burst that the radio has, until it reports what became of it.
     struct Pending {
@@ -90,9 +91,11 @@ struct Mac::Impl {
     // mac.cpp
     void refresh(Instant now);
     [[nodiscard]] Duration resend_after() const;
+    [[nodiscard]] Duration burst_limit() const;
     [[nodiscard]] Contention::Config contention_config() const;
     [[nodiscard]] std::size_t held_bytes() const;
-    /// Bytes free for `peer` if its queue were `limit` long; 0 if it is not up.
+    [[nodiscard]] std::size_t turn_bytes(const Neighbor& n) const;
+    /// Bytes free for `peer` if its queue were `limit` long, or one turn if that is more; 0 if it is not up.
     [[nodiscard]] std::size_t room(StationId peer, std::size_t limit) const;
     bool enqueue(Instant now, Sdu sdu);
     void on_timeout(Instant now);
@@ -109,6 +112,8 @@ struct Mac::Impl {
 
     // mac_transmit.cpp and mac_burst.cpp
     [[nodiscard]] std::optional<TxRequest> poll_transmit(Instant now);
+    [[nodiscard]] Instant continue_at() const;
+    [[nodiscard]] std::optional<TxRequest> continue_turn(Instant now);
     void on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome);
     void on_no_answer(Instant now);
     [[nodiscard]] bool has_work(Instant now) const;
@@ -128,6 +133,8 @@ struct Mac::Impl {
     void add_data(Instant now, Draft& draft, Neighbor* primary);
     [[nodiscard]] Neighbor* choose_primary();
     [[nodiscard]] Neighbor* choose_grantee(Instant now, const Draft& draft, const std::optional<TxopGrant>& by);
+    /// Our end to the start of its answer, at most.
+    [[nodiscard]] Duration answer_gap(const Neighbor& grantee) const;
     [[nodiscard]] Duration answer_airtime(Instant now, const Neighbor& n, bool with_data) const;
     [[nodiscard]] static bool wants_to_send(const Neighbor& n) {
         return n.up && (n.sender.ready() || n.ack_requests > 0);
@@ -175,7 +182,7 @@ struct Mac::Impl {
     Instant expire_at = kLongAgo;  // next check for silent links
     bool hub = false;              // two of our neighbours cannot hear each other
     std::optional<TxopGrant> txop;
-    std::optional<Pending> pending;
+    std::deque<Pending> pending;  // one, or the frames of a turn in their order
     std::optional<Wait> wait;
 };
 

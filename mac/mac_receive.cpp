@@ -15,9 +15,9 @@ constexpr Duration kEpochRemembered = 60s;  // after another took its place
 
 void Mac::Impl::on_frame(Instant now, const RxFrame& frame) {
     refresh(now);
-    if (pending && now >= pending->end && frame.start >= pending->end) {
-        on_transmitted(now, pending->id,
-                       TxOutcome::kSent);  // we receive again, so it is over, whatever the radio reports later
+    while (!pending.empty() && now >= pending.front().end && frame.start >= pending.front().end) {
+        // We receive again, so it is over, whatever the radio reports later.
+        on_transmitted(now, pending.front().id, TxOutcome::kSent);
     }
     const auto burst = parse_burst(frame.payload);
     if (!burst || burst->header.sender == config.self) {
@@ -104,13 +104,15 @@ void Mac::Impl::on_header(Instant now, Instant heard_end, const BurstHeader& hea
     if (!header.targets.empty()) {
         n.served_at = now;
     }
-    if (header.grantee != config.self || pending || (wait && wait->grantee != n.id)) {
+    if (header.grantee != config.self || !pending.empty() || (wait && wait->grantee != n.id)) {
         return;
     }
     TxopGrant grant;
     grant.from = n.id;
     grant.heard_end = heard_end;
-    grant.decide_at = std::max(now, heard_end + host.turnaround());
+    // Not before the grantor receives again.
+    const Duration wait_for_it = std::max(host.turnaround(), n.recovery - host.lead());
+    grant.decide_at = std::max(now, heard_end + wait_for_it);
     grant.limit = header.grant;
     grant.chain_left = header.chain_left;
     grant.wants_txop = header.wants_txop;
@@ -137,7 +139,11 @@ void Mac::Impl::on_hello(Instant now, Instant start, const Hello& hello, Neighbo
             n.hears.push_back(h.peer);
         }
     }
-    n.ranging.on_hello(start, hello, about_us, sent_hellos);
+    n.jitter = hello.jitter;
+    n.recovery = hello.recovery;
+    // A start that is not where its stamp says measures no distance.
+    const bool exact = hello.jitter == Duration::zero() && host.jitter() == Duration::zero();
+    n.ranging.on_hello(start, hello, exact ? about_us : std::nullopt, sent_hellos);
     if (about_us) {
         n.hears_us = true;
         n.hellos_without_us = 0;

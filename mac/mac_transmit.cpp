@@ -8,7 +8,8 @@
 namespace meshnet::mac {
 namespace {
 
-constexpr unsigned kAckRequests = 2;  // after a long burst without an answer
+constexpr unsigned kAckRequests = 2;      // after a long burst without an answer
+constexpr Duration kContinueEarly = 3ms;  // before the radio must have the next frame of a turn: the host's scheduling
 
 }  // namespace
 
@@ -48,9 +49,33 @@ unsigned Mac::Impl::extra_slots(Instant now) const {
     return 0;
 }
 
-std::optional<TxRequest> Mac::Impl::poll_transmit(Instant now) {
-    if (pending || !started) {
+// When the next frame of the turn is put together: late, so that what became urgent meanwhile goes first. A radio that
+// is blind while it sends has no time of its own until the turn is over, so it gets all frames at once.
+Instant Mac::Impl::continue_at() const {
+    return host.jitter() > Duration::zero() ? kLongAgo : pending.back().end - host.lead() - kContinueEarly;
+}
+
+std::optional<TxRequest> Mac::Impl::continue_turn(Instant now) {
+    Pending& last = pending.back();
+    if (last.continues == Duration::zero() || now < continue_at()) {
         return std::nullopt;
+    }
+    TxopGrant own;
+    own.heard_end = own.decide_at = now;
+    own.not_before = last.end + host.spacing();
+    own.limit = last.continues;
+    own.chain_left = static_cast<std::uint8_t>(last.chain_left + 1);  // the same TXOP goes on
+    last.continues = Duration::zero();
+    last.grantee = 0;  // what follows is no answer to it
+    return build(now, own);
+}
+
+std::optional<TxRequest> Mac::Impl::poll_transmit(Instant now) {
+    if (!started) {
+        return std::nullopt;
+    }
+    if (!pending.empty()) {
+        return continue_turn(now);
     }
     if (txop) {
         if (now < txop->decide_at) {
@@ -86,11 +111,12 @@ std::optional<TxRequest> Mac::Impl::poll_transmit(Instant now) {
 }
 
 void Mac::Impl::on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome) {
-    if (!pending || pending->id != id) {
+    const auto found = std::find_if(pending.begin(), pending.end(), [&](const Pending& p) { return p.id == id; });
+    if (found == pending.end()) {
         return;
     }
-    const Pending p = std::move(*pending);
-    pending.reset();
+    const Pending p = std::move(*found);
+    pending.erase(found);
     if (outcome == TxOutcome::kLate) {
         ++counters.frames_late;
         host.on_late();
@@ -129,10 +155,12 @@ void Mac::Impl::on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome)
         return;
     }
     if (p.grantee == 0) {
-        contention.succeeded();
+        if (pending.empty()) {
+            contention.succeeded();
+        }
         return;
     }
-    const Instant end = std::max(p.end, std::min(now, p.end + 50ms));
+    const Instant end = std::max(p.end, std::min(now, p.end + 50ms + host.jitter()));
     Wait w;
     w.grantee = p.grantee;
     w.burst = p.burst;
@@ -170,7 +198,7 @@ void Mac::Impl::on_no_answer(Instant now) {
         // The channel was granted to us, and nobody took it: it is still ours.
         TxopGrant own;
         own.decide_at = now;
-        own.limit = config.max_burst;
+        own.limit = burst_limit();
         own.chain_left = w.chain_left;
         own.retake = true;
         txop = own;

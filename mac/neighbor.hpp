@@ -44,7 +44,8 @@ struct Neighbor {
     float snr_db = 0.0F;
     bool snr_known = false;
     Instant heard_at = kLongAgo;
-    Duration gap{};  ///< its time to answer, as advertised
+    Duration gap{};                 ///< its time to answer, as advertised
+    Duration jitter{}, recovery{};  ///< of its radio, as its hello says
     std::uint8_t last_burst = 0;
     std::vector<StationId> hears;  ///< its heard list, at most kMaxHeard
     bool hears_us = false;

@@ -77,6 +77,8 @@ Burst hello_burst() {
     h.number = 42;
     h.sent = Duration{0x123456789ABC};
     h.interval = 1008ms;
+    h.jitter = 23ms;
+    h.recovery = 60ms;
     h.heard.push_back({0x0A0B0C0D, -3.5F, 41, Duration{0x123400000001}});
     b.hello = h;
     return b;
@@ -121,8 +123,28 @@ TEST(MacFormat, RoundTrip) {
     const auto h = parse_burst(encode_burst(hello_burst(), false));
     ASSERT_TRUE(h && h->hello);
     EXPECT_EQ(h->hello->sent, Duration{0x123456789ABC});
+    EXPECT_EQ(h->hello->jitter, 23ms);
+    EXPECT_EQ(h->hello->recovery, 60ms);
     ASSERT_EQ(h->hello->heard.size(), 1U);
     EXPECT_FLOAT_EQ(h->hello->heard[0].snr_db, -3.5F);
+}
+
+// Steps of 250 us below 32 ms, of 4 ms beyond, always up: a gap is never advertised shorter than it is.
+TEST(MacFormat, GapsAreRoundedUpAndCutAtTheLongest) {
+    const auto travels_as = [](Duration gap) {
+        Burst b = hello_burst();
+        b.header.gap = gap;
+        return parse_burst(encode_burst(b, false))->header.gap;
+    };
+    EXPECT_EQ(travels_as(0ms), 0ms);
+    EXPECT_EQ(travels_as(Duration{1}), 250us);
+    EXPECT_EQ(travels_as(31'750us), 31'750us);
+    EXPECT_EQ(travels_as(31'751us), 32ms);
+    EXPECT_EQ(travels_as(32ms), 32ms);
+    EXPECT_EQ(travels_as(32'001us), 36ms);
+    EXPECT_EQ(travels_as(107ms), 108ms);
+    EXPECT_EQ(travels_as(kMostGap), kMostGap);
+    EXPECT_EQ(travels_as(2s), kMostGap);
 }
 
 TEST(MacFormat, SizesAreWhatTheSizeFunctionsReturn) {
@@ -136,7 +158,7 @@ TEST(MacFormat, SizesAreWhatTheSizeFunctionsReturn) {
 // The derivation of the smallest burst: one target and a hello that lists as many neighbours as it can.
 TEST(MacFormat, TheSmallestBurstHoldsAHeaderAndAFullHello) {
     EXPECT_EQ(header_bytes(1), 36U);
-    EXPECT_EQ(hello_bytes(kMaxHeard), 331U);
+    EXPECT_EQ(hello_bytes(kMaxHeard), 333U);
     EXPECT_LE(header_bytes(1) + hello_bytes(kMaxHeard), kSmallestBurstBytes);
     Burst b = hello_burst();
     b.header.targets.assign(1, {7, 0, 0});

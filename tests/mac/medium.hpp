@@ -42,6 +42,10 @@ public:
         Duration decode_time = 4ms;  ///< end of frame at the antenna to on_frame
         Duration needs_lead{};       ///< bursts delivered to the radio later than this before their time are late
         double late_share = 0.0;     ///< bursts the radio is late for
+        Duration slip{};             ///< of the turn under way: how late it starts
+        Instant turn_end{};          ///< as the Mac asked for it
+        Duration switching{};        ///< blind so long before a burst; the radio tells its Mac jitter and recovery
+        RadioTiming timing{};        ///< of the radio: set with set_timing()
         bool alive = true;
         std::uint64_t incarnation = 0;
         std::vector<std::pair<Instant, Instant>> sent;  ///< true time
@@ -64,6 +68,13 @@ public:
         start(stations_.size() - 1);
         return stations_.size() - 1;
     }
+    /// A radio without time stamps: bursts start up to `timing.jitter` late, it is blind for `switching` before them
+    /// and for `timing.recovery` after their end.
+    void set_timing(std::size_t i, const RadioTiming& timing, Duration switching) {
+        stations_[i]->timing = timing;
+        stations_[i]->switching = switching;
+        stations_[i]->mac->set_radio_timing(local(i), timing);
+    }
     void connect(std::size_t a, std::size_t b, Duration delay, float snr_db) {
         links_[{a, b}] = links_[{b, a}] = Link{true, delay, snr_db};
     }
@@ -80,6 +91,7 @@ public:
         s.alive = true;
         s.random = std::make_unique<Rng>(seed_ * 1'000 + i * 17 + s.incarnation * 7'919);
         s.mac = std::make_unique<Mac>(s.config, phy_, *s.random);
+        s.mac->set_radio_timing(local(i), s.timing);
         s.wake = Instant::max();
         if (s.busy > 0) {
             s.mac->on_carrier(local(i), true);
@@ -204,7 +216,13 @@ private:
 
     void transmit(std::size_t i, TxRequest request) {
         Station& s = *stations_[i];
-        const Instant start = to_true(i, request.at);
+        // Frames of one turn follow each other without a switch.
+        const bool new_turn = to_true(i, request.at) > s.turn_end + 5ms;
+        const auto jitter = static_cast<std::uint64_t>(s.timing.jitter.count());
+        if (new_turn && jitter > 0) {
+            s.slip = Duration{static_cast<std::int64_t>(random_.below(jitter))};
+        }
+        const Instant start = to_true(i, request.at) + s.slip;
         const std::uint64_t n = s.incarnation;
         if (request.at - local(i) < s.needs_lead || (s.late_share > 0.0 && random_.uniform() < s.late_share)) {
             at(start, [this, i, n, id = request.id] {
@@ -217,18 +235,19 @@ private:
         }
         const Duration length = phy_.airtime(request.mode, request.payload.size());
         const Instant end = start + length;
+        s.turn_end = end - s.slip;
         hash(static_cast<std::uint64_t>(to_ns(start)));
         for (const std::uint8_t b : request.payload) {
             trace_ = (trace_ ^ b) * 0x100000001b3ULL;
         }
         s.sent.emplace_back(start, end);
         const std::uint64_t id = ++transmissions_;
-        remember(i, {id, start, end, 0.0F, true});
+        remember(i, {id, start - s.switching, end + s.timing.recovery, 0.0F, true});
         if (on_sent) {
             on_sent(start, i, request, length);
         }
         auto shared = std::make_shared<TxRequest>(std::move(request));
-        at(end, [this, i, n, shared] {
+        at(end + s.timing.recovery, [this, i, n, shared] {
             if (stations_[i]->incarnation == n && stations_[i]->alive) {
                 stations_[i]->mac->on_transmitted(local(i), shared->id, TxOutcome::kSent);
                 service(i);

@@ -242,7 +242,8 @@ TEST(MacNetwork, InventedStationsFillNoMoreThanTheTable) {
 
 TEST(MacNetwork, QueuesAreBounded) {
     Mac::Config c;
-    c.queue_bytes = 20'000;
+    c.queue_bytes = 20'000;  // more than a turn of this length holds
+    c.max_burst = 60ms;
     auto m = make_pair(61, 14.0F, c);
     EXPECT_FALSE(m.enqueue(0, 1, Bytes(100, 1)));  // no such neighbour yet
     run_for(m, 4s);
@@ -264,6 +265,22 @@ TEST(MacNetwork, QueuesAreBounded) {
     }
     run_for(m, 5s);
     EXPECT_EQ(m.mac(0).room(m.id(1)), 20'000U);
+}
+
+// A queue shorter than a turn would leave the turn short, whatever the configuration says.
+TEST(MacNetwork, AQueueHoldsATurnAtTheRateOfTheLink) {
+    Mac::Config c;
+    c.queue_bytes = kMaxSduBytes;
+    c.max_burst = 400ms;
+    auto m = make_pair(61, 20.0F, c);
+    Flow flow(m, 0, 1, 1, {});
+    run_for(m, 4s);
+    flow.start();
+    run_for(m, 4s);
+    flow.mark();
+    run_for(m, 10s);
+    const auto& quality = m.mac(0).neighbors(m.local(0)).front().quality;
+    EXPECT_GT(flow.goodput_bps(), 0.75 * quality.rate_bps);
 }
 
 TEST(MacNetwork, BroadcastsReachAllAndLargeSdusPass) {
