@@ -236,6 +236,9 @@ struct Daemon::Impl final : RadioEvents {
         }
         node.on_transmitted(now, id, outcome);
     }
+    void on_radio_timing(Instant now, const mac::RadioTiming& timing) override {
+        node.mac().set_radio_timing(now, timing);
+    }
     void on_time(Instant now) override {
         node::wake(node, now);
         pump();

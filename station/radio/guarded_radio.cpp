@@ -18,9 +18,12 @@ constexpr Duration kLead = 50ms;
 }  // namespace
 
 GuardedRadio::GuardedRadio(std::unique_ptr<Radio> radio, std::shared_ptr<TransmitGuard> guard, Hooks hooks)
-    : radio_(std::move(radio)), guard_(std::move(guard)), hooks_(std::move(hooks)) {
+    : RadioDecorator(std::move(radio)), guard_(std::move(guard)), hooks_(std::move(hooks)) {
     assert(radio_ && guard_ && hooks_.clock);
     const double samples = to_seconds(guard_->listen_for()) * radio_->sample_rate().hz();
+    if (guard_->plan() != nullptr && !guard_->inhibited()) {
+        radio_->calibrate();
+    }
     heard_.resize(guard_->listen_for() > Duration{} ? static_cast<std::size_t>(std::max(1.0, std::ceil(samples))) : 0);
 }
 

@@ -14,11 +14,11 @@
 #include <vector>
 
 #include "station/guard/transmit_guard.hpp"
-#include "station/radio/radio.hpp"
+#include "station/radio/radio_decorator.hpp"
 
 namespace meshnet::station {
 
-class GuardedRadio final : public Radio {
+class GuardedRadio final : public RadioDecorator {
 public:
     struct Hooks {
         /// Nanoseconds since 1970. Read when samples begin and when the radio's counter is reset; in between, samples
@@ -30,11 +30,8 @@ public:
     /// The guard outlives radios that are lost and opened again: it is shared. Its plan's sample rate is the radio's.
     GuardedRadio(std::unique_ptr<Radio> radio, std::shared_ptr<TransmitGuard> guard, Hooks hooks);
 
-    [[nodiscard]] node::SampleRate sample_rate() const override { return radio_->sample_rate(); }
-    [[nodiscard]] int fd() const override { return radio_->fd(); }
     /// Also listens for the guard, and sends the call sign when it is due.
     [[nodiscard]] Result<Reception> receive() override;
-    [[nodiscard]] RadioCounters counters() const override { return radio_->counters(); }
     [[nodiscard]] Status transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> burst) override;
 
     /// The call sign is sent once more if anything was sent after the last one.
@@ -47,7 +44,6 @@ private:
     [[nodiscard]] Status identify();
     void refuse(std::uint64_t id, const Refused& refused);
 
-    std::unique_ptr<Radio> radio_;
     std::shared_ptr<TransmitGuard> guard_;
     Hooks hooks_;
     std::optional<node::SampleClock> time_;  // nothing until samples came

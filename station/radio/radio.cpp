@@ -12,6 +12,7 @@
 #include "core/names.hpp"
 #include "station/radio/guarded_radio.hpp"
 #include "station/radio/radio_air.hpp"
+#include "station/radio/radio_decorator.hpp"
 #include "station/radio/radio_file.hpp"
 #ifdef MESHNET_HAVE_SOAPY
 #include "station/radio/radio_soapy.hpp"
@@ -69,12 +70,10 @@ Result<Device> parse_device(const std::string& text) {
 }
 
 /// A radio behind an inverting converter, or with I and Q swapped: the conjugate both ways.
-class InvertedRadio final : public Radio {
+class InvertedRadio final : public RadioDecorator {
 public:
-    explicit InvertedRadio(std::unique_ptr<Radio> radio) : radio_(std::move(radio)) {}
+    using RadioDecorator::RadioDecorator;
 
-    node::SampleRate sample_rate() const override { return radio_->sample_rate(); }
-    int fd() const override { return radio_->fd(); }
     Result<Reception> receive() override {
         auto got = radio_->receive();
         if (got) {
@@ -87,9 +86,6 @@ public:
         conjugate(inverted);
         return radio_->transmit(id, at, inverted);
     }
-    void sign_off() override { radio_->sign_off(); }
-    bool signing_off() const override { return radio_->signing_off(); }
-    RadioCounters counters() const override { return radio_->counters(); }
 
 private:
     static void conjugate(std::vector<phy::Sample>& samples) {
@@ -97,7 +93,6 @@ private:
             s = std::conj(s);
         }
     }
-    std::unique_ptr<Radio> radio_;
 };
 
 }  // namespace

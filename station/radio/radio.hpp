@@ -13,6 +13,7 @@
 
 #include "core/counters.hpp"
 #include "core/result.hpp"
+#include "mac/mac.hpp"
 #include "node/sample_clock.hpp"
 #include "phy/profile.hpp"
 #include "phy/sample.hpp"
@@ -75,6 +76,12 @@ public:
     /// signing_off().
     virtual void sign_off() {}
     [[nodiscard]] virtual bool signing_off() const { return false; }
+    /// What the MAC must know of this radio's times, beyond its configuration; zero where that is enough. May change
+    /// while the radio learns of itself.
+    [[nodiscard]] virtual mac::RadioTiming timing() const { return {}; }
+    /// The radio may switch its transmitter on to measure its own lead; it sends no signal. At most once, and only
+    /// where the transmit guard has a band and is not inhibited.
+    virtual void calibrate() {}
     /// Zero for a radio without a front end.
     [[nodiscard]] virtual RadioCounters counters() const { return {}; }
 };

@@ -36,6 +36,10 @@ RadioLink::RadioLink(const Config& config, std::unique_ptr<Radio> radio)
       transmitter_(*config.profile) {}
 
 Status RadioLink::receive(RadioEvents& events) {
+    if (const auto timing = radio_->timing(); timing_ != timing) {
+        timing_ = timing;
+        events.on_radio_timing(now_, timing);
+    }
     // Each call returns samples without a gap; a radio that was not read for a while has several such stretches.
     for (int stretches = 0; stretches < kMostStretches && !ended_; ++stretches) {
         auto got = radio_->receive();

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -31,6 +32,8 @@ public:
     virtual void on_frame(Instant now, const mac::RxFrame& frame) = 0;
     virtual void on_carrier(Instant now, bool busy) = 0;
     virtual void on_transmitted(Instant now, std::uint64_t id, mac::TxOutcome outcome) = 0;
+    /// The radio was opened, or learnt more of its times.
+    virtual void on_radio_timing(Instant /*now*/, const mac::RadioTiming& /*timing*/) {}
     /// Time has moved to `now`; called at least once a millisecond of samples, after the events of that millisecond.
     virtual void on_time(Instant now) = 0;
 };
@@ -119,6 +122,7 @@ private:
     std::uint64_t receiver_index_ = 0;  // the receiver's count of the same sample
     bool started_ = false, carrier_busy_ = false, ended_ = false;
     Instant now_{};
+    std::optional<mac::RadioTiming> timing_;  // as last given to the events
     RadioLinkCounters counters_;
     RadioCounters earlier_;  // of radios that were closed
 };

@@ -30,13 +30,15 @@ using Sdr = SoapySDR::Device;
 struct Habit {
     const char* driver;
     std::size_t write_multiple;  // samples of a USB buffer that is sent only when it is full
-    Duration switch_time;        // between receiving and transmitting, at most
+    std::size_t read_multiple;   // the same of received samples
+    Duration shortest_switch;    // between receiving and transmitting
+    Duration switch_time;        // the same, at most
     double least_rate_hz;        // so that a buffer does not wait long
 };
 // SoapyHackRF hands buffers of 262 144 bytes (131 072 samples) on when they are full and ignores END_BURST; its switch
 // takes 10 to 33 ms. At 8 Msample/s a buffer is 16 ms.
-constexpr Habit kHabits[] = {{"hackrf", 131'072, 33ms, 8e6}};
-constexpr Habit kNoHabit{"", 1, 0ms, 0.0};
+constexpr Habit kHabits[] = {{"hackrf", 131'072, 131'072, 10ms, 33ms, 8e6}};
+constexpr Habit kNoHabit{"", 1, 1, 0ms, 0ms, 0.0};
 
 Error soapy_error(const std::string& what, int code) {
     return Error{ErrorCode::kUnavailable, what + ": " + SoapySDR::errToStr(code)};
@@ -235,8 +237,9 @@ std::vector<RateRange> ranges_of(const SoapySDR::RangeList& list) {
     return out;
 }
 
-const Habit& habit_of(const std::string& driver_key) {
-    std::string low = driver_key;
+// `names`: of driver and hardware; a HackRF behind another driver has its habits too.
+const Habit& habit_of(const std::string& names) {
+    std::string low = names;
     std::transform(low.begin(), low.end(), low.begin(), [](unsigned char c) { return std::tolower(c); });
     for (const Habit& h : kHabits) {
         if (low.find(h.driver) != std::string::npos) {
@@ -335,12 +338,14 @@ void SoapyDevice::set_bandwidth(int direction, double hz) {
 }
 
 Status SoapyDevice::configure(const phy::Profile& profile, const RadioSettings& settings) {
-    const Habit& habit = habit_of(device_->getDriverKey());
+    const Habit& habit = habit_of(device_->getDriverKey() + " " + device_->getHardwareKey());
     traits_.name = device_->getDriverKey();
     traits_.transmits = device_->getNumChannels(SOAPY_SDR_TX) > 0;
     traits_.full_duplex = traits_.transmits && device_->getFullDuplex(SOAPY_SDR_RX, 0);
     traits_.timed = device_->hasHardwareTime() && (traits_.full_duplex || !traits_.transmits);
     traits_.write_multiple = habit.write_multiple;
+    traits_.read_multiple = habit.read_multiple;
+    traits_.shortest_switch = habit.shortest_switch;
     traits_.switch_time = habit.switch_time;
     const auto frequency = front_end_frequency(ranges_of(device_->getFrequencyRange(SOAPY_SDR_RX, 0)), settings);
     if (!frequency) {

@@ -10,6 +10,7 @@
 
 #include "host/file.hpp"
 #include "host/text.hpp"
+#include "station/radio/radio_decorator.hpp"
 
 namespace meshnet::station {
 
@@ -17,21 +18,13 @@ namespace {
 
 constexpr int kMetadataShare = 20;  // writing metadata takes one part in so many of the time
 
-class RecordingRadio final : public Radio {
+class RecordingRadio final : public RadioDecorator {
 public:
     RecordingRadio(std::unique_ptr<Radio> radio, std::shared_ptr<Recorder> recorder)
-        : radio_(std::move(radio)), recorder_(std::move(recorder)) {
+        : RadioDecorator(std::move(radio)), recorder_(std::move(recorder)) {
         recorder_->begin_capture();
     }
 
-    node::SampleRate sample_rate() const override { return radio_->sample_rate(); }
-    int fd() const override { return radio_->fd(); }
-    Status transmit(std::uint64_t id, std::uint64_t at, std::span<const phy::Sample> burst) override {
-        return radio_->transmit(id, at, burst);
-    }
-    void sign_off() override { radio_->sign_off(); }
-    bool signing_off() const override { return radio_->signing_off(); }
-    RadioCounters counters() const override { return radio_->counters(); }
     Result<Reception> receive() override {
         auto got = radio_->receive();
         if (got && !got->samples.empty()) {
@@ -41,7 +34,6 @@ public:
     }
 
 private:
-    std::unique_ptr<Radio> radio_;
     std::shared_ptr<Recorder> recorder_;
 };
 

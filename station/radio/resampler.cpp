@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "station/radio/resampler.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <cstdint>
@@ -13,9 +14,16 @@ namespace meshnet::station {
 
 namespace {
 
-constexpr unsigned kSemiLength = 24;  // taps on either side, in samples of the input
+constexpr unsigned kSemiLength = 24;  // taps on either side, in samples of the narrower rate
+// Of the filters that change the rate by a whole number: they leave the band's edge alone, from a quarter of their own
+// narrower rate to three quarters it may fall.
+constexpr unsigned kWholeSemiLength = 5;
+// From this ratio on it is done in two steps: the sharp filter runs at no more than twice to four times the narrow
+// rate.
+constexpr double kTwoSteps = 4.0;
 constexpr float kStopBandDb = 60.0F;
 constexpr double kMaxTerm = 20'000;
+constexpr double kMostRatio = 20'000.0;
 
 /// The first convergent of the continued fraction within 0.01 ppm, or the last with terms up to kMaxTerm: within 50 ppm
 /// of any ratio, less than clocks differ.
@@ -40,17 +48,130 @@ std::pair<std::uint64_t, std::uint64_t> ratio_of(double ratio) {
     return {p, q};
 }
 
-struct Destroy {
-    void operator()(rresamp_crcf q) const { rresamp_crcf_destroy(q); }
+/// One filter that changes the rate, in blocks.
+class Stage {
+public:
+    Stage() = default;
+    Stage(const Stage&) = delete;
+    Stage& operator=(const Stage&) = delete;
+    virtual ~Stage() = default;
+
+    void process(std::span<const phy::Sample> in, std::vector<phy::Sample>& out) {
+        pending_.insert(pending_.end(), in.begin(), in.end());
+        std::size_t used = 0;
+        for (; pending_.size() - used >= block_in_; used += block_in_) {
+            execute(pending_.data() + used, block_.data());
+            out.insert(out.end(), block_.begin(), block_.end());
+        }
+        pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(used));
+    }
+    void reset() {
+        pending_.clear();
+        clear();
+    }
+    /// In input samples.
+    [[nodiscard]] virtual double delay() const = 0;
+    [[nodiscard]] std::size_t block_in() const { return block_in_; }
+    /// Output samples per input sample.
+    [[nodiscard]] double ratio() const { return static_cast<double>(block_.size()) / static_cast<double>(block_in_); }
+
+protected:
+    void set_blocks(std::size_t in, std::size_t out) {
+        block_in_ = in;
+        block_.resize(out);
+    }
+    virtual void execute(phy::Sample* in, phy::Sample* out) = 0;
+    virtual void clear() = 0;
+
+private:
+    std::size_t block_in_ = 1;
+    std::vector<phy::Sample> pending_, block_;
+};
+
+/// By p/q, sharp at the edge of the narrower rate.
+class RationalStage final : public Stage {
+public:
+    RationalStage(unsigned p, unsigned q) {
+        // liquid counts the band in cycles per sample of the filter's input: half of the narrower rate.
+        const float band = p > q ? 0.5F : 0.5F * static_cast<float>(p) / static_cast<float>(q);
+        // When the rate falls the filter must span as much time as its narrower band asks for.
+        const auto semi = static_cast<unsigned>(
+            kSemiLength * std::ceil(p > q ? 1.0 : static_cast<double>(q) / static_cast<double>(p)));
+        filter_.reset(rresamp_crcf_create_kaiser(p, q, semi, band, kStopBandDb));
+        if (filter_) {
+            rresamp_crcf_set_scale(filter_.get(), 2.0F * band);  // a tone keeps its amplitude
+        }
+        set_blocks(q, p);
+    }
+    [[nodiscard]] bool ok() const { return filter_ != nullptr; }
+    [[nodiscard]] double delay() const override { return static_cast<double>(rresamp_crcf_get_delay(filter_.get())); }
+
+private:
+    struct Destroy {
+        void operator()(rresamp_crcf q) const { rresamp_crcf_destroy(q); }
+    };
+    void execute(phy::Sample* in, phy::Sample* out) override { rresamp_crcf_execute(filter_.get(), in, out); }
+    void clear() override { rresamp_crcf_reset(filter_.get()); }
+    std::unique_ptr<rresamp_crcf_s, Destroy> filter_;
+};
+
+/// Low pass with its edge at half of the narrower rate of a change by `m`, taps that add up to `sum`.
+std::vector<float> whole_taps(unsigned m, float sum) {
+    std::vector<float> taps(2 * std::size_t{kWholeSemiLength} * m + 1);
+    liquid_firdes_kaiser(static_cast<unsigned>(taps.size()), 0.5F / static_cast<float>(m), kStopBandDb, 0.0F,
+                         taps.data());
+    float total = 0.0F;
+    for (const float tap : taps) {
+        total += tap;
+    }
+    for (float& tap : taps) {
+        tap *= sum / total;
+    }
+    return taps;
+}
+
+class DecimationStage final : public Stage {
+public:
+    explicit DecimationStage(unsigned m) : m_(m) {
+        auto taps = whole_taps(m, 1.0F);
+        filter_.reset(firdecim_crcf_create(m, taps.data(), static_cast<unsigned>(taps.size())));
+        set_blocks(m, 1);
+    }
+    [[nodiscard]] double delay() const override { return static_cast<double>(kWholeSemiLength * m_); }
+
+private:
+    struct Destroy {
+        void operator()(firdecim_crcf q) const { firdecim_crcf_destroy(q); }
+    };
+    void execute(phy::Sample* in, phy::Sample* out) override { firdecim_crcf_execute(filter_.get(), in, out); }
+    void clear() override { firdecim_crcf_reset(filter_.get()); }
+    unsigned m_;
+    std::unique_ptr<firdecim_crcf_s, Destroy> filter_;
+};
+
+class InterpolationStage final : public Stage {
+public:
+    explicit InterpolationStage(unsigned m) {
+        auto taps = whole_taps(m, static_cast<float>(m));
+        filter_.reset(firinterp_crcf_create(m, taps.data(), static_cast<unsigned>(taps.size())));
+        set_blocks(1, m);
+    }
+    [[nodiscard]] double delay() const override { return static_cast<double>(kWholeSemiLength); }
+
+private:
+    struct Destroy {
+        void operator()(firinterp_crcf q) const { firinterp_crcf_destroy(q); }
+    };
+    void execute(phy::Sample* in, phy::Sample* out) override { firinterp_crcf_execute(filter_.get(), *in, out); }
+    void clear() override { firinterp_crcf_reset(filter_.get()); }
+    std::unique_ptr<firinterp_crcf_s, Destroy> filter_;
 };
 
 }  // namespace
 
 struct Resampler::Impl {
-    std::unique_ptr<rresamp_crcf_s, Destroy> filter;  // none: nothing to do
-    std::size_t block_in = 1, block_out = 1;
-    std::vector<phy::Sample> pending;
-    std::vector<phy::Sample> block;
+    std::vector<std::unique_ptr<Stage>> stages;  // none: nothing to do
+    std::vector<phy::Sample> between;
 };
 
 Resampler::Resampler(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -63,60 +184,68 @@ Result<Resampler> Resampler::create(double in_hz, double out_hz) {
     if (in_hz == out_hz) {
         return Resampler(std::move(impl));
     }
-    const auto [p, q] = ratio_of(out_hz / in_hz);
-    if (p == 0 || q == 0) {
+    const double ratio = out_hz / in_hz;
+    const double wider = std::max(ratio, 1.0 / ratio);
+    const auto whole = static_cast<unsigned>(wider >= kTwoSteps ? std::floor(0.5 * wider) : 1.0);
+    const double rest = ratio > 1.0 ? ratio / whole : ratio * whole;
+    const auto [p, q] = ratio_of(rest);
+    std::unique_ptr<RationalStage> sharp;
+    if (p != 0 && q != 0 && wider < kMostRatio) {
+        sharp = std::make_unique<RationalStage>(static_cast<unsigned>(p), static_cast<unsigned>(q));
+    }
+    if (!sharp || !sharp->ok()) {
         return Error{ErrorCode::kInvalidArgument,
                      "no resampler from " + std::to_string(in_hz) + " Hz to " + std::to_string(out_hz) + " Hz"};
     }
-    // liquid counts the band in cycles per sample of the filter's input: half of the narrower rate.
-    const float band = p > q ? 0.5F : 0.5F * static_cast<float>(p) / static_cast<float>(q);
-    // When the rate falls the filter must span as much time as its narrower band asks for.
-    const auto semi =
-        static_cast<unsigned>(kSemiLength * std::ceil(p > q ? 1.0 : static_cast<double>(q) / static_cast<double>(p)));
-    impl->filter.reset(
-        rresamp_crcf_create_kaiser(static_cast<unsigned>(p), static_cast<unsigned>(q), semi, band, kStopBandDb));
-    if (!impl->filter) {
-        return Error{ErrorCode::kInvalidArgument,
-                     "no resampler for the ratio " + std::to_string(p) + "/" + std::to_string(q)};
+    if (whole > 1 && ratio < 1.0) {
+        impl->stages.push_back(std::make_unique<DecimationStage>(whole));
     }
-    rresamp_crcf_set_scale(impl->filter.get(), 2.0F * band);  // a tone keeps its amplitude
-    impl->block_in = static_cast<std::size_t>(q);
-    impl->block_out = static_cast<std::size_t>(p);
-    impl->block.resize(impl->block_out);
+    impl->stages.push_back(std::move(sharp));
+    if (whole > 1 && ratio > 1.0) {
+        impl->stages.push_back(std::make_unique<InterpolationStage>(whole));
+    }
     return Resampler(std::move(impl));
 }
 
 void Resampler::process(std::span<const phy::Sample> in, std::vector<phy::Sample>& out) {
-    if (!impl_->filter) {
+    auto& stages = impl_->stages;
+    if (stages.empty()) {
         out.insert(out.end(), in.begin(), in.end());
-        return;
+    } else if (stages.size() == 1) {
+        stages.front()->process(in, out);
+    } else {
+        impl_->between.clear();
+        stages.front()->process(in, impl_->between);
+        stages.back()->process(impl_->between, out);
     }
-    auto& pending = impl_->pending;
-    pending.insert(pending.end(), in.begin(), in.end());
-    std::size_t used = 0;
-    for (; pending.size() - used >= impl_->block_in; used += impl_->block_in) {
-        rresamp_crcf_execute(impl_->filter.get(), pending.data() + used, impl_->block.data());
-        out.insert(out.end(), impl_->block.begin(), impl_->block.end());
-    }
-    pending.erase(pending.begin(), pending.begin() + static_cast<std::ptrdiff_t>(used));
 }
 
 void Resampler::flush(std::vector<phy::Sample>& out) {
-    if (impl_->filter) {
-        const std::vector<phy::Sample> zeros(2 * rresamp_crcf_get_delay(impl_->filter.get()) + 2 * impl_->block_in);
-        process(zeros, out);
+    if (impl_->stages.empty()) {
+        return;
     }
+    double blocks = 0.0, rate = 1.0;
+    for (const auto& stage : impl_->stages) {
+        blocks += 2.0 * static_cast<double>(stage->block_in()) / rate;
+        rate *= stage->ratio();
+    }
+    const std::vector<phy::Sample> zeros(static_cast<std::size_t>(std::ceil(2.0 * delay_samples() + blocks)));
+    process(zeros, out);
 }
 
 void Resampler::reset() {
-    if (impl_->filter) {
-        rresamp_crcf_reset(impl_->filter.get());
-        impl_->pending.clear();
+    for (const auto& stage : impl_->stages) {
+        stage->reset();
     }
 }
 
 double Resampler::delay_samples() const noexcept {
-    return impl_->filter ? static_cast<double>(rresamp_crcf_get_delay(impl_->filter.get())) : 0.0;
+    double delay = 0.0, rate = 1.0;
+    for (const auto& stage : impl_->stages) {
+        delay += stage->delay() / rate;
+        rate *= stage->ratio();
+    }
+    return delay;
 }
 
 }  // namespace meshnet::station

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Between a modem profile's sample rate and a radio's: a rational polyphase resampler, in chunks of any size.
 //
-// Source: liquid-dsp, rresamp (Kaiser-windowed sinc). Pass band: the occupied part of the narrower of the two rates.
+// From a ratio of 4 on in two steps, a whole number and the rest, so that the long filter runs at the lower rate.
+//
+// Source: liquid-dsp, rresamp, firdecim and firinterp (Kaiser-windowed sinc). Pass band: the occupied part of the
+// narrower of the two rates.
 #pragma once
 
 #include <cstddef>

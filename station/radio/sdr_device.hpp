@@ -23,7 +23,9 @@ struct SdrTraits {
     bool full_duplex = true;         ///< false: it receives nothing from begin_burst() to end_burst()
     bool timed = true;               ///< class A: received samples and bursts have device time. false: class B
     std::size_t write_multiple = 1;  ///< samples: only whole multiples leave the device
+    std::size_t read_multiple = 1;   ///< samples: the device hands on received samples so many at a time
     Duration switch_time{};          ///< class B: longest time from begin_burst() to the first sample on the air
+    Duration shortest_switch{};      ///< the same, shortest
     double rx_shift_hz = 0.0;        ///< channel minus the frequency the receiver is tuned to
     double tx_shift_hz = 0.0;        ///< the same for the transmitter
 };

@@ -1,14 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A device with a front end as a Radio: threads, sample times, bursts whole and padded, counters.
-//
-//     class A (device time):     read thread -> ReceiveStream -> queue -> receive()
-//                                transmit() -> queue -> write thread -> BurstShaper -> device, events -> reports
-//     class B (no time stamps):  one thread does both in turn; while it transmits it hears nothing, and the host's
-//     clock
-//                                says how many samples that cost
-//
-// A burst of class A that the host hands over too late is reported late at once; one the device calls late, by the
-// device. A device that says nothing of a burst sent it, unless it ever confirmed one: then silence is a loss.
+// Class A (device time) is timed_radio.hpp, class B (no time stamps) untimed_radio.hpp: found out by itself.
 #pragma once
 
 #include <memory>

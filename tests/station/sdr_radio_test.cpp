@@ -16,6 +16,9 @@
 #include <string>
 #include <thread>
 
+#include <spdlog/spdlog.h>
+
+#include "station/radio/radio_supervisor.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace meshnet::station {
@@ -23,6 +26,7 @@ namespace {
 
 struct Written {
     std::int64_t ticks = -1;
+    std::int64_t device_time = 0;  // when it was written
     std::vector<phy::Sample> samples;
 };
 
@@ -37,6 +41,7 @@ struct Bench {
     std::string trouble;
     bool gone = false;
     int switches = 0;
+    Duration longest_wait = 1s;  // of read()
     bool events_wait = true;  // poll_event() waits as asked
     std::atomic<int> polls = 0;
 
@@ -50,6 +55,14 @@ struct Bench {
         const std::lock_guard lock(mutex);
         events.push_back({kind, ticks});
         changed.notify_all();
+    }
+    std::vector<phy::Sample> all_written() {
+        const std::lock_guard lock(mutex);
+        std::vector<phy::Sample> out;
+        for (const Written& w : written) {
+            out.insert(out.end(), w.samples.begin(), w.samples.end());
+        }
+        return out;
     }
     /// Waits until `ready()`; a test that fails here hangs for 20 s at most.
     template <class Ready>
@@ -66,7 +79,8 @@ public:
     Status start() override { return Ok{}; }
     Result<Block> read(std::span<phy::Sample> into, Duration timeout) override {
         std::unique_lock lock(bench_->mutex);
-        bench_->changed.wait_for(lock, timeout, [&] { return bench_->gone || !bench_->blocks.empty(); });
+        bench_->changed.wait_for(lock, std::min<Duration>(timeout, bench_->longest_wait),
+                                 [&] { return bench_->gone || !bench_->blocks.empty(); });
         if (bench_->gone) {
             return Error{ErrorCode::kUnavailable, "unplugged"};
         }
@@ -86,7 +100,7 @@ public:
     Status end_burst() override { return note_switch(); }
     Status write(std::span<const phy::Sample> samples, std::optional<std::int64_t> ticks, bool) override {
         const std::lock_guard lock(bench_->mutex);
-        bench_->written.push_back({ticks.value_or(-1), {samples.begin(), samples.end()}});
+        bench_->written.push_back({ticks.value_or(-1), bench_->now, {samples.begin(), samples.end()}});
         bench_->changed.notify_all();
         return Ok{};
     }
@@ -131,6 +145,9 @@ protected:
         out.sample_rate_hz = 1e6;
         return out;
     }
+    static SdrTraits untimed();
+    std::vector<TxReport> reports_while_receiving(std::size_t count);
+    std::vector<TxReport> send_turn(const std::vector<std::uint64_t>& at);
     void open(const SdrTraits& traits, const RadioSettings& settings = {}) {
         auto radio = run_device(std::make_unique<BenchDevice>(bench_, traits), *phy::find_profile("1M"), settings);
         ASSERT_TRUE(radio.ok()) << radio.error().message;
@@ -344,31 +361,208 @@ TEST_F(RadioOverADevice, WhatIsNotTakenForHalfASecondIsLostAndSeen) {
     EXPECT_GE(radio_->counters().overruns, 198U);
 }
 
-TEST_F(RadioOverADevice, ClassBSwitchesSendsAndKeepsTheIndexGrowing) {
-    SdrTraits traits = timed();
-    traits.timed = traits.full_duplex = false;
-    traits.write_multiple = 4'096;
-    traits.switch_time = 10ms;
-    open(traits);
-    bench_->receive(0, 1'000);
-    const auto first = collect([](const auto& all) { return !all.samples.empty(); });
-    ASSERT_TRUE(radio_->transmit(3, first.first_index + 20'000, kBurst).ok());
-    bench_->receive(0, 1'000);  // wakes the thread; the time of class B is the host's
-    Radio::Reception got;
+// The time of class B is the host's, and a host that stalls is late: the turn is tried until it was not. Bursts of
+// kBurst at these distances from the first.
+std::vector<TxReport> RadioOverADevice::send_turn(const std::vector<std::uint64_t>& at) {
+    std::vector<TxReport> reports;
+    for (std::uint64_t attempt = 0; attempt < 50; ++attempt) {
+        {
+            const std::lock_guard lock(bench_->mutex);
+            bench_->written.clear();
+            bench_->switches = 0;
+        }
+        bench_->receive(0, 1'000);
+        (void)collect([](const auto& all) { return !all.samples.empty(); });
+        for (std::size_t i = 0; i < at.size(); ++i) {
+            EXPECT_TRUE(radio_->transmit(attempt * 10 + i, stretches_.back() + 100'000 + at[i], kBurst).ok());
+        }
+        reports = reports_while_receiving(at.size());
+        if (std::all_of(reports.begin(), reports.end(), [](const TxReport& r) { return r.sent; })) {
+            break;
+        }
+    }
+    return reports;
+}
+
+// Reports of `count` bursts while samples keep coming.
+std::vector<TxReport> RadioOverADevice::reports_while_receiving(std::size_t count) {
+    std::vector<TxReport> out;
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (got.reports.empty() && std::chrono::steady_clock::now() < until) {
+    while (out.size() < count && std::chrono::steady_clock::now() < until) {
         bench_->receive(0, 1'000);
         auto more = collect([](const auto& all) { return !all.samples.empty() || !all.reports.empty(); });
-        got.reports.insert(got.reports.end(), more.reports.begin(), more.reports.end());
+        out.insert(out.end(), more.reports.begin(), more.reports.end());
     }
-    ASSERT_EQ(got.reports.size(), 1U);
-    EXPECT_TRUE(got.reports[0].sent) << "late " << radio_->counters().late;
+    return out;
+}
+
+SdrTraits RadioOverADevice::untimed() {
+    SdrTraits traits = timed();
+    traits.timed = traits.full_duplex = false;
+    traits.read_multiple = 1'000;
+    traits.write_multiple = 4'096;
+    traits.shortest_switch = 2ms;
+    traits.switch_time = 10ms;
+    return traits;
+}
+
+TEST_F(RadioOverADevice, ClassBSwitchesSendsAndKeepsTheIndexGrowing) {
+    open(untimed());
+    const auto reports = send_turn({0});
+    ASSERT_EQ(reports.size(), 1U);
+    EXPECT_TRUE(reports[0].sent) << "late " << radio_->counters().late;
     EXPECT_EQ(bench_->switches, 2);
-    ASSERT_EQ(bench_->written.size(), 1U);
-    EXPECT_EQ(bench_->written[0].samples.size() % 4'096, 0U);
+    const auto sent = bench_->all_written();
+    EXPECT_EQ(sent.size() % 4'096, 0U);
+    // What fills the transfer stands in front, so that the device switches back at once.
+    const auto last = std::find_if(sent.rbegin(), sent.rend(), [](const phy::Sample& x) { return std::abs(x) > 0.1F; });
+    EXPECT_LT(last - sent.rbegin(), 1'000);
     bench_->receive(0, 1'000);
     (void)collect([](const auto& all) { return !all.samples.empty(); });
     EXPECT_TRUE(std::is_sorted(stretches_.begin(), stretches_.end()));
+}
+
+TEST_F(RadioOverADevice, ClassBSendsTheFramesOfATurnWithoutASwitchBetweenThem) {
+    open(untimed());
+    const auto timing = radio_->timing();
+    EXPECT_EQ(timing.jitter, 8ms + 5ms) << "the switch's own and the host's";
+    EXPECT_EQ(timing.recovery, timing.jitter + 10ms);
+    EXPECT_GE(timing.lead, 2ms + 4'096us + 1ms);
+    const std::uint64_t spacing = 200;
+    const auto reports = send_turn({0, kBurst.size() + spacing});
+    ASSERT_EQ(reports.size(), 2U);
+    EXPECT_TRUE(reports[0].sent && reports[1].sent);
+    EXPECT_EQ(reports[1].end_index - reports[0].end_index, kBurst.size() + spacing);
+    EXPECT_EQ(bench_->switches, 2);
+    const auto sent = bench_->all_written();
+    const auto loud = [](const phy::Sample& x) { return std::abs(x) > 0.1F; };
+    const auto begin = std::find_if(sent.begin(), sent.end(), loud);
+    const auto end = std::find_if_not(begin, sent.end(), loud);
+    const auto second = std::find_if(end, sent.end(), loud);
+    EXPECT_EQ(end - begin, std::ssize(kBurst));
+    EXPECT_EQ(second - end, static_cast<std::ptrdiff_t>(spacing));
+}
+
+TEST_F(RadioOverADevice, ClassBReportsATurnThatComesTooLateAsLate) {
+    open(untimed());
+    bench_->receive(0, 1'000);
+    const auto first = collect([](const auto& all) { return !all.samples.empty(); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // so much has passed at least
+    ASSERT_TRUE(radio_->transmit(1, first.first_index, kBurst).ok());
+    const auto reports = reports_while_receiving(1);
+    ASSERT_EQ(reports.size(), 1U);
+    EXPECT_FALSE(reports[0].sent);
+    EXPECT_EQ(radio_->counters().late, 1U);
+    EXPECT_EQ(bench_->switches, 0);
+}
+
+// The device takes bursts at least 6 ms ahead: 8 ms is the least lead tried that holds, and half as much again is used.
+TEST_F(RadioOverADevice, TheLeadIsMeasuredWithBurstsOfZeros) {
+    open(timed());
+    EXPECT_EQ(radio_->timing().lead, 0ms);
+    std::atomic<bool> over = false;
+    std::thread device([&] {
+        std::size_t seen = 0;
+        for (std::int64_t ticks = 0; !over; ticks += 500) {
+            bench_->receive(ticks, 500);
+            std::unique_lock lock(bench_->mutex);
+            for (; seen < bench_->written.size(); ++seen) {
+                const Written& w = bench_->written[seen];
+                for (const phy::Sample& x : w.samples) {
+                    ASSERT_EQ(x, phy::Sample{}) << "nothing is sent to measure";
+                }
+                const bool late = w.ticks < w.device_time + 6'000;
+                bench_->events.push_back(
+                    {late ? SdrDevice::Event::Kind::kLate : SdrDevice::Event::Kind::kSent, w.ticks});
+            }
+            bench_->changed.notify_all();
+            bench_->changed.wait_for(lock, std::chrono::milliseconds(1), [&] { return bench_->written.size() > seen; });
+        }
+    });
+    radio_->calibrate();
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (radio_->timing().lead == 0ms && std::chrono::steady_clock::now() < until) {
+        (void)radio_->receive();
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    over = true;
+    device.join();
+    EXPECT_EQ(radio_->timing().lead, 12ms);
+    EXPECT_EQ(radio_->counters().late, 0U) << "trials are no bursts of the station";
+}
+
+// Nobody sees a device's faults but as a read that fails or does not come; a thousand of them in a row are survived.
+TEST(RadioFaults, AThousandStallsAndUnpluggingsAreSurvived) {
+    std::shared_ptr<Bench> bench;
+    SdrTraits traits;
+    traits.name = "bench";
+    traits.sample_rate_hz = 1e6;
+    const phy::Profile& profile = *phy::find_profile("1M");
+    const auto open = [&]() -> Result<std::unique_ptr<Radio>> {
+        bench = std::make_shared<Bench>();
+        bench->longest_wait = 1ms;
+        return run_device(std::make_unique<BenchDevice>(bench, traits), profile, RadioSettings{});
+    };
+    class Events final : public RadioEvents {
+    public:
+        void on_frame(Instant, const mac::RxFrame&) override {}
+        void on_carrier(Instant, bool) override {}
+        void on_transmitted(Instant, std::uint64_t id, mac::TxOutcome outcome) override {
+            settled.push_back(id);
+            late += outcome == mac::TxOutcome::kLate ? 1U : 0U;
+        }
+        void on_time(Instant now) override {
+            EXPECT_GE(now, last);
+            last = now;
+        }
+        std::vector<std::uint64_t> settled;
+        std::size_t late = 0;
+        Instant last{};
+    } events;
+    RadioLink::Config config;
+    config.profile = &profile;
+    RadioSupervisor::WallTime wall{};
+    RadioSupervisor supervisor(config, std::move(open()).value(), open, "bench:", wall);
+    const auto receive_until = [&](auto done) {
+        const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (!done() && std::chrono::steady_clock::now() < until) {
+            ASSERT_TRUE(supervisor.receive(wall, events));
+            std::this_thread::sleep_for(std::chrono::microseconds(100));
+        }
+        ASSERT_TRUE(done());
+    };
+    const auto level = spdlog::get_level();
+    spdlog::set_level(spdlog::level::off);
+    constexpr std::uint64_t kFaults = 1'000;
+    for (std::uint64_t i = 0; i < kFaults; ++i) {
+        bench->receive(0, 500);
+        const Instant before = supervisor.link().now();
+        receive_until([&] { return supervisor.link().now() > before; });
+        mac::TxRequest request;
+        request.id = i;
+        request.payload = Bytes(30, 1);
+        request.at = supervisor.link().now() + 1s;
+        supervisor.transmit(request);  // outstanding when the radio goes
+        if (i % 2 == 0) {
+            {
+                const std::lock_guard lock(bench->mutex);
+                bench->gone = true;
+                bench->changed.notify_all();
+            }
+            receive_until([&] { return supervisor.link().fd() < 0; });
+        } else {
+            wall += std::chrono::seconds(3);  // no samples for so long
+            supervisor.on_tick(wall, events);
+            ASSERT_LT(supervisor.link().fd(), 0);
+        }
+        wall += std::chrono::milliseconds(1'100);
+        supervisor.on_tick(wall, events);
+        ASSERT_GE(supervisor.link().fd(), 0) << "open again within 5 s of the fault";
+    }
+    spdlog::set_level(level);
+    EXPECT_EQ(supervisor.link().counters().reopened, kFaults);
+    EXPECT_EQ(events.settled.size(), kFaults) << "every burst has a report";
+    EXPECT_EQ(events.late, kFaults);
 }
 
 }  // namespace
