@@ -92,6 +92,35 @@ def machine_description():
     return {"cpu": model, "cores": os.cpu_count(), "memory_mib": memory, "kernel": platform.release(), "system": name}
 
 
+def radio_keys(radio, air, station):
+    """The simulated air as itself, or behind a virtual radio with a front end and its gains at their nominal values."""
+    if radio == "air":
+        return f'device = "air:{air}#{station}"'
+    kind, model, *nominal = {"usrp": ("soapy:", "usrp", 40.0, 89.75), "hackrf": ("soapy:", "hackrf", 40.0, 61.0),
+                             "uhd": ("uhd:type=soapy,", "usrp", 40.0, 89.75)}[radio]
+    # Debian's uhd-soapysdr takes a receive offset the wrong way round.
+    return (f'device = "{kind}driver=meshair,air={air},station={station},model={model}"\n'
+            f'offset_tuning = {"false" if radio == "uhd" else "true"}\n'
+            # Two virtual HackRFs at their usual 8 Msample/s are as much as two cores can simulate.
+            f'{"sample_rate_hz = 4e6" if radio == "hackrf" else ""}\n'
+            f'frequency_hz = 868e6\nrx_gain_db = {nominal[0]}\ntx_gain_db = {nominal[1]}')
+
+
+def transmit_keys(radio, station, place):
+    """What a guard must know before anything is sent: the demo's own band, for an antenna that is not there."""
+    if radio == "air":
+        return ""
+    return f"""\
+[transmit]
+bands = ["own laboratory"]
+own_bands = ["laboratory, 858, 878, 60, 1"]
+authority = "simulated antennas in {place}"
+full_scale_dbm = 36.0
+antenna_gain_dbi = 6.0
+air_time_file = "{station}.airtime"
+"""
+
+
 class Demo:
     def __init__(self, options, prefix="meshnet-demo-"):
         self.options = options
@@ -229,9 +258,9 @@ key_file = "{station}.key"
 ledger_file = "{station}.ledger"
 control_socket = "{station}.sock"
 [radio]
-{self.radio_keys(station)}
+{radio_keys(self.options.radio, self.folder / "air.sock", station)}
 profile = "1M"
-{self.transmit_keys(station)}[net]
+{transmit_keys(self.options.radio, station, self.folder.name)}[net]
 price_msat_per_mib = {self.options.price if station == "beacon" else 0}
 [tun]
 enabled = {"true" if self.with_tun else "false"}
@@ -240,32 +269,6 @@ congestion_control = "{self.congestion_control()}"
 [log]
 level = "{self.options.log_level}"
 """)
-
-    def radio_keys(self, station):
-        """The simulated air as itself, or behind a virtual radio with a front end and its gains at their nominal values."""
-        air = self.folder / "air.sock"
-        if self.options.radio == "air":
-            return f'device = "air:{air}#{station}"'
-        kind, model, *nominal = {"usrp": ("soapy:", "usrp", 40.0, 89.75), "hackrf": ("soapy:", "hackrf", 40.0, 61.0),
-                                 "uhd": ("uhd:type=soapy,", "usrp", 40.0, 89.75)}[self.options.radio]
-        # Debian's uhd-soapysdr takes a receive offset the wrong way round.
-        return (f'device = "{kind}driver=meshair,air={air},station={station},model={model}"\n'
-                f'offset_tuning = {"false" if self.options.radio == "uhd" else "true"}\n'
-                f'frequency_hz = 868e6\nrx_gain_db = {nominal[0]}\ntx_gain_db = {nominal[1]}')
-
-    def transmit_keys(self, station):
-        """What a guard must know before anything is sent: the demo's own band, for an antenna that is not there."""
-        if self.options.radio == "air":
-            return ""
-        return f"""\
-[transmit]
-bands = ["own laboratory"]
-own_bands = ["laboratory, 866, 870, 60, 1"]
-authority = "simulated antennas in {self.folder.name}"
-full_scale_dbm = 36.0
-antenna_gain_dbi = 6.0
-air_time_file = "{station}.airtime"
-"""
 
     def congestion_control(self):
         """Linux's default, also where this machine's own is another (docs/operating.md, "TCP"); empty: its own."""
