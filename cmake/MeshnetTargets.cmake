@@ -37,10 +37,31 @@ function(meshnet_add_library name)
   meshnet_warnings(meshnet_${name})
 endfunction()
 
+# meshnet_test_headers(target): what tests include most is parsed once, and optimised only a little: tests are compiled
+# more often than they run. Measured: 0.45 to 0.5 of the time.
+function(meshnet_test_headers target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+  # g++ 12 at -O1 sees overruns in the short strings of the standard library.
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds -Wno-stringop-overflow>)
+  if(NOT TARGET meshnet_test_headers)
+    file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/test_headers.cpp CONTENT "int main() {}\n")
+    # A program, as the tests are: its flags must be theirs.
+    add_executable(meshnet_test_headers EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/test_headers.cpp)
+    target_link_libraries(meshnet_test_headers PRIVATE GTest::gtest)
+    target_compile_options(meshnet_test_headers PRIVATE $<$<CONFIG:Release>:-O1>)
+    meshnet_warnings(meshnet_test_headers)
+    target_precompile_headers(meshnet_test_headers PRIVATE
+      <gtest/gtest.h> <algorithm> <array> <chrono> <cmath> <complex> <cstdint> <deque> <filesystem> <fstream> <functional>
+      <map> <memory> <mutex> <numbers> <optional> <set> <span> <sstream> <string> <thread> <utility> <variant> <vector>)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM meshnet_test_headers)
+endfunction()
+
 # meshnet_add_test(name SOURCES ... LINK ... [LABELS ...] [TIMEOUT s]): a GoogleTest program, one ctest entry.
 function(meshnet_add_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
+  meshnet_test_headers(${name})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_definitions(${name} PRIVATE MESHNET_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest GTest::gtest_main)
@@ -52,6 +73,13 @@ function(meshnet_add_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT})
   if(ARG_LABELS)
     set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}")
+  endif()
+  # What runs under sanitizers: no programs as a user starts them, nothing slow.
+  if(NOT "programs" IN_LIST ARG_LABELS AND NOT "slow" IN_LIST ARG_LABELS)
+    if(NOT TARGET sanitized_tests)
+      add_custom_target(sanitized_tests)
+    endif()
+    add_dependencies(sanitized_tests ${name})
   endif()
 endfunction()
 

@@ -21,6 +21,7 @@ constexpr Duration kSilentWait = 2ms;     // the same for a device that never sp
 // Leads to try, and how many bursts of zeros each is given.
 constexpr Duration kLeads[] = {1ms, 2ms, 3ms, 5ms, 8ms, 12ms, 20ms, 30ms};
 constexpr int kTrials = 8;
+constexpr int kSilentTrials = 2;  // without a word of the device: it has none
 constexpr Duration kTrialBurst = 500us;
 constexpr Duration kUnmeasuredLead = 20ms;  // 3 % of bursts late at 1 Msample/s, as users of USRPs report
 
@@ -205,6 +206,9 @@ std::optional<double> TimedRadio::late_share(Duration lead, int count) {
     const std::vector<phy::Sample> zeros((wanted + multiple) / multiple * multiple);
     int late = 0, answered = 0;
     for (int i = 0; i < count && !stopping_; ++i) {
+        if (i == kSilentTrials && answered == 0) {
+            return std::nullopt;
+        }
         while (device_->poll_event(Duration::zero())) {
         }
         const std::int64_t first = device_now() + ticks_in(lead);

@@ -29,7 +29,7 @@ UntimedRadio::UntimedRadio(SdrParts parts) : SdrRadio(std::move(parts)) {
     };
     mac::RadioTiming timing;
     timing.turnaround = kHostSlack;
-    // Time is that of the samples: between two transfers it stands still while the host's clock goes on.
+    // Time is that of the samples: between two transfers it waits while the host's clock goes on.
     timing.lead = samples(t.read_multiple) + kHostSlack + kShaping + samples(t.write_multiple) + t.shortest_switch;
     timing.jitter = t.switch_time - t.shortest_switch + kHostSlack;
     timing.recovery = timing.jitter + t.switch_time;

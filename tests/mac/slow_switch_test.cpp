@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Radios without time stamps that switch slowly between receiving and transmitting (timing class B, as a HackRF):
-// bursts start late by chance, and for tens of milliseconds around them nothing is heard.
+// bursts start at random up to 23 ms late, and for tens of milliseconds around them nothing is heard.
 #include <gtest/gtest.h>
 
 #include <cstdio>

@@ -42,7 +42,7 @@ struct Bench {
     bool gone = false;
     int switches = 0;
     Duration longest_wait = 1s;  // of read()
-    bool events_wait = true;  // poll_event() waits as asked
+    bool events_wait = true;     // poll_event() waits as asked
     std::atomic<int> polls = 0;
 
     void receive(std::int64_t ticks, std::size_t n, bool overrun = false) {
