@@ -20,8 +20,7 @@ enum class Polarisation { kHorizontal, kVertical };
 [[nodiscard]] double conductivity_s_m(std::complex<double> permittivity, double frequency_hz) noexcept;
 
 /// Fresnel reflection coefficient of a plane surface at `grazing_rad` (0, pi/2] between ray and surface; -1 at grazing
-/// incidence. Source: Fresnel; as in Jordan and
-/// Balmain, "Electromagnetic Waves and Radiating Systems", 2nd ed. (1968), 16.
+/// incidence. Source: Jordan and Balmain, "Electromagnetic Waves and Radiating Systems", 2nd ed. (1968), 16.
 [[nodiscard]] std::complex<double> reflection_coefficient(std::complex<double> permittivity, double grazing_rad,
                                                           Polarisation polarisation) noexcept;
 

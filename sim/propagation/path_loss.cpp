@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/propagation/path_loss.hpp"
 
+#include <algorithm>
 #include <numbers>
 
 #include "sim/propagation/free_space.hpp"
@@ -36,11 +37,17 @@ PathLoss terrestrial_loss(const TerrestrialPath& t, double distance_m) {
     }
     out.horizon_m = radio_horizon_m(t.height_a_m, t.height_b_m, t.earth_factor);
     out.diffraction_db = diffraction_loss_db(path, between);
-    if (distance_m < out.horizon_m) {
-        out.closest = reflection_point(path);
-        if (t.surface == Surface::kSea && out.diffraction_db == 0.0 && out.closest->grazing_rad > 0.0) {
-            out.reflection = two_ray(path, t.wave_height_m / 4.0);
-        }
+    if (distance_m >= out.horizon_m) {
+        return out;
+    }
+    out.closest = reflection_point(path);
+    const double share = std::min(out.closest->clearance_m / required_clearance_m(path, *out.closest), 1.0);
+    const bool only_sea = t.surface == Surface::kSea && out.diffraction_db <= smooth_earth_loss_db(path);
+    if (only_sea && share > 0.0 && out.closest->grazing_rad > 0.0) {
+        out.reflection = two_ray(path, t.wave_height_m / 4.0);
+        out.reflection->gain_db *= share;
+        out.reflection->deepest_db *= share;
+        out.reflection->highest_db *= share;
     }
     return out;
 }

@@ -49,7 +49,7 @@ struct PathLoss {
     double diffraction_db = 0.0;
     double gas_db = 0.0;
     double rain_db = 0.0;
-    std::optional<TwoRay> reflection;  ///< of the sea, where the path is clear
+    std::optional<TwoRay> reflection;  ///< of the sea, where it is in sight of both
     std::optional<SpherePoint>
         closest;             ///< where the smooth earth comes nearest; unset: no ground, or beyond the horizon
     double horizon_m = 0.0;  ///< 0: no ground
@@ -59,9 +59,9 @@ struct PathLoss {
     }
 };
 
-/// `distance_m` > 0 along the ground. The sea's reflection counts where the smooth earth takes nothing and no obstacle
-/// stands in the way; nearer the horizon and beyond, P.526 alone does. Scatter and ducts, which help at times, are left
-/// out.
+/// `distance_m` > 0 along the ground. Where the sea is clear of the ray by P.526's required clearance, both rays count
+/// in full; from there to grazing, where P.526 interpolates the loss of the smooth earth in dB, the reflection's gain
+/// falls to 0 likewise. Behind an obstacle nothing is reflected. Scatter and ducts, which help at times, are left out.
 [[nodiscard]] PathLoss terrestrial_loss(const TerrestrialPath& path, double distance_m);
 
 /// `elevation_rad` [0, pi/2]. Gas: dry air 6 km thick and vapour 2.1 km (equivalent heights of ITU-R P.676-3 below 54

@@ -242,7 +242,7 @@ TEST(TwoRay, ReflectionPointByBisection) {
     }
 }
 
-// Where the sea's reflection takes over from P.526 the loss does not jump by more than the models differ.
+// From two rays to the smooth earth and beyond the horizon there is no step.
 TEST(TwoRay, MeetsTheSmoothEarth) {
     TerrestrialPath path;
     path.surface = Surface::kSea;
@@ -251,17 +251,20 @@ TEST(TwoRay, MeetsTheSmoothEarth) {
     for (const double hz : {435e6, 868e6, 2.4e9}) {
         path.frequency_hz = hz;
         double before = 0.0;
-        bool reflected = true;
-        for (double d = 5e3; d < 40e3; d += 20.0) {
+        bool reflected = false;
+        for (double d = 15e3; d < 50e3; d += 20.0) {
             const PathLoss loss = terrestrial_loss(path, d);
-            if (reflected && !loss.reflection) {
-                EXPECT_NEAR(loss.total_db(), before, 2.5) << hz << " at " << d;
+            if (d > 15e3) {
+                EXPECT_NEAR(loss.total_db(), before, 0.2) << hz << " at " << d;
             }
-            reflected = loss.reflection.has_value();
+            reflected = reflected || loss.reflection;
             before = loss.total_db();
         }
-        EXPECT_FALSE(reflected);
+        EXPECT_TRUE(reflected);
+        EXPECT_FALSE(terrestrial_loss(path, 50e3).reflection);
     }
+    path.obstacles = {{5e3, 100.0}};
+    EXPECT_FALSE(terrestrial_loss(path, 15e3).reflection);
 }
 
 // ITU-R's validation examples (CG-3M3J-13-ValEx) for P.676-13, annex 1: specific attenuation at 1013.25 hPa, 288.15 K,
