@@ -46,5 +46,6 @@ void add_demodulate(CLI::App& app, int& exit_code);  // demodulate
 void add_tables(CLI::App& app, int& exit_code);      // modes, profiles
 void add_bands(CLI::App& app, int& exit_code);       // bands
 void add_linkbudget(CLI::App& app, int& exit_code);  // linkbudget
+void add_monitor(CLI::App& app, int& exit_code);     // monitor
 
 }  // namespace meshnet::apps

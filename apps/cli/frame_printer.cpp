@@ -45,14 +45,13 @@ Json frame_json(const phy::Frame& f, const Place& place) {
                 {"bytes", f.payload.size()}};
 }
 
-std::string frame_text(const phy::Frame& f, const Place& place) {
+std::string frame_text(const phy::Frame& f, const Place& place, std::size_t bytes) {
     char text[256];
     std::snprintf(text, sizeof text,
                   "%12.6f s  %-14.14s %5zu bytes  snr %5.1f dB  cfo %+9.1f Hz  sfo %+6.2f ppm  %s (%zu/%zu blocks)%s",
-                  place.time_s, std::string(phy::modes()[f.mode].name).c_str(), f.payload.size(),
-                  static_cast<double>(f.snr_db), static_cast<double>(f.cfo_hz), static_cast<double>(f.sfo_ppm),
-                  f.ok() ? "ok" : "BLOCK ERRORS", blocks_ok(f), f.blocks.size(),
-                  f.inverted ? "  inverted spectrum" : "");
+                  place.time_s, std::string(phy::modes()[f.mode].name).c_str(), bytes, static_cast<double>(f.snr_db),
+                  static_cast<double>(f.cfo_hz), static_cast<double>(f.sfo_ppm), f.ok() ? "ok" : "BLOCK ERRORS",
+                  blocks_ok(f), f.blocks.size(), f.inverted ? "  inverted spectrum" : "");
     return text;
 }
 
@@ -62,7 +61,7 @@ bool FramePrinter::print(const phy::Frame& f, const Place& place) {
         json["payload"] = to_hex(f.payload);
         std::puts(json_line(json).c_str());
     } else {
-        std::puts(frame_text(f, place).c_str());
+        std::puts(frame_text(f, place, f.payload.size()).c_str());
     }
     ++frames_;
     bool fine = std::fflush(stdout) == 0;

@@ -25,8 +25,8 @@ struct Place {
 [[nodiscard]] std::size_t blocks_ok(const phy::Frame& f);
 /// A frame without its payload.
 [[nodiscard]] nlohmann::ordered_json frame_json(const phy::Frame& f, const Place& place);
-/// One line, without its end.
-[[nodiscard]] std::string frame_text(const phy::Frame& f, const Place& place);
+/// One line, without its end; `bytes` of its payload.
+[[nodiscard]] std::string frame_text(const phy::Frame& f, const Place& place, std::size_t bytes);
 
 struct CloseFile {
     void operator()(std::FILE* f) const { std::fclose(f); }

@@ -66,6 +66,8 @@ public:
     [[nodiscard]] std::uint64_t samples_lost() const noexcept { return lost_; }
     /// Both of them together.
     [[nodiscard]] double seconds() const noexcept { return static_cast<double>(samples_ + lost_) / rate_hz_; }
+    /// Where the source's time line stands, s.
+    [[nodiscard]] double time_s() const noexcept { return static_cast<double>(next_time_) / rate_hz_; }
     /// Frames that came out before their last sample was there: the source ended in them.
     [[nodiscard]] std::uint64_t cut_off() const noexcept { return cut_off_; }
 
