@@ -56,8 +56,9 @@ void print_geometry(const LinkBudget& b, const sim::PathLoss& loss) {
     if (b.to_satellite()) {
         item("satellite", say("%.0f km high at %.1f degrees: slant range %.0f km", *o.altitude_km, o.elevation_deg,
                               loss.distance_m * 1e-3));
-        item("Doppler", say("up to %+.0f Hz here, %.0f Hz/s overhead; %.1f min above this elevation", doppler_hz(b),
-                            doppler_rate_hz_s(b), sim::pass_seconds(*o.altitude_km * 1e3, b.place()) / 60.0));
+        item("Doppler",
+             say("up to +-%.0f Hz here, %.0f Hz/s overhead; %.1f min above this elevation", std::abs(doppler_hz(b)),
+                 doppler_rate_hz_s(b), std::max(sim::pass_seconds(*o.altitude_km * 1e3, b.place()), 0.0) / 60.0));
         return;
     }
     if (o.surface == "none") {
