@@ -66,10 +66,10 @@ class Demodulation {
 public:
     Demodulation(const phy::Profile& profile, double rate_hz, Resampler resampler, unsigned decode_threads,
                  FramePrinter& printer)
-        : stream_(
+        : printer_(printer),
+          stream_(
               {&profile, decode_threads, kLeadIn, true}, rate_hz, std::move(resampler),
-              [this](const phy::Frame& frame, const Place& place) { fine_ = printer_.print(frame, place) && fine_; }),
-          printer_(printer) {}
+              [this](const phy::Frame& frame, const Place& place) { fine_ = printer_.print(frame, place) && fine_; }) {}
 
     /// Reads to the end. Error: the recording cannot be read. False: the output cannot be written.
     Result<bool> run(Recording& recording) {
@@ -108,10 +108,10 @@ private:
         }
     }
 
-    FrameStream stream_;
     FramePrinter& printer_;
     std::uint64_t not_finite_ = 0;
     bool fine_ = true;
+    FrameStream stream_;
 };
 
 void print_summary(bool json, const Tally& t, const phy::ReceiverCounters& c, std::uint64_t frames,

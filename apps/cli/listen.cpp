@@ -35,7 +35,8 @@ public:
         bool ended = false;
         while (!stop_requested() && fine_ && !ended) {
             const auto got = radio_.receive();
-            if (!got) {
+            if (!got) {  // it is away
+                ended = options_.seconds > 0.0 && radio_.seconds_open() >= options_.seconds;
                 continue;
             }
             if (!got->samples.empty()) {
@@ -55,8 +56,8 @@ private:
     OnAir& radio_;
     const ListenOptions& options_;
     station::Recorder* recorder_;
-    FrameStream stream_;
     bool fine_ = true;
+    FrameStream stream_;
 };
 
 void print_summary(const Listener& l, const FramePrinter& printer, const station::RadioCounters& radio, bool json) {

@@ -230,12 +230,14 @@ int monitor_radio(const MonitorOptions& o, const phy::Profile& profile) {
     bool ended = false;
     while (!ended && !monitor.over() && monitor.go_on(radio->counters())) {
         const auto got = radio->receive();
-        if (got) {
-            if (!got->samples.empty()) {
-                monitor.stream().push(got->samples, got->first_index, got->first_index);
-            }
-            ended = got->end;
+        if (!got) {  // it is away
+            ended = o.seconds > 0.0 && radio->seconds_open() >= o.seconds;
+            continue;
         }
+        if (!got->samples.empty()) {
+            monitor.stream().push(got->samples, got->first_index, got->first_index);
+        }
+        ended = got->end;
     }
     (void)monitor.go_on(radio->counters());
     return monitor.finish();

@@ -20,6 +20,7 @@ import time
 
 HANG = 120.0  # seconds: ends a hang, no measure of the machine
 CLI, AIR, DAEMON, PLUGINS, SOURCE = sys.argv[1:6]
+STARTED = []  # processes that a failure would leave behind
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -81,6 +82,7 @@ class Screen:
         variables.update({"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}, **(env or {}))
         self.process = subprocess.Popen([CLI, "monitor", *options], stdin=self.slave, stdout=self.slave,
                                         stderr=self.slave, env=variables, start_new_session=True)
+        STARTED.append(self.process)
         self.output = b""
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
@@ -243,6 +245,26 @@ def check_stations(folder, air, processes):
     assert [s["station"] for s in stations] == [ids[1]] and stations[0]["frames"] == len(frames), stations
 
 
+def check_loss(folder, processes):
+    """A radio that goes away: it is said, `--seconds` still ends, and the screen is given back."""
+    lonely = folder / "lonely"
+    lonely.mkdir()
+    air = start_air(lonely, processes)
+    server = processes[-1]
+    screen = Screen(["--device", f"air:{air}#ship"])
+    timed = subprocess.Popen([CLI, "monitor", "--device", f"air:{air}#coast", "--seconds", "3", "--every", "0.1"],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    processes.append(timed)
+    assert "noise" in timed.stdout.readline()
+    screen.wait(lambda: len(screen.screens()) > 1)
+    server.kill()
+    screen.wait(lambda: any("the radio is lost" in line for line in screen.screens()[-1]))
+    screen.press(b"q")
+    assert "trying to open it again" in screen.end()  # what stderr had to say comes after the screen
+    out, err = timed.communicate(timeout=HANG)
+    assert timed.returncode == 0 and "the radio is lost" in err and "0 overruns" in out, (out, err)
+
+
 def check_wrong(folder):
     (folder / "odd.iq").write_bytes(bytes(80))
     wrong = {
@@ -275,7 +297,7 @@ def main():
     os.environ["SOAPY_SDR_PLUGIN_PATH"] = PLUGINS
     with tempfile.TemporaryDirectory(prefix="meshnet-") as name:
         folder = pathlib.Path(name)
-        processes = []
+        processes = STARTED
         try:
             recording = make_recording(folder)
             check_lines(recording)
@@ -284,6 +306,7 @@ def main():
             air = start_air(folder, processes)
             check_virtual_radio(folder, air, processes)
             check_stations(folder, air, processes)
+            check_loss(folder, processes)
         finally:
             for process in processes:
                 process.kill()
