@@ -139,8 +139,8 @@ std::string curve_line(const SvgPlot::Curve& c, const SvgPlot& p, const Frame& a
     };
     const auto add = [&](double x, double y) { piece += format("%.1f,%.1f ", at.x(x), at.y(y)); };
     for (std::size_t i = 1; i < c.points.size(); ++i) {
-        const auto [x1, y1] = c.points[i - 1];
-        const auto [x2, y2] = c.points[i];
+        const double x1 = c.points[i - 1].first, y1 = c.points[i - 1].second;
+        const double x2 = c.points[i].first, y2 = c.points[i].second;
         if (!std::isfinite(y1) || !std::isfinite(y2) || std::min(y1, y2) >= p.y_max || std::max(y1, y2) <= p.y_min) {
             end_piece();
             continue;
