@@ -1,26 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "sim/air_geometry.hpp"
 
-#include <algorithm>
 #include <cmath>
-#include <numbers>
 
 namespace meshnet::sim {
-
-double free_space_loss_db(double distance_m, double frequency_hz) noexcept {
-    const double ratio = 4.0 * std::numbers::pi * distance_m * frequency_hz / kSpeedOfLight;
-    return ratio <= 1.0 ? 0.0 : 20.0 * std::log10(ratio);
-}
-
-double radio_horizon_m(double height_a_m, double height_b_m) noexcept {
-    constexpr double kEffectiveRadius = 4.0 / 3.0 * 6'371'000.0;
-    return std::sqrt(2.0 * kEffectiveRadius * height_a_m) + std::sqrt(2.0 * kEffectiveRadius * height_b_m);
-}
-
-double thermal_noise_dbm(double bandwidth_hz, double noise_figure_db) noexcept {
-    constexpr double kBoltzmann = 1.380649e-23;  // J/K, exact since 2019
-    return 10.0 * std::log10(kBoltzmann * 290.0 * bandwidth_hz * 1e3) + noise_figure_db;
-}
 
 Range range_between(const AirStation& a, const AirStation& b, const AirLink* link, double seconds) noexcept {
     if (link != nullptr && link->distance_m) {

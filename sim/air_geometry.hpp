@@ -6,20 +6,9 @@
 
 #include "core/time.hpp"
 #include "sim/air.hpp"
+#include "sim/propagation/free_space.hpp"
 
 namespace meshnet::sim {
-
-inline constexpr double kSpeedOfLight = 299'792'458.0;  ///< m/s
-
-/// Free-space loss between isotropic antennas, dB (Recommendation ITU-R P.525). Below one wavelength / 4 pi: 0 dB.
-[[nodiscard]] double free_space_loss_db(double distance_m, double frequency_hz) noexcept;
-
-/// Farthest distance in sight of both, with the earth's radius taken 4/3 for refraction (Recommendation ITU-R P.834),
-/// m.
-[[nodiscard]] double radio_horizon_m(double height_a_m, double height_b_m) noexcept;
-
-/// Thermal noise at 290 K in `bandwidth_hz`, dBm.
-[[nodiscard]] double thermal_noise_dbm(double bandwidth_hz, double noise_figure_db) noexcept;
 
 /// Distance and its growth, at one instant.
 struct Range {

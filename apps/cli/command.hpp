@@ -45,5 +45,7 @@ void add_modulate(CLI::App& app, int& exit_code);    // modulate
 void add_demodulate(CLI::App& app, int& exit_code);  // demodulate
 void add_tables(CLI::App& app, int& exit_code);      // modes, profiles
 void add_bands(CLI::App& app, int& exit_code);       // bands
+void add_linkbudget(CLI::App& app, int& exit_code);  // linkbudget
+void add_monitor(CLI::App& app, int& exit_code);     // monitor
 
 }  // namespace meshnet::apps

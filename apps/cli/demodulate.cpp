@@ -15,6 +15,7 @@
 
 #include "apps/cli/command.hpp"
 #include "apps/cli/frame_printer.hpp"
+#include "apps/cli/frame_stream.hpp"
 #include "apps/cli/listen.hpp"
 #include "apps/cli/on_air.hpp"
 #include "apps/cli/sample_file.hpp"
@@ -38,9 +39,6 @@ using station::Resampler;
 // Silence put before a file, at the profile's rate, so that a frame that begins with its first sample is found like any
 // other.
 constexpr std::size_t kLeadIn = 4'096;
-// Lost samples are silence to the receiver, so that a frame around a short gap loses only blocks; of a long gap not
-// more than this.
-constexpr std::uint64_t kMostSilence = 65'536;
 
 struct DemodulateOptions {
     SampleFileOptions samples;
@@ -58,38 +56,6 @@ void warn(const std::string& line) {
     complain("warning: " + line, 0);
 }
 
-/// From the receiver's count of samples to the file's.
-class Places {
-public:
-    Places(double rate_hz, double profile_hz, double delay)
-        : rate_hz_(rate_hz), scale_(rate_hz / profile_hz), delay_(delay) {}
-
-    /// From here on, `fed` samples of the file's rate having gone into the resampler.
-    void mark(std::uint64_t fed, std::uint64_t sample_index, std::uint64_t time_index) {
-        marks_.push_back({fed, sample_index, time_index});
-    }
-    [[nodiscard]] Place of(const phy::Frame& f) const {
-        const double after_lead_in = static_cast<double>(f.sample_index) - static_cast<double>(kLeadIn);
-        const double fed = std::max((after_lead_in + static_cast<double>(f.sample_fraction)) * scale_ - delay_, 0.0);
-        auto mark = std::upper_bound(marks_.begin(), marks_.end(), fed,
-                                     [](double at, const Mark& m) { return at < static_cast<double>(m.fed); });
-        if (mark == marks_.begin()) {
-            return {static_cast<std::uint64_t>(fed), fed / rate_hz_};
-        }
-        --mark;
-        const double behind = fed - static_cast<double>(mark->fed);
-        return {mark->sample_index + static_cast<std::uint64_t>(behind),
-                (static_cast<double>(mark->time_index) + behind) / rate_hz_};
-    }
-
-private:
-    struct Mark {
-        std::uint64_t fed, sample_index, time_index;
-    };
-    double rate_hz_, scale_, delay_;
-    std::vector<Mark> marks_;
-};
-
 /// What was read, for the summary and the hints.
 struct Tally {
     std::uint64_t samples = 0, not_finite = 0, lost = 0, cut_off = 0;
@@ -100,16 +66,13 @@ class Demodulation {
 public:
     Demodulation(const phy::Profile& profile, double rate_hz, Resampler resampler, unsigned decode_threads,
                  FramePrinter& printer)
-        : rate_hz_(rate_hz),
-          places_(rate_hz, profile.sample_rate_hz, resampler.delay_samples()),
-          resampler_(std::move(resampler)),
-          receiver_(config(profile, decode_threads)),
-          printer_(printer) {}
+        : printer_(printer),
+          stream_(
+              {&profile, decode_threads, kLeadIn, true}, rate_hz, std::move(resampler),
+              [this](const phy::Frame& frame, const Place& place) { fine_ = printer_.print(frame, place) && fine_; }) {}
 
     /// Reads to the end. Error: the recording cannot be read. False: the output cannot be written.
     Result<bool> run(Recording& recording) {
-        at_rate_.assign(kLeadIn, Sample{});
-        push();
         Recording::Piece piece;
         while (fine_) {
             auto more = recording.read(piece);
@@ -119,77 +82,36 @@ public:
             if (!*more) {
                 break;
             }
-            take(piece);
+            clean(piece.samples);
+            stream_.push(piece.samples, piece.sample_index, piece.time_index);
         }
-        at_rate_.clear();
-        resampler_.flush(at_rate_);
-        push();
-        receiver_.flush();
-        at_rate_.clear();
-        push();
-        const auto& c = receiver_.counters();
-        tally_.cut_off += c.headers_ok > printer_.frames() ? c.headers_ok - printer_.frames() : 0;
+        stream_.finish();
         return fine_;
     }
-    [[nodiscard]] const Tally& tally() const noexcept { return tally_; }
-    [[nodiscard]] const phy::Receiver& receiver() const noexcept { return receiver_; }
+    [[nodiscard]] Tally tally() const {
+        const std::uint64_t headers = receiver().counters().headers_ok;
+        const std::uint64_t without_frame = headers > printer_.frames() ? headers - printer_.frames() : 0;
+        return {stream_.samples(), not_finite_, stream_.samples_lost(), stream_.cut_off() + without_frame};
+    }
+    [[nodiscard]] const phy::Receiver& receiver() const noexcept { return stream_.receiver(); }
 
 private:
-    static phy::Receiver::Config config(const phy::Profile& profile, unsigned decode_threads) {
-        phy::Receiver::Config out;
-        out.profile = &profile;
-        out.decode_threads = decode_threads;
-        return out;
-    }
-
-    void take(Recording::Piece& piece) {
-        if (piece.time_index != next_time_) {
-            const std::uint64_t gap = piece.time_index - next_time_;
-            tally_.lost += gap;
-            feed(std::vector<Sample>(static_cast<std::size_t>(std::min(gap, kMostSilence))));
-        }
-        if (piece.time_index != next_time_ || piece.sample_index != next_sample_) {
-            places_.mark(fed_, piece.sample_index, piece.time_index);
-        }
-        next_time_ = piece.time_index + piece.samples.size();
-        next_sample_ = piece.sample_index + piece.samples.size();
-        tally_.samples += piece.samples.size();
-        for (auto& s : piece.samples) {  // here and not only in the receiver: a resampler would smear them
+    /// Here and not only in the receiver: a resampler would smear them.
+    void clean(std::vector<Sample>& samples) {
+        for (auto& s : samples) {
             if (!std::isfinite(s.real()) || !std::isfinite(s.imag())) {
-                if (tally_.not_finite++ == 0) {
+                if (not_finite_++ == 0) {
                     warn("the file holds samples that are not numbers; each is taken as 0");
                 }
                 s = Sample{};
             }
         }
-        feed(piece.samples);
     }
 
-    void feed(const std::vector<Sample>& samples) {
-        fed_ += samples.size();
-        at_rate_.clear();
-        resampler_.process(samples, at_rate_);
-        push();
-    }
-
-    void push() {
-        pushed_ += at_rate_.size();
-        receiver_.push(at_rate_);
-        while (auto frame = receiver_.poll_frame()) {
-            tally_.cut_off += frame->sample_index + frame->length_samples > pushed_ ? 1 : 0;
-            fine_ = printer_.print(*frame, places_.of(*frame)) && fine_;
-        }
-    }
-
-    double rate_hz_;
-    Places places_;
-    Resampler resampler_;
-    phy::Receiver receiver_;
     FramePrinter& printer_;
-    std::vector<Sample> at_rate_;
-    std::uint64_t fed_ = 0, pushed_ = 0, next_time_ = 0, next_sample_ = 0;
-    Tally tally_;
+    std::uint64_t not_finite_ = 0;
     bool fine_ = true;
+    FrameStream stream_;
 };
 
 void print_summary(bool json, const Tally& t, const phy::ReceiverCounters& c, std::uint64_t frames,
@@ -221,7 +143,7 @@ void print_summary(bool json, const Tally& t, const phy::ReceiverCounters& c, st
 /// The exit code of a recording that was read to its end, with a line on what may be wrong with it.
 int judge(const std::string& source, const Recording& recording, const Demodulation& done, const phy::Profile& profile,
           double rate_hz) {
-    const Tally& t = done.tally();
+    const Tally t = done.tally();
     const auto& c = done.receiver().counters();
     const std::string read_as =
         "read as " + std::string(station::iq_format_name(recording.format())) + " (" + recording.format_source() + ")";
@@ -313,10 +235,11 @@ int demodulate(const DemodulateOptions& o) {
         warn("the file ends inside a sample; its last " + std::to_string(recording->left_over()) +
              " bytes are ignored");
     }
-    if (work.tally().cut_off != 0) {
-        warn(std::to_string(work.tally().cut_off) + " frame(s) began and do not end before the file does");
+    const Tally tally = work.tally();
+    if (tally.cut_off != 0) {
+        warn(std::to_string(tally.cut_off) + " frame(s) began and do not end before the file does");
     }
-    print_summary(o.json, work.tally(), work.receiver().counters(), printer.frames(), recording->left_over(), *rate);
+    print_summary(o.json, tally, work.receiver().counters(), printer.frames(), recording->left_over(), *rate);
     return judge(source, *recording, work, *said->profile, *rate);
 }
 

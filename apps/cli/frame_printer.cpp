@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -26,31 +25,43 @@ std::string json_line(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-bool FramePrinter::print(const phy::Frame& f, const Place& place) {
-    const auto good = static_cast<std::size_t>(
+std::size_t blocks_ok(const phy::Frame& f) {
+    return static_cast<std::size_t>(
         std::count_if(f.blocks.begin(), f.blocks.end(), [](const phy::FrameBlock& b) { return b.crc_ok; }));
-    const std::string_view mode = phy::modes()[f.mode].name;
+}
+
+Json frame_json(const phy::Frame& f, const Place& place) {
+    return Json{{"time_s", place.time_s},
+                {"sample_index", place.sample_index},
+                {"snr_db", number(f.snr_db)},
+                {"cfo_hz", number(f.cfo_hz)},
+                {"sfo_ppm", number(f.sfo_ppm)},
+                {"power_dbfs", number(f.power_dbfs)},
+                {"mode", phy::modes()[f.mode].name},
+                {"inverted", f.inverted},
+                {"crc_ok", f.ok()},
+                {"blocks", f.blocks.size()},
+                {"blocks_ok", blocks_ok(f)},
+                {"bytes", f.payload.size()}};
+}
+
+std::string frame_text(const phy::Frame& f, const Place& place, std::size_t bytes) {
+    char text[256];
+    std::snprintf(text, sizeof text,
+                  "%12.6f s  %-14.14s %5zu bytes  snr %5.1f dB  cfo %+9.1f Hz  sfo %+6.2f ppm  %s (%zu/%zu blocks)%s",
+                  place.time_s, std::string(phy::modes()[f.mode].name).c_str(), bytes, static_cast<double>(f.snr_db),
+                  static_cast<double>(f.cfo_hz), static_cast<double>(f.sfo_ppm), f.ok() ? "ok" : "BLOCK ERRORS",
+                  blocks_ok(f), f.blocks.size(), f.inverted ? "  inverted spectrum" : "");
+    return text;
+}
+
+bool FramePrinter::print(const phy::Frame& f, const Place& place) {
     if (json_) {
-        const std::string line = json_line(Json{{"time_s", place.time_s},
-                                                {"sample_index", place.sample_index},
-                                                {"snr_db", number(f.snr_db)},
-                                                {"cfo_hz", number(f.cfo_hz)},
-                                                {"sfo_ppm", number(f.sfo_ppm)},
-                                                {"power_dbfs", number(f.power_dbfs)},
-                                                {"mode", mode},
-                                                {"inverted", f.inverted},
-                                                {"crc_ok", f.ok()},
-                                                {"blocks", f.blocks.size()},
-                                                {"blocks_ok", good},
-                                                {"bytes", f.payload.size()},
-                                                {"payload", to_hex(f.payload)}});
-        std::puts(line.c_str());
+        Json json = frame_json(f, place);
+        json["payload"] = to_hex(f.payload);
+        std::puts(json_line(json).c_str());
     } else {
-        std::printf(
-            "%12.6f s  %-14.14s %5zu bytes  snr %5.1f dB  cfo %+9.1f Hz  sfo %+6.2f ppm  %s (%zu/%zu blocks)%s\n",
-            place.time_s, std::string(mode).c_str(), f.payload.size(), static_cast<double>(f.snr_db),
-            static_cast<double>(f.cfo_hz), static_cast<double>(f.sfo_ppm), f.ok() ? "ok" : "BLOCK ERRORS", good,
-            f.blocks.size(), f.inverted ? "  inverted spectrum" : "");
+        std::puts(frame_text(f, place, f.payload.size()).c_str());
     }
     ++frames_;
     bool fine = std::fflush(stdout) == 0;

@@ -2,6 +2,7 @@
 // Frames as demodulate prints them: a line each, for people or as JSON.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -19,6 +20,13 @@ struct Place {
     std::uint64_t sample_index = 0;  ///< as the file counts
     double time_s = 0.0;             ///< lost samples included
 };
+
+/// Blocks of a frame without error.
+[[nodiscard]] std::size_t blocks_ok(const phy::Frame& f);
+/// A frame without its payload.
+[[nodiscard]] nlohmann::ordered_json frame_json(const phy::Frame& f, const Place& place);
+/// One line, without its end; `bytes` of its payload.
+[[nodiscard]] std::string frame_text(const phy::Frame& f, const Place& place, std::size_t bytes);
 
 struct CloseFile {
     void operator()(std::FILE* f) const { std::fclose(f); }

@@ -1,142 +1,80 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "apps/cli/listen.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
-#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.hpp"
 #include "apps/cli/frame_printer.hpp"
+#include "apps/cli/frame_stream.hpp"
 #include "host/text.hpp"
-#include "phy/receiver.hpp"
 #include "station/radio/recorder.hpp"
 
 namespace meshnet::apps {
 
 namespace {
 
-// Lost samples are silence to the receiver; of a long gap not more than this.
-constexpr std::uint64_t kMostSilence = 65'536;
-
-/// From the receiver's count of samples to the radio's, across gaps.
-class Timeline {
-public:
-    /// The next sample that the receiver gets has that index of the radio; it has had `received` so far.
-    void mark(std::uint64_t received, std::uint64_t index) {
-        if (std::ssize(marks_) == kMostMarks) {
-            marks_.erase(marks_.begin(), marks_.begin() + kMostMarks / 2);  // of frames long printed
-        }
-        marks_.emplace_back(received, index);
-    }
-    [[nodiscard]] std::uint64_t index_of(std::uint64_t received) const {
-        auto mark = std::upper_bound(marks_.begin(), marks_.end(), received,
-                                     [](std::uint64_t at, const auto& m) { return at < m.first; });
-        if (mark == marks_.begin()) {
-            return received;
-        }
-        --mark;
-        return mark->second + (received - mark->first);
-    }
-
-private:
-    static constexpr std::ptrdiff_t kMostMarks = 4'096;
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> marks_;
-};
-
 class Listener {
 public:
     Listener(OnAir& radio, const ListenOptions& options, FramePrinter& printer, station::Recorder* recorder)
-        : radio_(radio), options_(options), printer_(printer), recorder_(recorder), receiver_(config()) {}
+        : radio_(radio),
+          options_(options),
+          recorder_(recorder),
+          stream_({&radio.profile(), options.decode_threads, 0, false}, radio.profile().sample_rate_hz, std::nullopt,
+                  [this, &printer](const phy::Frame& frame, const Place& place) {
+                      fine_ = printer.print(frame, place) && fine_;
+                  }) {}
 
     /// False: the output cannot be written.
     bool run() {
-        const double rate = radio_.profile().sample_rate_hz;
-        while (!stop_requested() && fine_) {
+        bool ended = false;
+        while (!stop_requested() && fine_ && !ended) {
             const auto got = radio_.receive();
-            if (!got || got->samples.empty()) {
+            if (!got) {  // it is away
+                ended = options_.seconds > 0.0 && radio_.seconds_open() >= options_.seconds;
                 continue;
             }
-            take(*got);
-            if (options_.seconds > 0.0 && static_cast<double>(next_ - first_) >= options_.seconds * rate) {
-                break;
+            if (!got->samples.empty()) {
+                if (recorder_ != nullptr) {
+                    recorder_->write(got->first_index, got->samples);
+                }
+                stream_.push(got->samples, got->first_index, got->first_index);
             }
+            ended = got->end || (options_.seconds > 0.0 && stream_.seconds() >= options_.seconds);
         }
-        receiver_.flush();
-        poll();
+        stream_.finish();
         return fine_;
     }
-    [[nodiscard]] const phy::Receiver& receiver() const noexcept { return receiver_; }
-    [[nodiscard]] std::uint64_t samples_lost() const noexcept { return lost_; }
-    [[nodiscard]] double seconds() const {
-        return static_cast<double>(next_ - first_) / radio_.profile().sample_rate_hz;
-    }
+    [[nodiscard]] const FrameStream& stream() const noexcept { return stream_; }
 
 private:
-    [[nodiscard]] phy::Receiver::Config config() const {
-        phy::Receiver::Config out;
-        out.profile = &radio_.profile();
-        out.decode_threads = options_.decode_threads;
-        return out;
-    }
-    void take(const station::Radio::Reception& got) {
-        if (!started_ || got.first_index < next_) {
-            first_ = got.first_index;
-            started_ = true;
-            timeline_.mark(received_, got.first_index);
-        } else if (got.first_index != next_) {
-            const std::uint64_t gap = got.first_index - next_;
-            lost_ += gap;
-            push(std::vector<phy::Sample>(static_cast<std::size_t>(std::min(gap, kMostSilence))));
-            timeline_.mark(received_, got.first_index);
-        }
-        next_ = got.first_index + got.samples.size();
-        if (recorder_ != nullptr) {
-            recorder_->write(got.first_index, got.samples);
-        }
-        push(got.samples);
-    }
-    void push(const std::vector<phy::Sample>& samples) {
-        receiver_.push(samples);
-        received_ += samples.size();
-        poll();
-    }
-    void poll() {
-        while (const auto frame = receiver_.poll_frame()) {
-            const std::uint64_t index = timeline_.index_of(frame->sample_index);
-            fine_ =
-                printer_.print(*frame, {index, static_cast<double>(index) / radio_.profile().sample_rate_hz}) && fine_;
-        }
-    }
-
     OnAir& radio_;
     const ListenOptions& options_;
-    FramePrinter& printer_;
     station::Recorder* recorder_;
-    phy::Receiver receiver_;
-    Timeline timeline_;
-    std::uint64_t first_ = 0, next_ = 0, received_ = 0, lost_ = 0;
-    bool started_ = false, fine_ = true;
+    bool fine_ = true;
+    FrameStream stream_;
 };
 
 void print_summary(const Listener& l, const FramePrinter& printer, const station::RadioCounters& radio, bool json) {
-    const auto& c = l.receiver().counters();
+    const auto& c = l.stream().receiver().counters();
     if (json) {
-        nlohmann::ordered_json summary{{"seconds", l.seconds()},     {"samples_lost", l.samples_lost()},
-                                       {"preambles", c.preambles},   {"headers_ok", c.headers_ok},
-                                       {"frames", printer.frames()}, {"frames_ok", c.frames_ok}};
+        nlohmann::ordered_json summary{{"seconds", l.stream().seconds()}, {"samples_lost", l.stream().samples_lost()},
+                                       {"preambles", c.preambles},        {"headers_ok", c.headers_ok},
+                                       {"frames", printer.frames()},      {"frames_ok", c.frames_ok}};
         visit_counters(radio, [&summary](const char* name, const auto& value) { summary[name] = value; });
         std::puts(json_line({{"summary", summary}}).c_str());
         return;
     }
     std::printf("%llu frames, %llu without error, in %.1f s; %llu preambles; %llu samples lost, %llu overruns\n",
                 static_cast<unsigned long long>(printer.frames()), static_cast<unsigned long long>(c.frames_ok),
-                l.seconds(), static_cast<unsigned long long>(c.preambles),
-                static_cast<unsigned long long>(l.samples_lost()), static_cast<unsigned long long>(radio.overruns));
+                l.stream().seconds(), static_cast<unsigned long long>(c.preambles),
+                static_cast<unsigned long long>(l.stream().samples_lost()),
+                static_cast<unsigned long long>(radio.overruns));
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ Result<OnAir> OnAir::open(station::Config config) {
         return radio.error();
     }
     out.radio_ = std::move(radio).value();
-    out.newest_at_ns_ = Clock::now().time_since_epoch().count();
+    out.opened_at_ns_ = out.newest_at_ns_ = Clock::now().time_since_epoch().count();
     return out;
 }
 
@@ -167,6 +167,10 @@ void OnAir::sign_off() {
     do {
         (void)receive();
     } while (radio_ && radio_->signing_off() && Clock::now() < until);
+}
+
+double OnAir::seconds_open() const {
+    return static_cast<double>(Clock::now().time_since_epoch().count() - opened_at_ns_) * 1e-9;
 }
 
 station::RadioCounters OnAir::counters() const {

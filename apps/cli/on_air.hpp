@@ -47,6 +47,8 @@ public:
     /// Sends what the law wants sent last (a call sign), for 15 s at most.
     void sign_off();
     [[nodiscard]] station::RadioCounters counters() const;
+    /// Since open(), by the host's clock: while the radio is away no sample counts the time.
+    [[nodiscard]] double seconds_open() const;
     [[nodiscard]] const std::shared_ptr<station::TransmitGuard>& guard() const noexcept { return guard_; }
 
 private:
@@ -57,7 +59,7 @@ private:
     std::shared_ptr<station::TransmitGuard> guard_;
     std::unique_ptr<station::Radio> radio_;
     station::RadioCounters earlier_;
-    std::int64_t reopen_at_ns_ = 0, newest_at_ns_ = 0;
+    std::int64_t opened_at_ns_ = 0, reopen_at_ns_ = 0, newest_at_ns_ = 0;
 };
 
 /// True once SIGINT or SIGTERM came; the first call takes the signals over.

@@ -318,6 +318,15 @@ TEST_F(Programs, WrongQuestionsToTheModem) {
     EXPECT_EQ(nothing.err, "meshnet-cli: nothing on standard input: no frame made\n");
 }
 
+// A recording as a device plays once; listening ends with it.
+TEST_F(Programs, ListeningToARecordingEnds) {
+    write_frames("noisy.cf32");
+    const auto ran = run("timeout 120 $C demodulate --device file:noisy.cf32 --json --output back");
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    EXPECT_EQ(json_lines(ran.out).back()["summary"]["frames_ok"], 3);
+    EXPECT_EQ(read_file(folder_.path("back")), read_file(folder_.path("payload")));
+}
+
 TEST_F(Programs, MetadataBesideARecordingTellsItsRateAndFormat) {
     write_frames("noisy.cf32");
     ASSERT_EQ(run("$C modulate --rate 4e6 --format cs16 --output x.sigmf-data < payload").code, 0);
