@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "phy/receiver.hpp"
 #include "phy/dsp/dc_blocker.hpp"
+#include "phy/dsp/silence_detector.hpp"
 
 #include <algorithm>
 #include <array>
@@ -82,10 +83,11 @@ struct Receiver::Impl {
     void work() {
         const bool step = gated_count == kStep;
         const auto fresh = std::span(gated).subspan(looked_count, gated_count - looked_count);
+        silence.look(fresh);
         dc.apply(fresh);
         if (step) {
             dc.learn();
-            meter.add(gated);
+            meter.add(gated, silence.end_step());
         }
         if (next_hint && looked_count == 0) {
             oscillator.set(*next_hint);
@@ -149,6 +151,7 @@ struct Receiver::Impl {
     ReceiverChain live;
     CollisionResolver resolver;
     SampleGate gate;
+    SilenceDetector silence;
     DcBlocker dc;
     PowerMeter meter;
     DopplerOscillator oscillator;

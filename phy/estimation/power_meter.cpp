@@ -13,7 +13,7 @@ constexpr double kMuted = 1e-15;
 
 PowerMeter::PowerMeter() : forward_(kWindow, Fft::Direction::kForward) {}
 
-void PowerMeter::add(std::span<const Sample> samples) noexcept {
+void PowerMeter::add(std::span<const Sample> samples, bool silent) noexcept {
     float sums[8] = {};
     std::size_t i = 0;
     for (; i + 8 <= samples.size(); i += 8) {
@@ -28,14 +28,20 @@ void PowerMeter::add(std::span<const Sample> samples) noexcept {
         sum_ += static_cast<double>(s);
     }
     count_ += samples.size();
+    silent_ += silent ? samples.size() : 0;
     if (count_ < kAverage || samples.size() < kWindow) {
         return;
     }
     const double power = sum_ / static_cast<double>(count_);
+    const bool whole = silent_ == count_;
+    const bool part = silent_ > 0;
     sum_ = 0.0;
-    count_ = 0;
-    if (power < kMuted) {  // our own transmitter mutes the receiver: no information on the channel
+    count_ = silent_ = 0;
+    if (power < kMuted || whole) {  // our own transmitter mutes the receiver: no information on the channel
         busy_ = false;
+        return;
+    }
+    if (part) {
         return;
     }
     power_floor_.add(power);

@@ -23,7 +23,8 @@ namespace meshnet::phy {
 class PowerMeter {
 public:
     PowerMeter();
-    void add(std::span<const Sample> samples) noexcept;
+    /// `silent`: some of `samples` are no samples (SilenceDetector): the average they belong to tells nothing.
+    void add(std::span<const Sample> samples, bool silent = false) noexcept;
     [[nodiscard]] bool busy() const noexcept { return busy_; }
     /// Mean power of a sample when the channel is quietest, steady interferers included; very large before the first
     /// average.
@@ -60,6 +61,7 @@ private:
     Fft forward_;
     double sum_ = 0.0;
     std::size_t count_ = 0;
+    std::size_t silent_ = 0;  // samples of this average in calls with silence
     Floor power_floor_;
     Floor band_floor_;
     bool busy_ = false;
