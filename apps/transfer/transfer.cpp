@@ -11,12 +11,12 @@ namespace meshnet::apps {
 
 namespace {
 
-constexpr double kMaxWindow = 64.0;  // chunks: 75 kB, more than the bandwidth-delay product of these channels
+constexpr double kMaxWindow = 480.0;  // chunks: 560 kB, 2 s of 2 Mbit/s: turns of half a second both ways, over hops
 constexpr std::uint64_t kReordering = 3;
 constexpr Duration kMinRto = 1s;
 constexpr Duration kMaxRto = 8s;
 constexpr Duration kAckDelay = 50ms;
-constexpr std::size_t kBitmapBytes = 16;
+constexpr std::size_t kBitmapBytes = 64;
 
 std::uint32_t chunk_count(std::uint64_t size) {
     return static_cast<std::uint32_t>((size + kTransferChunk - 1) / kTransferChunk);

@@ -11,7 +11,7 @@ constexpr std::uint16_t kMagic = 0x4d54;
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kUdp = 17;
 constexpr std::size_t kMaxName = 100;
-constexpr std::size_t kMaxBitmap = 32;
+constexpr std::size_t kMaxBitmap = 64;
 
 // RFC 1071 over the pseudo header of RFC 8200, 8.1, and the datagram.
 std::uint16_t udp_checksum(const net::Address& source, const net::Address& destination, ByteView udp) {

@@ -4,7 +4,7 @@
 //     | IPv6 40 (RFC 8200) | UDP 8 (RFC 768) | 'M' 'T' version 1 | type 1 | transfer 8 | ... |
 //     OPEN 1:  size 8, SHA-256 32, name length 1, name        sender -> receiver
 //     DATA 2:  chunk 4, stamp 8, bytes 1..1200
-//     ACK  3:  flags 1, next 4, stamp 8, bitmap 0..32         receiver -> sender
+//     ACK  3:  flags 1, next 4, stamp 8, bitmap 0..64         receiver -> sender
 //     PULL 4:  nothing more; transfer 0                       receiver -> sender: requests the offered file
 #pragma once
 
