@@ -92,7 +92,7 @@ def machine_description():
     return {"cpu": model, "cores": os.cpu_count(), "memory_mib": memory, "kernel": platform.release(), "system": name}
 
 
-def radio_keys(radio, air, station):
+def radio_keys(radio, air, station, hackrf_rate=4e6):
     """The simulated air as itself, or behind a virtual radio with a front end and its gains at their nominal values."""
     if radio == "air":
         return f'device = "air:{air}#{station}"'
@@ -102,7 +102,7 @@ def radio_keys(radio, air, station):
     return (f'device = "{kind}driver=meshair,air={air},station={station},model={model}"\n'
             f'offset_tuning = {"false" if radio == "uhd" else "true"}\n'
             # Two virtual HackRFs at their usual 8 Msample/s are as much as two cores can simulate.
-            f'{"sample_rate_hz = 4e6" if radio == "hackrf" else ""}\n'
+            f'{f"sample_rate_hz = {hackrf_rate}" if radio == "hackrf" else ""}\n'
             f'frequency_hz = 868e6\nrx_gain_db = {nominal[0]}\ntx_gain_db = {nominal[1]}')
 
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Two stations over each kind of radio, one after the other: traffic both ways for a while, beside the simulated air itself.
 
-For each of --radios: a meshnet-air with two stations 60 km apart, a meshnetd each, files sent one after the other, each in
-the other direction. Printed: goodput both ways and its share of the first radio's, bursts sent, late and unconfirmed as the stations count
+For each of --radios: a meshnet-air with two stations 60 km apart, a meshnetd each, and --load between them: `files` sent one after
+the other, each in the other direction, or `flood`: UDP both ways at once, --offer-kbps each. Printed: goodput both ways and its share of the first radio's, bursts sent, late and unconfirmed as the stations count
 them, bursts the air carried, and silent losses: bursts a station calls sent that the air never had (class A only: a device without
 time stamps hands samples over in transfers, and the air counts those).
 
@@ -17,9 +17,12 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -46,6 +49,23 @@ clock_ppm = -9.0
 adc_bits = 8
 """
 RATES = {"125k": 125e3, "250k": 250e3, "500k": 500e3, "1M": 1e6, "5M": 5e6, "10M": 10e6, "20M": 20e6}
+
+
+FLOOD_BYTES = 1200  # of a datagram, headers included
+
+
+def address(text):
+    return socket.inet_pton(socket.AF_INET6, text)
+
+
+def payload(number):
+    return bytes((number * 31 + i * 7) & 0xFF for i in range(FLOOD_BYTES - 56))
+
+
+def datagram(source, target, number):
+    """An IPv6 packet with a UDP datagram (discard port) whose payload says which it is."""
+    udp = struct.pack(">HHHH", 9, 9, FLOOD_BYTES - 40, 0) + number.to_bytes(8, "big") + payload(number)
+    return struct.pack(">IHBB", 6 << 28, len(udp), 17, 64) + address(source) + address(target) + udp
 
 
 class Pair:
@@ -95,7 +115,7 @@ key_file = "{station}.key"
 ledger_file = "{station}.ledger"
 control_socket = "{station}.sock"
 [radio]
-{radio_keys(self.radio, self.folder / "air.sock", station)}
+{radio_keys(self.radio, self.folder / "air.sock", station, options.hackrf_rate)}
 profile = "{options.profile}"
 {transmit_keys(self.radio, station, self.folder.name)}[tun]
 enabled = false
@@ -146,6 +166,74 @@ level = "{options.log_level}"
         target.unlink()
         return True
 
+    def files(self):
+        """Sends files until the time is over; bytes that each station received, and seconds."""
+        began = time.monotonic()
+        number, to = 0, STATIONS[0]
+        self.begin_file(to, number)
+        while time.monotonic() - began < self.options.seconds:
+            if self.end_file(to):
+                number += 1
+                to = STATIONS[0] if self.options.one_way else STATIONS[number % 2]
+                self.begin_file(to, number)
+            self.check_processes()
+            time.sleep(0.05)
+        seconds = time.monotonic() - began
+        received = dict(self.received)
+        received[to] += self.progress(to).get("bytes", 0)
+        for name in (f"send-{to}", f"receive-{to}"):
+            self.stop(name)
+        return received, seconds
+
+    def flood(self):
+        """Datagrams at a steady rate; every one that arrives must be one that was sent, once."""
+        hosts = {}
+        for station in STATIONS:
+            host = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            host.connect(str(self.folder / f"{station}.sock"))
+            host.sendall(b'{"cmd":"attach"}\n')
+            hosts[station] = host
+        senders = STATIONS[1:] if self.options.one_way else STATIONS
+        received, seen, over = {s: 0 for s in STATIONS}, {s: set() for s in STATIONS}, threading.Event()
+
+        def listen(station):
+            source = self.addresses[next(s for s in STATIONS if s != station)]
+            for line in hosts[station].makefile("rb"):
+                packet = bytes.fromhex(json.loads(line).get("packet", ""))
+                if not packet:
+                    continue
+                number = int.from_bytes(packet[48:56], "big")
+                if packet[56:] != payload(number) or number in seen[station] or packet[8:24] != address(source):
+                    self.wrong.append(f"datagram {number} at {station}")
+                seen[station].add(number)
+                if not over.is_set():
+                    received[station] += len(packet)
+
+        for station in STATIONS:
+            threading.Thread(target=listen, args=(station,), daemon=True).start()
+        began, number = time.monotonic(), 0
+        per_packet = 8.0 * FLOOD_BYTES / (1e3 * self.options.offer_kbps)
+        while (now := time.monotonic()) - began < self.options.seconds:
+            while number * per_packet < now - began:
+                for station in senders:
+                    other = next(s for s in STATIONS if s != station)
+                    data = datagram(self.addresses[station], self.addresses[other], number)
+                    hosts[station].sendall(b'{"cmd":"packet","data":"%s"}\n' % data.hex().encode())
+                number += 1
+            self.check_processes()
+            time.sleep(0.005)
+        over.set()
+        seconds = time.monotonic() - began
+        time.sleep(2.0)
+        for host in hosts.values():
+            host.close()
+        return received, seconds
+
+    def check_processes(self):
+        for name in ("air", *STATIONS):
+            if self.processes[name].poll() is not None:
+                raise DemoError(f"{self.radio}: {name} ended; logs in {self.folder}")
+
     def stop(self, name):
         process = self.processes.pop(name, None)
         if process is not None and process.poll() is None:
@@ -158,23 +246,7 @@ level = "{options.log_level}"
 
     def run(self):
         self.start()
-        began = time.monotonic()
-        number, to = 0, STATIONS[0]
-        self.begin_file(to, number)
-        while time.monotonic() - began < self.options.seconds:
-            if self.end_file(to):
-                number += 1
-                to = STATIONS[0] if self.options.one_way else STATIONS[number % 2]
-                self.begin_file(to, number)
-            for name in ("air", *STATIONS):
-                if self.processes[name].poll() is not None:
-                    raise DemoError(f"{self.radio}: {name} ended; logs in {self.folder}")
-            time.sleep(0.05)
-        seconds = time.monotonic() - began
-        bytes_of = dict(self.received)
-        bytes_of[to] += self.progress(to).get("bytes", 0)
-        for name in (f"send-{to}", f"receive-{to}"):
-            self.stop(name)
+        bytes_of, seconds = self.files() if self.options.load == "files" else self.flood()
         time.sleep(3.0)  # the last bursts and their reports
         status = {s: self.control(s).try_ask({"cmd": "status"}, {}) for s in STATIONS}
         for station in STATIONS:
@@ -225,7 +297,11 @@ def main():
     parser.add_argument("--profile", default="1M", choices=sorted(RATES), help="of the modem (default 1M)")
     parser.add_argument("--power-dbm", type=float, default=24.0, help="of both transmitters (default 24: 16 dB SNR at 1M)")
     parser.add_argument("--bytes", type=int, default=400_000, help="of each file (default 400000)")
+    parser.add_argument("--load", choices=("files", "flood"), default="files", help="what is sent (default files)")
+    parser.add_argument("--offer-kbps", type=float, default=1500.0, help="of the flood, each way (default 1500)")
     parser.add_argument("--one-way", action="store_true", help="files in one direction only")
+    parser.add_argument("--hackrf-rate", type=float, default=4e6, help="samples/s of virtual HackRFs (default 4e6; 8e6 is better where "
+                                                                       "the machine can)")
     parser.add_argument("--json", help="write the results to this file too")
     parser.add_argument("--keep", action="store_true", help="keep the logs")
     parser.add_argument("--log-level", default="info")
