@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "phy/profile.hpp"
+#include "phy/transmitter.hpp"
 #include "station/radio/front_end.hpp"
 
 namespace meshnet::station {
@@ -83,6 +85,54 @@ TEST_P(DeviceRates, ABurstLeavesAndArrivesAtItsIndexWithItsAmplitude) {
     EXPECT_NEAR(static_cast<double>(begin) + found.middle, static_cast<double>(kAt) + 200.0, 0.51);
     EXPECT_NEAR(found.peak, 0.5, 0.01);
     EXPECT_LT(found.imaginary, 0.01);
+}
+
+/// Power of `samples` in [low, high] cycles per sample, by windows of 256 with a Hann window.
+double power_between(std::span<const phy::Sample> samples, double low, double high) {
+    constexpr std::size_t kWindow = 256;
+    double sum = 0.0;
+    for (std::size_t at = 0; at + kWindow <= samples.size(); at += kWindow) {
+        for (std::size_t k = 0; k < kWindow; ++k) {
+            const double f = static_cast<double>(k) / kWindow - (k >= kWindow / 2 ? 1.0 : 0.0);
+            if (f < low || f > high) {
+                continue;
+            }
+            std::complex<double> bin = 0.0;
+            for (std::size_t n = 0; n < kWindow; ++n) {
+                const double w = 0.5 - 0.5 * std::cos(2.0 * std::numbers::pi * static_cast<double>(n) / kWindow);
+                bin += w * std::complex<double>(samples[at + n]) *
+                       std::polar(1.0, -2.0 * std::numbers::pi * static_cast<double>(k * n % kWindow) / kWindow);
+            }
+            sum += std::norm(bin);
+        }
+    }
+    return sum;
+}
+
+// The transmit guard judges samples at the profile's rate; what the way to the device adds must not leave the channel.
+TEST_P(DeviceRates, ResamplingAddsNothingBesideTheChannel) {
+    const Rates r = GetParam();
+    if (r.device_hz < 1.5 * r.profile_hz) {
+        return;  // no room beside the channel
+    }
+    const phy::Profile* profile = nullptr;
+    for (const phy::Profile& p : phy::profiles()) {
+        profile = p.sample_rate_hz == r.profile_hz ? &p : profile;
+    }
+    ASSERT_NE(profile, nullptr);
+    std::vector<phy::Sample> burst;
+    phy::Transmitter(*profile).modulate(*phy::find_mode("qpsk-1/2"), Bytes(400, 0x5A), burst);
+    auto shaper = BurstShaper::create({r.device_hz, r.profile_hz, 0.0, 0.0, 0.0, 1});
+    ASSERT_TRUE(shaper.ok());
+    const auto shaped = shaper->shape(burst);
+    // The burst's own sharp ends are judged at the profile's rate.
+    const std::size_t edge = shaped.samples.size() / 4;
+    const auto inside = std::span(shaped.samples).subspan(edge, std::min<std::size_t>(2 * edge, 40'000));
+    const double half = 0.5 * r.profile_hz / r.device_hz;
+    const double channel = power_between(inside, -half, half);
+    const double guard = std::max(0.08 * half, 4.0 / 256.0);  // the filter's own edge, the window's main lobe
+    const double beside = power_between(inside, half + guard, 0.5) + power_between(inside, -0.5, -half - guard);
+    EXPECT_LT(10.0 * std::log10(beside / channel), -50.0);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, DeviceRates,
