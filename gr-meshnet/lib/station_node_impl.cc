@@ -186,11 +186,9 @@ void station_node_impl::on_radio(const pmt::pmt_t& message) {
         return;
     }
     follow(*clock);
-    if (!in->bytes.empty()) {
-        if (!on_frame(*in)) {
-            ++refused_;
-        }
-        return;  // the tick that follows does the rest
+    if (!in->bytes.empty() && !on_frame(*in)) {
+        ++refused_;
+        return;
     }
     if (const bool busy = read_bool(in->meta, "busy").value_or(busy_); busy != busy_) {
         busy_ = busy;

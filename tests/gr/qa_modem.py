@@ -228,6 +228,10 @@ class Transmitter(gr_unittest.TestCase):
             make_pdu(b"x", at=float("nan")),
             make_pdu(b"x", at=(1e30, 0.0)),
             make_pdu(b"x", at=(1, 2, 3)),
+            make_pdu(b"x", tx_time="soon"),
+            make_pdu(b"x", tx_freq="high"),
+            make_pdu(b"x", tx_freq=float("inf")),
+            make_pdu(b"x", tx_gain=(1, 2)),
         ]
         samples, tags, counters = render(bad + [make_pdu(b"good")])
         reports = reports_of(bad + [make_pdu(b"good")], len(bad) + 1)
@@ -235,6 +239,110 @@ class Transmitter(gr_unittest.TestCase):
         self.assertEqual(counters["pdus_refused"], len(bad))
         self.assertTrue(all(r["reason"] for r in reports[:-1]))
         self.assertEqual(len(tags_named(tags, "tx_sob")), 1)
+
+    def test_radio_settings_become_tags(self):
+        pair = pmt.cons(pmt.from_long(0), pmt.from_double(434e6))
+        messages = [make_pdu(b"a" * 20, tx_time=(2, 0.5), tx_freq=433.9e6, tx_gain=12.5, id=9), make_pdu(b"b" * 20)]
+        third = pmt.dict_add(pmt.make_dict(), pmt.intern("tx_freq"), pair)
+        messages.append(pmt.cons(third, pmt.init_u8vector(3, [1, 2, 3])))
+        samples, tags, _ = render(messages)
+        starts = [o for o, _ in tags_named(tags, "tx_sob")]
+        freqs = sorted((t.offset, pmt.to_python(t.value)) for t in tags if pmt.symbol_to_string(t.key) == "tx_freq")
+        self.assertEqual(freqs[0], (starts[0], 433.9e6))
+        self.assertEqual(freqs[1][0], starts[2])
+        ((offset, when),) = tags_named(tags, "tx_time")
+        self.assertEqual((offset, pmt.to_python(when)), (starts[0], (2, 0.5)))
+        ((offset, gain),) = tags_named(tags, "tx_gain")
+        self.assertEqual((offset, pmt.to_python(gain)), (starts[0], 12.5))
+        ((offset, command),) = tags_named(tags, "tx_command")
+        self.assertEqual((offset, pmt.to_python(command)), (starts[0], {"gain": 12.5}))
+        ((offset, number),) = tags_named(tags, "burst_id")
+        self.assertEqual((offset, pmt.to_uint64(number)), (starts[0], 9))
+
+    def test_padding_lies_within_the_burst_and_the_frame_at_its_time(self):
+        bare, _, _ = render([make_pdu(b"a" * 50)])
+        samples, tags, _ = render([make_pdu(b"a" * 50, at=(3, 0.25))], pad_front=125, pad_tail=60, pad_multiple=1024)
+        self.assertEqual(len(samples) % 1024, 0)
+        self.assertGreaterEqual(len(samples), len(bare) + 185)
+        self.assertLess(len(samples), len(bare) + 185 + 1024)
+        self.assertTrue(numpy.array_equal(samples[125 : 125 + len(bare)], bare))
+        self.assertTrue(numpy.all(samples[:125] == 0) and numpy.all(samples[125 + len(bare) :] == 0))
+        self.assertEqual([o for o, _ in tags_named(tags, "tx_sob") + tags_named(tags, "tx_eob")], [0, len(samples) - 1])
+        ((_, when),) = tags_named(tags, "tx_time")
+        self.assertAlmostEqual(sum(pmt.to_python(when)), 3.25 - 125 / 250e3, places=8)
+        samples, tags, _ = render([make_pdu(b"a" * 50, at=0.02)], idle="zeros", pad_front=125)
+        self.assertEqual([o for o, _ in tags_named(tags, "tx_sob")], [5000 - 125])
+        self.assertTrue(numpy.array_equal(samples[5000 : 5000 + len(bare)], bare))
+        (report,) = reports_of([make_pdu(b"a" * 50, at=0.02)], 1, idle="zeros", pad_front=125, pad_tail=7)
+        self.assertEqual(report["start"], 5000)
+        self.assertAlmostEqual(sum(report["end"]), (5000 + len(bare)) / 250e3, places=8)
+
+    def test_the_queue_has_a_limit_in_pdus_and_in_seconds(self):
+        many = [make_pdu(bytes(40), at=100.0 + i, id=i) for i in range(6)]
+        for options, accepted in (({"queue_pdus": 2}, (3,)), ({"queue_seconds": 0.05}, (1, 2, 3, 4, 5))):
+            tb = gr.top_block()
+            tx = meshnet.ofdm_transmitter(PROFILE, idle="clocked", **options)  # without a clock nothing leaves
+            tb.connect(tx, blocks.null_sink(gr.sizeof_gr_complex))
+            ears = Ears.count(1)
+            tb.msg_connect(tx, "reports", ears, "in")
+            for message in many * (1 if "queue_pdus" in options else 20):
+                post(tx, "pdus", message)
+            self.assertTrue(run_until(tb, ears))
+            first = pmt.to_python(ears.messages[0])
+            self.assertEqual(first["outcome"], "refused")
+            self.assertIn(list(options)[0], first["reason"])
+
+    def test_what_waits_at_the_stop_is_flushed(self):
+        tb = gr.top_block()
+        tx = meshnet.ofdm_transmitter(PROFILE, idle="clocked")
+        sink = blocks.vector_sink_c()
+        tb.connect(tx, sink)
+        marks = Ears.count(1)
+        tb.msg_connect(tx, "reports", marks, "in")
+        for i in range(5):
+            post(tx, "pdus", make_pdu(bytes(40), id=i))
+        post(tx, "pdus", pmt.PMT_T)  # refused: by then the five wait
+        self.assertTrue(run_until(tb, marks))
+        self.assertEqual(tx.counters()["pdus_flushed"], 5)
+        post(tx, "pdus", make_pdu(b"", clock=(0, 0.010)))  # a second run sends none of them
+        ears = Ears.count(1)
+        tb.msg_connect(tx, "reports", ears, "in")
+        post(tx, "pdus", pmt.PMT_T)
+        self.assertTrue(run_until(tb, ears))
+        self.assertEqual(tx.counters()["bursts_sent"], 0)
+
+    def uhd_event(self, code, *time):
+        fields = pmt.dict_add(pmt.make_dict(), pmt.intern("channel"), pmt.from_uint64(0))
+        fields = pmt.dict_add(fields, pmt.intern("event_code"), pmt.make_tuple(pmt.intern(code)))
+        if time:
+            fields = pmt.dict_add(fields, pmt.intern("time_spec"), pmt.cons(pmt.from_long(time[0]), pmt.from_double(time[1])))
+        return pmt.cons(pmt.intern("uhd_async_msg"), fields)
+
+    def test_late_bursts_of_a_usrp_are_reported(self):
+        tb = gr.top_block()
+        tx = meshnet.ofdm_transmitter(PROFILE)
+        tb.connect(tx, blocks.null_sink(gr.sizeof_gr_complex))
+        sent, late = Ears.count(3), Ears.count(5)
+        tb.msg_connect(tx, "reports", sent, "in")
+        tb.msg_connect(tx, "reports", late, "in")
+        tb.start()
+        for i in range(3):
+            post(tx, "pdus", make_pdu(bytes(40), id=i, at=(i + 1, 0.0)))
+        self.assertTrue(sent.enough.wait(LONGEST))
+        post(tx, "async_msgs", self.uhd_event("burst_ack", 1, 0.02))
+        post(tx, "async_msgs", self.uhd_event("time_error", 2, 0.001))  # the second; the third has not begun
+        post(tx, "async_msgs", self.uhd_event("time_error", 2, 0.002))  # another packet of it
+        post(tx, "async_msgs", self.uhd_event("underflow", 3, 0.001))
+        self.assertTrue(late.enough.wait(LONGEST))
+        for bad in (pmt.PMT_NIL, pmt.cons(pmt.intern("uhd_async_msg"), pmt.from_long(1)), self.uhd_event("x"), pmt.from_long(3)):
+            post(tx, "async_msgs", bad)
+        tb.stop()
+        tb.wait()
+        reports = [pmt.to_python(m) for m in late.messages]
+        self.assertEqual([(r["id"], r["outcome"]) for r in reports[3:5]], [(1, "late"), (2, "late")])
+        self.assertEqual([r["reason"] for r in reports[3:5]], ["time_error", "underflow"])
+        self.assertEqual(tx.counters()["bursts_late"], 2)
+        self.assertEqual(tx.counters()["underflows"], 1)
 
     def test_mode_can_be_changed(self):
         tx = meshnet.ofdm_transmitter(PROFILE)
@@ -289,6 +397,68 @@ class Time(gr_unittest.TestCase):
         self.assertEqual([t["sample_index"] for t in ticks], list(range(250, last + 1, 250)))
         self.assertTrue(any(t["busy"] for t in ticks))
         self.assertEqual([p for _, p in events.pdus() if p], [b"q" * 40, b"r" * 40])
+
+
+class End(gr_unittest.TestCase):
+    def test_the_last_frame_leaves_before_the_word_that_it_is_done(self):
+        """A frame whose preamble is verified only later than its end: it comes out when the input ends, and is heard."""
+        samples, _, _ = render([make_pdu(b"end", mode="qpsk-1/5x4")])
+        for chunk in (0, 1, 77):
+            tb = gr.top_block()
+            source = blocks.vector_source_c(samples)
+            if chunk:
+                source.set_max_noutput_items(chunk)
+            rx = meshnet.ofdm_receiver(PROFILE)
+            store = blocks.message_debug()
+            tb.connect(source, rx)
+            tb.msg_connect(rx, "pdus", store, "store")
+            tb.run()
+            self.assertEqual(rx.counters()["frames_ok"], 1)
+            self.assertEqual(rx.counters()["samples"], len(samples))
+            self.assertEqual(store.num_messages(), 1, "chunk %d" % chunk)
+
+    def test_a_wrong_rate_is_counted(self):
+        samples, _, _ = render([make_pdu(b"x" * 30)])
+        for rate, wrong in ((250e3, 0), (250001.0, 0), (1e6, 1), (float("nan"), 0)):
+            tb = gr.top_block()
+            rx = meshnet.ofdm_receiver(PROFILE)
+            ears = Ears.count(1)
+            source = Samples(samples, [(0, "rx_rate", pmt.from_double(rate))])
+            tb.connect(source, rx)
+            tb.msg_connect(rx, "pdus", ears, "in")
+            self.assertTrue(run_until(tb, ears))
+            self.assertEqual(rx.counters()["rates_wrong"], wrong)
+
+
+class Extras(gr_unittest.TestCase):
+    def test_channel_soft_bits_and_samples_of_each_frame(self):
+        frames = payloads(3, 150)
+        tb = gr.top_block()
+        tx = meshnet.ofdm_transmitter(PROFILE, "16qam-1/2", gap=1500)
+        path = meshnet.channel(PROFILE, "awgn", 25.0, cfo_hz=500.0)
+        rx = meshnet.ofdm_receiver(PROFILE, channel=True, soft_bits=True, bursts=True)
+        kept = blocks.vector_sink_c()
+        ears = {port: Ears.count(3) for port in ("channel", "soft_bits", "bursts", "pdus")}
+        tb.connect(tx, path, rx)
+        tb.connect(path, kept)
+        for port, e in ears.items():
+            tb.msg_connect(rx, port, e, "in")
+        for frame in frames:
+            post(tx, "pdus", make_pdu(frame))
+        self.assertTrue(run_until(tb, *ears.values()))
+        stream = numpy.array(kept.data())
+        for i, (meta, payload) in enumerate(ears["pdus"].pdus()[:3]):
+            self.assertEqual(payload, frames[i])
+            response = numpy.array(pmt.c32vector_elements(pmt.cdr(ears["channel"].messages[i])))
+            self.assertEqual(len(response), 52)
+            self.assertLess(numpy.std(numpy.abs(response)) / numpy.mean(numpy.abs(response)), 0.1)  # flat
+            soft = numpy.array(pmt.f32vector_elements(pmt.cdr(ears["soft_bits"].messages[i])))
+            self.assertEqual(len(soft) % 4, 0)
+            self.assertGreaterEqual(len(soft), 2 * 8 * 150)  # rate 1/2
+            self.assertGreater(numpy.mean(numpy.abs(soft)), 5.0)
+            burst = numpy.array(pmt.c32vector_elements(pmt.cdr(ears["bursts"].messages[i])))
+            first = meta["sample_index"]
+            self.assertTrue(numpy.array_equal(burst, stream[first : first + meta["length_samples"]]))
 
 
 class Parameters(gr_unittest.TestCase):

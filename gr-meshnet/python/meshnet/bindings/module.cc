@@ -8,6 +8,7 @@ void bind_ofdm_transmitter(py::module& m);
 void bind_ofdm_receiver(py::module& m);
 void bind_channel(py::module& m);
 void bind_station_node(py::module& m);
+void bind_transmit_guard(py::module& m);
 
 PYBIND11_MODULE(meshnet_python, m) {
     m.doc() = "GNU Radio blocks of meshnet.";
@@ -16,4 +17,5 @@ PYBIND11_MODULE(meshnet_python, m) {
     bind_ofdm_receiver(m);
     bind_channel(m);
     bind_station_node(m);
+    bind_transmit_guard(m);
 }
