@@ -42,7 +42,7 @@ class Platforms:
 
 class Blocks(unittest.TestCase):
     def test_there_are_blocks(self):
-        self.assertGreaterEqual(len(block_names()), 4)
+        self.assertGreaterEqual(len(block_names()), 14)
 
     def test_every_block_has_its_yaml_and_every_yaml_its_block(self):
         files = {p.name for p in DESCRIPTIONS.glob("*.block.yml")}
@@ -134,6 +134,15 @@ class Companion(unittest.TestCase):
             ("ofdm_receiver", {"max_iterations": "0"}),
             ("transmit_guard", {"fill": "ones"}),
             ("transmit_guard", {"bands": "['EU 868.0-868.6']"}),
+            ("decoder", {"max_iterations": "0"}),
+            ("synchronizer", {"longest_preamble": "none"}),
+            ("demodulator", {"profile": "3M"}),
+            ("probe", {"window": "0"}),
+            ("packet_capture", {"file": ""}),
+            ("radio", {"device": "hackrf"}),
+            ("virtual_air", {"stations": "0"}),
+            ("router", {"answer_s": "0"}),
+            ("contention_mac", {"duty_cycle": "0"}),
             ("channel", {"sfo_ppm": "2000"}),
             ("channel", {"delay_s": "-1"}),
             ("station_node", {"lead_s": "1"}),
