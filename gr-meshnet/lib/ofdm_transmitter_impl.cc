@@ -36,6 +36,10 @@ const pmt::pmt_t& reports_port() {
     static const pmt::pmt_t port = pmt::mp("reports");
     return port;
 }
+const pmt::pmt_t& bursts_port() {
+    static const pmt::pmt_t port = pmt::mp("bursts");
+    return port;
+}
 const pmt::pmt_t& async_port() {
     static const pmt::pmt_t port = pmt::mp("async_msgs");
     return port;
@@ -45,7 +49,9 @@ ofdm_transmitter_impl::Idle idle_named(const std::string& name) {
     if (name == "none") return ofdm_transmitter_impl::Idle::kNone;
     if (name == "zeros") return ofdm_transmitter_impl::Idle::kZeros;
     if (name == "clocked") return ofdm_transmitter_impl::Idle::kClocked;
-    throw std::invalid_argument(std::string(kName) + ": idle is \"" + name + "\"; it can be none, zeros or clocked");
+    if (name == "message") return ofdm_transmitter_impl::Idle::kMessage;
+    throw std::invalid_argument(std::string(kName) + ": idle is \"" + name +
+                                "\"; it can be none, zeros, clocked or message");
 }
 
 }  // namespace
@@ -64,7 +70,7 @@ ofdm_transmitter_impl::ofdm_transmitter_impl(const std::string& profile, const s
                                              const std::string& idle, std::uint64_t gap, const std::string& length_tag,
                                              const Limits& limits)
     : gr::sync_block("meshnet_ofdm_transmitter", gr::io_signature::make(0, 0, 0),
-                     gr::io_signature::make(1, 1, sizeof(gr_complex))),
+                     gr::io_signature::make(idle == "message" ? 0 : 1, idle == "message" ? 0 : 1, sizeof(gr_complex))),
       idle_(idle_named(idle)),
       gap_(gap),
       limits_(limits),
@@ -83,6 +89,7 @@ ofdm_transmitter_impl::ofdm_transmitter_impl(const std::string& profile, const s
     message_port_register_in(async_port());
     set_msg_handler(async_port(), [this](const pmt::pmt_t& m) { on_async(m); });
     message_port_register_out(reports_port());
+    message_port_register_out(bursts_port());
 }
 
 bool ofdm_transmitter_impl::start() {
@@ -176,6 +183,9 @@ void ofdm_transmitter_impl::accept(pdu&& in) {
     }
     request.payload = std::move(in.bytes);
     request.air_samples = transmitter_.frame_samples(request.mode, request.payload.size());
+    if (idle_ == Idle::kMessage) {
+        return publish_burst(request);
+    }
     if (const auto why = queue_full(request)) {
         return refuse(request.id, *why);
     }
@@ -360,6 +370,30 @@ void ofdm_transmitter_impl::render(const Request& request) {
     const std::uint64_t length = samples_.size() + limits_.pad_tail;
     const std::uint64_t over = length % limits_.pad_multiple;
     samples_.resize(length + (over > 0 ? limits_.pad_multiple - over : 0));
+}
+
+/// The burst as one message: nothing waits here.
+void ofdm_transmitter_impl::publish_burst(const Request& request) {
+    render(request);
+    pmt::pmt_t meta = pmt::make_dict();
+    auto details = pmt::make_dict();
+    if (request.at) {
+        meta = add(meta, "tx_time", from_instant(*request.at - clock_.duration_of(limits_.pad_front)));
+        details = add(details, "end", from_instant(*request.at + clock_.duration_of(frame_samples_)));
+    }
+    if (request.frequency) {
+        meta = add(meta, "tx_freq", request.frequency);
+    }
+    if (request.gain) {
+        meta = add(meta, "tx_gain", request.gain);
+    }
+    if (request.id) {
+        meta = add(meta, "burst_id", pmt::from_uint64(*request.id));
+    }
+    message_port_pub(bursts_port(), pmt::cons(meta, pmt::init_c32vector(samples_.size(), samples_.data())));
+    ++sent_;
+    samples_sent_ += samples_.size();
+    report("sent", request.id, details);
 }
 
 void ofdm_transmitter_impl::tag_start(std::uint64_t index) {

@@ -20,7 +20,7 @@ namespace gr::meshnet {
 
 class ofdm_transmitter_impl final : public ofdm_transmitter {
 public:
-    enum class Idle { kNone, kZeros, kClocked };
+    enum class Idle { kNone, kZeros, kClocked, kMessage };
 
     struct Limits {
         std::uint64_t pad_front, pad_tail, pad_multiple, queue_pdus;
@@ -68,6 +68,7 @@ private:
     void take_from_queue(Request& out);
     void report_late(const std::optional<std::uint64_t>& id, pmt::pmt_t details, const std::string& why);
     void render(const Request& request);
+    void publish_burst(const Request& request);
     void report(const char* outcome, const std::optional<std::uint64_t>& id, pmt::pmt_t details);
     void refuse(const std::optional<std::uint64_t>& id, const std::string& reason);
     std::size_t step(std::uint64_t index, std::size_t room, gr_complex* out);

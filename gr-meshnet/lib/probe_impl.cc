@@ -29,16 +29,18 @@ std::vector<gr_complex> complex_values(const pmt::pmt_t& message) {
 
 }  // namespace
 
-probe::sptr probe::make(unsigned window, unsigned interval_ms) {
-    return gnuradio::make_block_sptr<probe_impl>(window, interval_ms);
+probe::sptr probe::make(unsigned window, unsigned interval_ms, unsigned history) {
+    return gnuradio::make_block_sptr<probe_impl>(window, interval_ms, history);
 }
 
-probe_impl::probe_impl(unsigned window, unsigned interval_ms)
+probe_impl::probe_impl(unsigned window, unsigned interval_ms, unsigned history)
     : gr::sync_block("meshnet_probe", gr::io_signature::make(0, 0, 0), gr::io_signature::make(0, 3, sizeof(float))),
       window_(window),
-      interval_ms_(interval_ms) {
+      interval_ms_(interval_ms),
+      history_(history) {
     require_between("Probe", "window", window, 1, 100'000);
     require_between("Probe", "interval_ms", interval_ms, 1, 10'000);
+    require_between("Probe", "history", history, 2, 100'000);
     for (const auto& [name, handler] :
          {std::pair{"events", &probe_impl::on_event}, std::pair{"constellation", &probe_impl::on_points},
           std::pair{"channel", &probe_impl::on_channel}}) {
@@ -50,13 +52,15 @@ probe_impl::probe_impl(unsigned window, unsigned interval_ms)
             }
         });
     }
-    message_port_register_out(pmt::mp("points"));
-    message_port_register_out(pmt::mp("response"));
+    for (const char* name : {"points", "response", "snr_history", "error_history", "cfo_history"}) {
+        message_port_register_out(pmt::mp(name));
+    }
 }
 
 bool probe_impl::start() {
     const std::lock_guard<std::mutex> lock(mutex_);
     readings_.clear();
+    past_.clear();
     ticks_ = 0;
     return gr::sync_block::start();
 }
@@ -87,6 +91,24 @@ void probe_impl::on_event(const pmt::pmt_t& message) {
         if (readings_.size() > kMaxReadings) {
             readings_.pop_front();
         }
+        publish_history();
+    }
+}
+
+/// All of it at once: a time sink of a stream draws nothing before its buffer is full.
+void probe_impl::publish_history() {
+    past_.push_back(reading());
+    if (past_.size() > history_) {
+        past_.pop_front();
+    }
+    const std::size_t first = history_ - past_.size();
+    for (const auto& [name, field] :
+         {std::pair{"snr_history", &Reading::snr_db}, std::pair{"error_history", &Reading::error_rate},
+          std::pair{"cfo_history", &Reading::cfo_hz}}) {
+        std::vector<float> values(history_, std::numeric_limits<float>::quiet_NaN());
+        std::transform(past_.begin(), past_.end(), values.begin() + static_cast<std::ptrdiff_t>(first),
+                       [field = field](const Reading& r) { return static_cast<float>(r.*field); });
+        message_port_pub(pmt::mp(name), pmt::cons(pmt::make_dict(), pmt::init_f32vector(values.size(), values.data())));
     }
 }
 

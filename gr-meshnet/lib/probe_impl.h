@@ -12,7 +12,7 @@ namespace gr::meshnet {
 
 class probe_impl final : public probe {
 public:
-    probe_impl(unsigned window, unsigned interval_ms);
+    probe_impl(unsigned window, unsigned interval_ms, unsigned history);
 
     bool start() override;
     int work(int noutput_items, gr_vector_const_void_star& input_items, gr_vector_void_star& output_items) override;
@@ -31,8 +31,9 @@ private:
     void on_points(const pmt::pmt_t& message);
     void on_channel(const pmt::pmt_t& message);
     [[nodiscard]] Reading reading() const;
+    void publish_history();
 
-    const unsigned window_, interval_ms_;
+    const unsigned window_, interval_ms_, history_;
     mutable std::mutex mutex_;  // guards all below
     double snr_db_ = std::numeric_limits<double>::quiet_NaN();
     double cfo_hz_ = std::numeric_limits<double>::quiet_NaN();
@@ -41,6 +42,7 @@ private:
     std::uint64_t frames_ = 0;
     unsigned ticks_ = 0;
     std::deque<Reading> readings_;  // to be written
+    std::deque<Reading> past_;      // the last `history_`
 };
 
 }  // namespace gr::meshnet

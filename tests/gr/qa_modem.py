@@ -277,6 +277,22 @@ class Transmitter(gr_unittest.TestCase):
         self.assertEqual(report["start"], 5000)
         self.assertAlmostEqual(sum(report["end"]), (5000 + len(bare)) / 250e3, places=8)
 
+    def test_bursts_as_messages_are_those_of_the_stream(self):
+        stream, _, _ = render([make_pdu(b"a" * 3000)], pad_front=25)
+        tb = gr.top_block()
+        tx = meshnet.ofdm_transmitter(PROFILE, idle="message", pad_front=25)
+        bursts, reports = Ears.count(1), Ears.count(2)
+        tb.msg_connect(tx, "bursts", bursts, "in")
+        tb.msg_connect(tx, "reports", reports, "in")
+        post(tx, "pdus", make_pdu(b"a" * 3000, id=4, at=(7, 0.5), tx_freq=1e9, tx_gain=3.0))
+        post(tx, "pdus", make_pdu(b""))
+        self.assertTrue(run_until(tb, bursts, reports))
+        meta = pmt.to_python(pmt.car(bursts.messages[0]))
+        self.assertEqual((meta["burst_id"], meta["tx_freq"], meta["tx_gain"]), (4, 1e9, 3.0))
+        self.assertAlmostEqual(sum(meta["tx_time"]), 7.5 - 25 / 250e3, places=8)
+        self.assertTrue(numpy.array_equal(numpy.array(pmt.c32vector_elements(pmt.cdr(bursts.messages[0]))), stream))
+        self.assertEqual([pmt.to_python(m)["outcome"] for m in reports.messages], ["sent", "refused"])
+
     def test_the_queue_has_a_limit_in_pdus_and_in_seconds(self):
         many = [make_pdu(bytes(40), at=100.0 + i, id=i) for i in range(6)]
         for options, accepted in (({"queue_pdus": 2}, (3,)), ({"queue_seconds": 0.05}, (1, 2, 3, 4, 5))):
@@ -470,7 +486,7 @@ class Parameters(gr_unittest.TestCase):
     def test_what_is_wrong_and_what_would_be_right(self):
         self.refused("unknown profile '3M'; did you mean '1M'? known are 125k", meshnet.ofdm_transmitter, "3M")
         self.refused("64qam-3/4", meshnet.ofdm_transmitter, PROFILE, "bpsk")
-        self.refused("none, zeros or clocked", meshnet.ofdm_transmitter, PROFILE, idle="silence")
+        self.refused("none, zeros, clocked or message", meshnet.ofdm_transmitter, PROFILE, idle="silence")
         self.refused("gap", meshnet.ofdm_transmitter, PROFILE, gap=2000000000)
         self.refused("known are short medium long", meshnet.ofdm_receiver, PROFILE, longest_preamble="none")
         self.refused("unknown profile ''", meshnet.ofdm_receiver, "")

@@ -134,6 +134,7 @@ class Stages(gr_unittest.TestCase):
             ("max_iterations", lambda: meshnet.decoder(PROFILE, 0)),
             ("window", lambda: meshnet.probe(0)),
             ("interval_ms", lambda: meshnet.probe(1, 0)),
+            ("history", lambda: meshnet.probe(1, 1, 1)),
             ("a file must be named", lambda: meshnet.packet_capture("")),
             ("/nowhere/x.pcap: No such file", lambda: meshnet.packet_capture("/nowhere/x.pcap")),
         ):
@@ -148,11 +149,11 @@ class Probe(gr_unittest.TestCase):
         tb = gr.top_block()
         source = Samples(through_channel(sent, snr_db=22.0, cfo_hz=700.0))
         rx = meshnet.ofdm_receiver(PROFILE, constellation=True, channel=True)
-        probe = meshnet.probe(window=3, interval_ms=2)
+        probe = meshnet.probe(window=3, interval_ms=2, history=40)
         self.assertTrue(math.isnan(probe.snr_db()) and math.isnan(probe.error_rate()) and math.isnan(probe.cfo_hz()))
         self.assertEqual(probe.summary(), "no frame yet")
         sinks = [blocks.vector_sink_f() for _ in range(3)]
-        points, response = Ears.count(5), Ears.count(5)
+        points, response, history = Ears.count(5), Ears.count(5), Ears.count(20)
         tb.connect(source, rx)
         for i, sink in enumerate(sinks):
             tb.connect((probe, i), sink)
@@ -160,7 +161,12 @@ class Probe(gr_unittest.TestCase):
             tb.msg_connect(rx, port, probe, port)
         tb.msg_connect(probe, "points", points, "in")
         tb.msg_connect(probe, "response", response, "in")
-        self.assertTrue(run_until(tb, points, response))
+        tb.msg_connect(probe, "snr_history", history, "in")
+        self.assertTrue(run_until(tb, points, response, history))
+        past = [numpy.array(pmt.f32vector_elements(pmt.cdr(m))) for m in history.messages[:20]]
+        self.assertEqual({len(p) for p in past}, {40})
+        self.assertTrue(all(numpy.all(numpy.isnan(p[: 39 - i])) for i, p in enumerate(past)))
+        self.assertTrue(numpy.array_equal(past[-1][:-1], past[-2][1:], equal_nan=True))
         self.assertEqual(probe.frames(), 5)
         self.assertAlmostEqual(probe.snr_db(), 22.0, delta=2.0)
         self.assertAlmostEqual(probe.cfo_hz(), 700.0, delta=30.0)
@@ -206,8 +212,6 @@ class Capture(gr_unittest.TestCase):
         for port, message in messages:
             post(block, port, message)
         tb = gr.top_block()
-        idle = Ears.count(1)
-        tb.msg_connect(block, "system", idle, "in") if False else None
         tb.msg_connect(meshnet.decoder(PROFILE), "pdus", block, "received")
         tb.start()
         tb.stop()
@@ -236,10 +240,11 @@ class Capture(gr_unittest.TestCase):
             file = pathlib.Path(directory) / "x.pcap"
             block = self.capture(file, [("received", received)] + [("received", m) for m in ignored] + [("sent", sent), ("sent", make_pdu(b"?", mode=1))])
             self.assertEqual((block.packets(), block.failures()), (3, 0))
-            (t, first), (u, second), (v, third) = self.packets(file)
+            by_payload = {packet[56:]: (time, packet) for time, packet in self.packets(file)}  # two ports: in any order
+            self.assertEqual(set(by_payload), {b"payload", b"request", b"?"})
+            (t, first), (u, second) = by_payload[b"payload"], by_payload[b"request"]
             self.assertAlmostEqual(t, 12.25, places=9)
             self.assertAlmostEqual(u, 13.5, places=9)
-            self.assertEqual((first[56:], second[56:], third[56:]), (b"payload", b"request", b"?"))
             figures = struct.unpack(">BBBBHHHhhHiiQQ16s", first[:56])
             self.assertEqual(figures, (1, 56, 0, 3, 1, 3, 2, 1726, -3150, 0, -12346, 2500, 2**40, 4321, b"16qam-1/2".ljust(16, b"\0")))
             self.assertEqual(second[2:4], b"\1\1")

@@ -39,6 +39,8 @@ public:
     ///   "zeros"    zeros without end: a stream for a channel model or a file. `at` counts from sample 0.
     ///   "clocked"  zeros as far as the messages of a Station Node allow: two simulated stations stay in step, on any
     ///              machine and as fast as it can. `at` counts from sample 0.
+    ///   "message"  no stream at all: each burst leaves on the port `bursts` as a PDU (dict . c32vector) with tx_time,
+    ///              tx_freq, tx_gain and burst_id, for a Radio. Nothing waits, so no queue limit.
     /// `gap`: zeros before the first burst and after each, 0..1e9 samples, outside the tags. A receiver at the end of
     /// the stream needs some 100 of them to finish the last frame. `length_tag`: if not empty, each burst is a tagged
     /// stream with this length tag, in place of tx_sob and tx_eob.

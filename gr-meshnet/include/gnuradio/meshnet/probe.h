@@ -19,14 +19,16 @@ namespace gr::meshnet {
 /// frame in dB, error rate of the last `window` frames (0..1, frames whose header was readable), carrier offset of the
 /// last frame in Hz. NaN before the first frame. `points`: the equalised points of each frame for a QT GUI
 /// Constellation Sink of type Complex Message. `response`: the channel of each frame in dB over its mean, one value a
-/// carrier, for a QT GUI Time Sink of type Float Message.
+/// carrier, for a QT GUI Time Sink of type Float Message. `snr_history`, `error_history`, `cfo_history`: the last
+/// `history` values of each stream for such a sink, oldest first, with every value; missing ones at the beginning are
+/// NaN.
 class MESHNET_API probe : virtual public gr::sync_block {
 public:
     using sptr = std::shared_ptr<probe>;
 
-    /// `window`: 1..100000 frames. `interval_ms`: 1..10000. Throws std::invalid_argument that names the parameter and
-    /// what would be right.
-    static sptr make(unsigned window = 100, unsigned interval_ms = 10);
+    /// `window`: 1..100000 frames. `interval_ms`: 1..10000. `history`: 2..100000 values. Throws std::invalid_argument
+    /// that names the parameter and what would be right.
+    static sptr make(unsigned window = 100, unsigned interval_ms = 10, unsigned history = 500);
 
     /// Of the last frame, dB in the occupied band; NaN before the first.
     [[nodiscard]] virtual double snr_db() const = 0;

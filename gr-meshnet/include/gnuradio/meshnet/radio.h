@@ -20,8 +20,8 @@ namespace gr::meshnet {
 /// far as the driver can, and what an antenna radiates passes the transmit guard of the configuration.
 ///
 /// `bursts`: PDUs (dict . c32vector) at the profile's sample rate. The dict: `tx_time` or `at` (the radio's time, as
-/// the samples have it; without it as soon as can be), `burst_id` or `id`: what GNU Radio's Tagged Stream to PDU makes
-/// of the bursts of an OFDM Transmitter with a length tag. `reports`: a dict for each as the OFDM Transmitter has them,
+/// the samples have it; without it as soon as can be), `burst_id` or `id`: what an OFDM Transmitter of idle "message"
+/// publishes. `reports`: a dict for each as the OFDM Transmitter has them,
 /// outcome "sent" or "late" (also what the guard refuses), `id`, `end`.
 ///
 /// Samples carry rx_time and rx_rate at the start and rx_time after each gap. The flowgraph ends when the radio is lost

@@ -19,7 +19,8 @@ fraction, or seconds), `tx_freq` (Hz) and `tx_gain` (dB), which become tags, `id
              py::arg("pad_multiple") = 1, py::arg("queue_pdus") = 1024, py::arg("queue_seconds") = 60.0, R"doc(
 profile: "125k" to "20M".
 mode: for PDUs that name none.
-idle: "none" (only bursts leave, for radios), "zeros" (an endless stream) or "clocked" (zeros as far as a Station Node allows).
+idle: "none" (only bursts leave, for radios), "zeros" (an endless stream) "clocked" (zeros as far as a Station Node
+    allows) or "message" (no stream: bursts leave as PDUs of samples on the port `bursts`, for a Radio).
 gap: zeros before the first burst and after each, 0 to 1e9 samples.
 length_tag: if not empty, bursts are a tagged stream with this length tag in place of tx_sob and tx_eob.
 pad_front, pad_tail: zeros within the burst before and after the frame, 0 to 1e7 samples; the frame begins at its time.

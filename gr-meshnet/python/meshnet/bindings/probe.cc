@@ -12,9 +12,11 @@ float for every interval of received samples, and messages for QT sinks.
 
 events, constellation, channel: of the receiver. points: for a QT GUI Constellation Sink of type Complex Message. response: the
 channel in dB, one value a carrier, for a QT GUI Time Sink of type Float Message.)doc")
-        .def(py::init(&block::make), py::arg("window") = 100, py::arg("interval_ms") = 10, R"doc(
+        .def(py::init(&block::make), py::arg("window") = 100, py::arg("interval_ms") = 10, py::arg("history") = 500,
+             R"doc(
 window: frames over which the error rate is taken, 1 to 100000.
 interval_ms: milliseconds of received samples to a value, 1 to 10000.
+history: values that the messages snr_history, error_history and cfo_history hold, 2 to 100000.
 
 Raises ValueError that names the parameter and what would be right.)doc")
         .def("snr_db", &block::snr_db, "Of the last frame, dB in the occupied band; NaN before the first.")

@@ -11,7 +11,7 @@ void bind_radio(py::module& m) {
 A radio as meshnetd drives it, or a station of a running meshnet-air: a source of samples that sends bursts. Half-duplex radios
 are switched over; what reaches an antenna passes the transmit guard.
 
-bursts: PDUs (dict . c32vector) with tx_time and burst_id, as Tagged Stream to PDU makes them of an OFDM Transmitter's bursts.
+bursts: PDUs (dict . c32vector) with tx_time and burst_id, as an OFDM Transmitter of idle "message" publishes them.
 reports: a dict with outcome ("sent" or "late"), id and end for each.)doc")
         .def(py::init(&block::make), py::arg("profile"), py::arg("device"), py::arg("config") = "", R"doc(
 profile: "125k" to "20M".
