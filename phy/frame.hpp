@@ -9,6 +9,7 @@
 #include "core/bytes.hpp"
 #include "core/counters.hpp"
 #include "phy/modes.hpp"
+#include "phy/sample.hpp"
 
 namespace meshnet::phy {
 
@@ -41,6 +42,11 @@ struct Frame {
     std::vector<FrameBlock> blocks;
     bool inverted = false;   ///< received with an inverted spectrum: an inverting converter, or I and Q swapped
     bool recovered = false;  ///< found only by successive interference cancellation, after other frames were subtracted
+    /// [carriers] channel at the first payload symbol, transform output units, if Receiver::Config::keep_channel.
+    std::vector<Sample> channel = {};
+    /// LLRs of the payload's coded bits in sending order, all symbols, without whitening; positive: bit 0 is likelier.
+    /// If Receiver::Config::keep_soft_bits.
+    std::vector<float> soft_bits = {};
 
     [[nodiscard]] bool ok() const noexcept {
         for (const auto& b : blocks) {

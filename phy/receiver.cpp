@@ -63,6 +63,8 @@ struct Receiver::Impl {
             points.reserve(kMaxShownPoints);
             shared.constellation_out = &points;
         }
+        shared.keep_channel = c.keep_channel;
+        shared.keep_soft_bits = c.keep_soft_bits;
         hints[0].shift = {};
         live.push(std::vector<Sample>(kOrigin));
     }

@@ -36,6 +36,8 @@ public:
         unsigned decode_threads = 0;      ///< besides the caller's, 0..16; frames are the same with any number
         bool keep_constellation = false;  ///< fill constellation() for displays
         bool cancel_interference = true;  ///< successive interference cancellation (SIC): 12 to 33 MB more
+        bool keep_channel = false;        ///< fill Frame::channel
+        bool keep_soft_bits = false;      ///< fill Frame::soft_bits: 4 bytes for each coded bit of a frame
     };
 
     /// Throws std::invalid_argument, naming the field, if `config` is out of range.

@@ -17,4 +17,7 @@ namespace gr::meshnet {
 /// "short", "medium" or "long". Throws std::invalid_argument if it is none of them.
 [[nodiscard]] ::meshnet::phy::PreambleClass preamble_named(const std::string& block, const std::string& name);
 
+/// Throws std::invalid_argument with the range if `value` is outside of it, or not a number.
+void require_between(const std::string& block, const char* field, double value, double lowest, double highest);
+
 }  // namespace gr::meshnet

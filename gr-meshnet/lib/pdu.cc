@@ -12,7 +12,9 @@ namespace {
 constexpr double kLatestSeconds = 8'589'934'592.0;  // 2^33
 constexpr std::int64_t kNsPerS = 1'000'000'000;
 
-/// The value at `key`, or null. A list that only looks like a dict makes pmt throw: that is no value either.
+}  // namespace
+
+// A list that only looks like a dict makes pmt throw: that is no value either.
 pmt::pmt_t find(const pmt::pmt_t& dict, const char* key) {
     try {
         if (dict && pmt::is_dict(dict)) {
@@ -23,7 +25,7 @@ pmt::pmt_t find(const pmt::pmt_t& dict, const char* key) {
     return {};
 }
 
-std::optional<double> number(const pmt::pmt_t& v) {
+std::optional<double> to_real(const pmt::pmt_t& v) {
     if (!v) {
         return std::nullopt;
     }
@@ -39,8 +41,6 @@ std::optional<double> number(const pmt::pmt_t& v) {
     }
     return std::nullopt;
 }
-
-}  // namespace
 
 std::optional<pdu> read_pdu(const pmt::pmt_t& message) {
     if (!message || !pmt::is_pair(message)) {
@@ -77,7 +77,7 @@ std::optional<std::uint64_t> read_count(const pmt::pmt_t& dict, const char* key)
 }
 
 std::optional<double> read_real(const pmt::pmt_t& dict, const char* key) {
-    return number(find(dict, key));
+    return to_real(find(dict, key));
 }
 
 std::optional<bool> read_bool(const pmt::pmt_t& dict, const char* key) {
@@ -102,20 +102,20 @@ std::optional<::meshnet::Instant> to_instant(const pmt::pmt_t& value) {
     double fraction = 0.0;
     pmt::pmt_t second;
     if (pmt::is_tuple(value) && pmt::length(value) == 2) {
-        whole = number(pmt::tuple_ref(value, 0));
+        whole = to_real(pmt::tuple_ref(value, 0));
         second = pmt::tuple_ref(value, 1);
     } else if (pmt::is_pair(value)) {
-        whole = number(pmt::car(value));
+        whole = to_real(pmt::car(value));
         second = pmt::cdr(value);
     } else {
-        whole = number(value);
+        whole = to_real(value);
         if (whole) {
             fraction = *whole - std::floor(*whole);
             whole = std::floor(*whole);
         }
     }
     if (second) {
-        const auto f = number(second);
+        const auto f = to_real(second);
         if (!f) {
             return std::nullopt;
         }

@@ -33,6 +33,10 @@ struct pdu {
 [[nodiscard]] std::optional<double> read_real(const pmt::pmt_t& dict, const char* key);
 [[nodiscard]] std::optional<bool> read_bool(const pmt::pmt_t& dict, const char* key);
 [[nodiscard]] std::vector<std::uint32_t> read_u32s(const pmt::pmt_t& dict, const char* key);
+/// The value at `key`, or null.
+[[nodiscard]] pmt::pmt_t find(const pmt::pmt_t& dict, const char* key);
+/// A finite number.
+[[nodiscard]] std::optional<double> to_real(const pmt::pmt_t& value);
 [[nodiscard]] bool has_key(const pmt::pmt_t& dict, const char* key);
 
 /// A time: pair or tuple of whole seconds and fraction [0, 1) as in the tags of radios, or a number of seconds; not

@@ -11,10 +11,8 @@
 #include "core/random.hpp"
 #include "core/time.hpp"
 #include "node/node.hpp"
-#include "node/phy_model.hpp"
-#include "node/sample_clock.hpp"
 #include "pdu.h"
-#include "phy/profile.hpp"
+#include "radio_line.h"
 #include "station/ledger/ledger_sqlite.hpp"
 
 namespace gr::meshnet {
@@ -38,44 +36,29 @@ public:
     void persist(::meshnet::net::LedgerBatch&& batch);
 
 private:
-    /// A burst given to the transmitter that has not ended yet.
-    struct Outstanding {
-        std::uint64_t id = 0;
-        ::meshnet::Instant end{};
-    };
-
     template <class Handler>
     void guarded(Handler&& handler);
     void on_radio(const pmt::pmt_t& message);
     void on_report(const pmt::pmt_t& message);
     void on_ip(const pmt::pmt_t& message);
     bool on_frame(const pdu& in);
-    void follow(::meshnet::Instant radio_time);
-    void lose_outstanding();
-    void finish_bursts();
+    void on_sent();
     void read_ledger();
     void pump();
     void publish_clock();
     void build();
 
-    const ::meshnet::phy::Profile& profile_;
     const station_settings settings_;
-    const ::meshnet::node::SampleClock clock_;
-    const ::meshnet::phy::ModeIndex first_mode_;  // the MAC counts modes from here
-    const ::meshnet::node::PhyModel model_;
-    const ::meshnet::Duration lead_;
+    radio_line line_;
 
     mutable std::mutex mutex_;  // guards all below: handlers run in the block's thread, displays in others
     std::unique_ptr<::meshnet::RandomSource> random_;
     std::unique_ptr<::meshnet::station::SqliteLedger> ledger_;  // null: in memory
     std::unique_ptr<::meshnet::node::Node> node_;
     std::string address_;
-    ::meshnet::Instant now_{};     // the node's time: it never goes back
-    ::meshnet::Duration shift_{};  // now_ less the radio's time
     std::uint64_t time_lines_ = 1;
     bool busy_ = false;
     bool started_ = false;
-    std::vector<Outstanding> outstanding_;
     std::uint64_t refused_ = 0;
     bool ledger_failed_ = false;
 };

@@ -48,6 +48,8 @@ struct DemodulatorShared {
     RefiningDecoder decoder;
     std::unique_ptr<DecodeWorkers> workers;            // nullptr: blocks are decoded by `decoder`, at once
     std::vector<Sample>* constellation_out = nullptr;  // points for displays, if wanted
+    bool keep_channel = false;                         // fill Frame::channel
+    bool keep_soft_bits = false;                       // fill Frame::soft_bits
 };
 
 }  // namespace meshnet::phy

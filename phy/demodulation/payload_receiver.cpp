@@ -168,6 +168,13 @@ void PayloadReceiver::add_payload_symbol(std::span<const Sample> carriers, Symbo
     if (shared_.constellation_out != nullptr) {
         show_points(estimate.symbol);
     }
+    if (shared_.keep_channel && payload_bits_ == 0) {
+        frame_.channel.assign(estimate.channel.begin(), estimate.channel.end());
+    }
+    if (shared_.keep_soft_bits) {
+        const auto values = std::span(shared_.llr).first(per_symbol * bits);
+        frame_.soft_bits.insert(frame_.soft_bits.end(), values.begin(), values.end());
+    }
     BlockAssembly& assembly = block_.assembly;
     block_.max_iterations = max_iterations;
     for (std::size_t i = 0; i < per_symbol && assembly.block < layout_->blocks();) {

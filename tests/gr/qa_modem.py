@@ -147,104 +147,6 @@ class Loopback(gr_unittest.TestCase):
         self.assertGreater(rx.counters()["samples"], 99000)
 
 
-class Transmitter(gr_unittest.TestCase):
-    def test_tags_bracket_each_burst(self):
-        messages = [make_pdu(b"a" * 50, id=7, at=(3, 0.25)), make_pdu(b"b" * 80, mode="16qam-1/2")]
-        samples, tags, counters = render(messages, gap=500)
-        reports = reports_of(messages, 2, gap=500)
-        starts = [o for o, _ in tags_named(tags, "tx_sob")]
-        ends = [o for o, _ in tags_named(tags, "tx_eob")]
-        self.assertEqual(len(starts), 2)
-        self.assertEqual(len(ends), 2)
-        self.assertEqual(starts[0], 500)
-        self.assertEqual(starts[1], ends[0] + 1 + 500)
-        self.assertEqual(len(samples), ends[1] + 1 + 500)
-        self.assertTrue(numpy.all(samples[ends[0] + 1 : starts[1]] == 0))
-        for start, end in zip(starts, ends):
-            self.assertAlmostEqual(numpy.sqrt(numpy.mean(numpy.abs(samples[start : end + 1]) ** 2)), 0.25, delta=0.05)
-        (when,) = tags_named(tags, "tx_time")
-        self.assertEqual(when[0], starts[0])
-        self.assertEqual(pmt.to_uint64(pmt.tuple_ref(when[1], 0)), 3)
-        self.assertAlmostEqual(pmt.to_double(pmt.tuple_ref(when[1], 1)), 0.25, places=9)
-        self.assertEqual([r["outcome"] for r in reports], ["sent", "sent"])
-        self.assertEqual(reports[0]["id"], 7)
-        length = ends[0] + 1 - starts[0]
-        self.assertAlmostEqual(sum(reports[0]["end"]), 3.25 + length / 250e3, places=8)
-        self.assertEqual(counters["bursts_sent"], 2)
-        self.assertEqual(counters["samples_sent"], length + ends[1] + 1 - starts[1])
-
-    def test_length_tag_in_place_of_sob_and_eob(self):
-        samples, tags, _ = render([make_pdu(b"a" * 50)], length_tag="packet_len")
-        ((offset, value),) = tags_named(tags, "packet_len")
-        self.assertEqual(offset, 0)
-        self.assertEqual(pmt.to_long(value), len(samples))
-        self.assertEqual(tags_named(tags, "tx_sob") + tags_named(tags, "tx_eob"), [])
-
-    def test_zeros_place_a_burst_at_its_sample(self):
-        messages = [make_pdu(bytes(30), at=at, id=i) for i, at in ((1, (0, 0.02)), (2, 0.021), (3, 0.06))]
-        samples, tags, _ = render(messages, idle="zeros")
-        reports = reports_of(messages, 3, idle="zeros")
-        self.assertEqual([o for o, _ in tags_named(tags, "tx_sob")], [5000, 15000])
-        self.assertTrue(numpy.all(samples[:5000] == 0))
-        self.assertNotEqual(samples[5000], 0)
-        outcomes = [(r["id"], r["outcome"]) for r in reports]
-        self.assertEqual(outcomes, [(1, "sent"), (2, "late"), (3, "sent")])
-
-    def test_clocked_stream_goes_as_far_as_it_may(self):
-        messages = [
-            make_pdu(b"", clock=(0, 0.010)),
-            make_pdu(b"x" * 30, at=(0, 0.008), id=1),
-            make_pdu(b"", clock=(0, 0.005)),  # a clock that goes back changes nothing
-            make_pdu(b"", clock=(0, 0.100)),
-        ]
-        samples, tags, _ = render(messages, idle="clocked")
-        self.assertEqual([o for o, _ in tags_named(tags, "tx_sob")], [2000])
-        (report,) = reports_of(messages, 1, idle="clocked")
-        self.assertEqual((report["outcome"], report["start"]), ("sent", 2000))
-        stopped, tags, counters = render(messages[:3], idle="clocked")
-        self.assertEqual(len(stopped), 2500)  # 10 ms: in the middle of the burst
-        self.assertEqual(counters["bursts_sent"], 0)
-        self.assertTrue(numpy.array_equal(stopped, samples[:2500]))
-
-    def test_clocked_stream_waits_without_a_clock(self):
-        samples, _, counters = render([make_pdu(b"x" * 30)], idle="clocked")
-        self.assertEqual(len(samples), 0)
-        self.assertEqual(counters["bursts_sent"], 0)
-
-    def test_what_cannot_be_sent_is_refused_and_the_rest_goes_on(self):
-        bad = [
-            pmt.PMT_T,
-            pmt.intern("text"),
-            pmt.from_double(1.0),
-            pmt.cons(pmt.make_dict(), pmt.init_f32vector(2, [1.0, 2.0])),
-            pmt.cons(pmt.from_long(3), pmt.init_u8vector(2, [1, 2])),
-            pmt.cons(pmt.list2(pmt.from_long(1), pmt.from_long(2)), pmt.init_u8vector(0, [])),
-            make_pdu(b""),
-            make_pdu(b"x" * 24577),
-            make_pdu(b"x", mode="qpsk-9/9"),
-            make_pdu(b"x", mode=3),
-            make_pdu(b"x", at="soon"),
-            make_pdu(b"x", at=-1.0),
-            make_pdu(b"x", at=float("nan")),
-            make_pdu(b"x", at=(1e30, 0.0)),
-            make_pdu(b"x", at=(1, 2, 3)),
-        ]
-        samples, tags, counters = render(bad + [make_pdu(b"good")])
-        reports = reports_of(bad + [make_pdu(b"good")], len(bad) + 1)
-        self.assertEqual([r["outcome"] for r in reports], ["refused"] * len(bad) + ["sent"])
-        self.assertEqual(counters["pdus_refused"], len(bad))
-        self.assertTrue(all(r["reason"] for r in reports[:-1]))
-        self.assertEqual(len(tags_named(tags, "tx_sob")), 1)
-
-    def test_mode_can_be_changed(self):
-        tx = meshnet.ofdm_transmitter(PROFILE)
-        tx.set_mode("64qam-3/4")
-        self.assertEqual(tx.mode(), "64qam-3/4")
-        with self.assertRaises(ValueError):
-            tx.set_mode("64qam")
-        self.assertEqual(tx.mode(), "64qam-3/4")
-
-
 class Time(gr_unittest.TestCase):
     def test_a_frame_does_not_wait_for_the_next_one(self):
         """Blocks with their defaults: no samples between bursts, so none after the last one."""
@@ -291,6 +193,68 @@ class Time(gr_unittest.TestCase):
         self.assertEqual([p for _, p in events.pdus() if p], [b"q" * 40, b"r" * 40])
 
 
+class End(gr_unittest.TestCase):
+    def test_the_last_frame_leaves_before_the_word_that_it_is_done(self):
+        """A frame whose preamble is verified only later than its end: it comes out when the input ends, and is heard."""
+        samples, _, _ = render([make_pdu(b"end", mode="qpsk-1/5x4")])
+        for chunk in (0, 1, 77):
+            tb = gr.top_block()
+            source = blocks.vector_source_c(samples)
+            if chunk:
+                source.set_max_noutput_items(chunk)
+            rx = meshnet.ofdm_receiver(PROFILE)
+            store = blocks.message_debug()
+            tb.connect(source, rx)
+            tb.msg_connect(rx, "pdus", store, "store")
+            tb.run()
+            self.assertEqual(rx.counters()["frames_ok"], 1)
+            self.assertEqual(rx.counters()["samples"], len(samples))
+            self.assertEqual(store.num_messages(), 1, "chunk %d" % chunk)
+
+    def test_a_wrong_rate_is_counted(self):
+        samples, _, _ = render([make_pdu(b"x" * 30)])
+        for rate, wrong in ((250e3, 0), (250001.0, 0), (1e6, 1), (float("nan"), 0)):
+            tb = gr.top_block()
+            rx = meshnet.ofdm_receiver(PROFILE)
+            ears = Ears.count(1)
+            source = Samples(samples, [(0, "rx_rate", pmt.from_double(rate))])
+            tb.connect(source, rx)
+            tb.msg_connect(rx, "pdus", ears, "in")
+            self.assertTrue(run_until(tb, ears))
+            self.assertEqual(rx.counters()["rates_wrong"], wrong)
+
+
+class Extras(gr_unittest.TestCase):
+    def test_channel_soft_bits_and_samples_of_each_frame(self):
+        frames = payloads(3, 150)
+        tb = gr.top_block()
+        tx = meshnet.ofdm_transmitter(PROFILE, "16qam-1/2", gap=1500)
+        path = meshnet.channel(PROFILE, "awgn", 25.0, cfo_hz=500.0)
+        rx = meshnet.ofdm_receiver(PROFILE, channel=True, soft_bits=True, bursts=True)
+        kept = blocks.vector_sink_c()
+        ears = {port: Ears.count(3) for port in ("channel", "soft_bits", "bursts", "pdus")}
+        tb.connect(tx, path, rx)
+        tb.connect(path, kept)
+        for port, e in ears.items():
+            tb.msg_connect(rx, port, e, "in")
+        for frame in frames:
+            post(tx, "pdus", make_pdu(frame))
+        self.assertTrue(run_until(tb, *ears.values()))
+        stream = numpy.array(kept.data())
+        for i, (meta, payload) in enumerate(ears["pdus"].pdus()[:3]):
+            self.assertEqual(payload, frames[i])
+            response = numpy.array(pmt.c32vector_elements(pmt.cdr(ears["channel"].messages[i])))
+            self.assertEqual(len(response), 52)
+            self.assertLess(numpy.std(numpy.abs(response)) / numpy.mean(numpy.abs(response)), 0.1)  # flat
+            soft = numpy.array(pmt.f32vector_elements(pmt.cdr(ears["soft_bits"].messages[i])))
+            self.assertEqual(len(soft) % 4, 0)
+            self.assertGreaterEqual(len(soft), 2 * 8 * 150)  # rate 1/2
+            self.assertGreater(numpy.mean(numpy.abs(soft)), 5.0)
+            burst = numpy.array(pmt.c32vector_elements(pmt.cdr(ears["bursts"].messages[i])))
+            first = meta["sample_index"]
+            self.assertTrue(numpy.array_equal(burst, stream[first : first + meta["length_samples"]]))
+
+
 class Parameters(gr_unittest.TestCase):
     def refused(self, word, make, *args, **kwargs):
         with self.assertRaises(ValueError) as caught:
@@ -300,7 +264,7 @@ class Parameters(gr_unittest.TestCase):
     def test_what_is_wrong_and_what_would_be_right(self):
         self.refused("unknown profile '3M'; did you mean '1M'? known are 125k", meshnet.ofdm_transmitter, "3M")
         self.refused("64qam-3/4", meshnet.ofdm_transmitter, PROFILE, "bpsk")
-        self.refused("none, zeros or clocked", meshnet.ofdm_transmitter, PROFILE, idle="silence")
+        self.refused("none, zeros, clocked or message", meshnet.ofdm_transmitter, PROFILE, idle="silence")
         self.refused("gap", meshnet.ofdm_transmitter, PROFILE, gap=2000000000)
         self.refused("known are short medium long", meshnet.ofdm_receiver, PROFILE, longest_preamble="none")
         self.refused("unknown profile ''", meshnet.ofdm_receiver, "")

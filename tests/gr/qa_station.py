@@ -166,6 +166,28 @@ class OneStation(gr_unittest.TestCase):
         self.assertGreaterEqual(times[1], times[0])
         self.assertEqual(node.counters()["time_lines"], 2)
 
+    def test_a_frame_is_answered_without_waiting_for_the_tick(self):
+        """What a frame makes due leaves with it: here a beacon, whose time has come when the frame ends."""
+        node = meshnet.station_node(PROFILE, seed=3, hello_interval_s=0.3)
+        tb = gr.top_block()
+        bursts = Ears(lambda message: pmt.length(pmt.cdr(message)) > 0)
+        tb.msg_connect(node, "radio_out", bursts, "in")
+
+        def event(seconds, payload, **more):
+            meta = pmt.dict_add(pmt.make_dict(), pmt.intern("clock"), pmt.from_double(seconds))
+            for key, value in more.items():
+                meta = pmt.dict_add(meta, pmt.intern(key), value)
+            return pmt.cons(meta, pmt.init_u8vector(len(payload), list(payload)))
+
+        tb.start()
+        post(node, "radio_in", event(0.001, b""))
+        for i in range(200):  # frames alone, no tick
+            post(node, "radio_in", event(5.001 + i / 1000, b"noise", mode=pmt.intern("qpsk-1/2"), time=pmt.from_double(4.9),
+                                         length_samples=pmt.from_uint64(10), segments=pmt.init_u32vector(3, [0, 5, 0])))
+        self.assertTrue(bursts.enough.wait(LONGEST))
+        tb.stop()
+        tb.wait()
+
     def test_transmitter_puts_bursts_where_the_node_wants_them(self):
         """Every burst of a station starts at the sample of its `at`, in spite of the loop over messages."""
         pair = Pair()

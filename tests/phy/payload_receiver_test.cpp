@@ -73,6 +73,35 @@ Received send(DemodulatorShared& shared, ModeIndex mode, const Bytes& payload, S
     return out;
 }
 
+TEST(PayloadReceiver, KeepsChannelAndSoftBitsOnRequest) {
+    DemodulatorShared shared(*find_profile("250k"));
+    const Bytes payload(90, 0x5A);
+    const ModeIndex mode = *find_mode("16qam-1/2");
+    const Sample gain(0.5F, -0.25F);
+    const Received plain = send(shared, mode, payload, gain);
+    EXPECT_TRUE(plain.frame.channel.empty());
+    EXPECT_TRUE(plain.frame.soft_bits.empty());
+    shared.keep_channel = true;
+    shared.keep_soft_bits = true;
+    const Received kept = send(shared, mode, payload, gain);
+    ASSERT_TRUE(kept.header);
+    ASSERT_EQ(kept.frame.channel.size(), shared.grid.carriers());
+    for (const Sample h : kept.frame.channel) {
+        EXPECT_EQ(h, gain);
+    }
+    const PayloadLayout layout(modes()[mode], payload.size(), shared.grid.data_per_symbol(false));
+    ASSERT_EQ(layout.blocks(), 1U);
+    ASSERT_EQ(kept.frame.soft_bits.size(), layout.block_points(0) * 4);
+    BlockAssembly assembly;
+    assembly.begin_block(layout.block_points(0), 4);
+    for (std::size_t i = 0; i < kept.frame.soft_bits.size(); i += 4) {
+        assembly.add(&kept.frame.soft_bits[i]);
+    }
+    Bytes decoded(payload.size());
+    EXPECT_TRUE(BlockDecoder().decode(assembly.llr, 0, 25, decoded).crc_ok);
+    EXPECT_EQ(decoded, payload);
+}
+
 TEST(PayloadReceiver, DecodesHeaderAndBlocksOfEveryMode) {
     DemodulatorShared shared(*find_profile("250k"));
     Bytes payload(1500);
