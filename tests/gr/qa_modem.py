@@ -3,6 +3,7 @@
 """OFDM Transmitter, Channel and OFDM Receiver: what goes in by PDU comes out by PDU."""
 
 import random
+import threading
 import unittest
 
 import numpy
@@ -193,23 +194,56 @@ class Time(gr_unittest.TestCase):
         self.assertEqual([p for _, p in events.pdus() if p], [b"q" * 40, b"r" * 40])
 
 
+class Keeper(gr.basic_block):
+    """Keeps what it hears until the flowgraph ends by itself."""
+
+    def __init__(self):
+        gr.basic_block.__init__(self, name="keeper", in_sig=None, out_sig=None)
+        self.heard = []
+        self.message_port_register_in(pmt.intern("in"))
+        self.set_msg_handler(pmt.intern("in"), self.hear)
+
+    def hear(self, _):
+        self.heard.append("frame")
+
+
+class Hesitant(Samples):
+    """Ends only when `over()` is true: by then all it has sent was processed."""
+
+    def __init__(self, samples, over):
+        Samples.__init__(self, samples)
+        self.over = over
+
+    def work(self, input_items, output_items):
+        if self.at < len(self.samples):
+            return Samples.work(self, input_items, output_items)
+        while not self.over():
+            threading.Event().wait(0.01)
+        return -1
+
+
 class End(gr_unittest.TestCase):
     def test_the_last_frame_leaves_before_the_word_that_it_is_done(self):
-        """A frame whose preamble is verified only later than its end: it comes out when the input ends, and is heard."""
-        samples, _, _ = render([make_pdu(b"end", mode="qpsk-1/5x4")])
-        for chunk in (0, 1, 77):
+        """A frame whose last samples are missing comes out when the input ends, and is heard: what was in a subscriber's queue before the word
+        that its sender is done, it handles."""
+        samples = render([make_pdu(b"end", mode="qpsk-1/5x4")])[0][:-20]
+        for hesitant in (False, True):
             tb = gr.top_block()
-            source = blocks.vector_source_c(samples)
-            if chunk:
-                source.set_max_noutput_items(chunk)
             rx = meshnet.ofdm_receiver(PROFILE)
-            store = blocks.message_debug()
+            early = []
+
+            def over():
+                early.append(rx.counters()["frames_ok"])
+                return rx.counters()["samples"] == len(samples)
+
+            source = Hesitant(samples, over) if hesitant else blocks.vector_source_c(samples)
+            keeper = Keeper()
             tb.connect(source, rx)
-            tb.msg_connect(rx, "pdus", store, "store")
+            tb.msg_connect(rx, "pdus", keeper, "in")
             tb.run()
-            self.assertEqual(rx.counters()["frames_ok"], 1)
-            self.assertEqual(rx.counters()["samples"], len(samples))
-            self.assertEqual(store.num_messages(), 1, "chunk %d" % chunk)
+            self.assertEqual((rx.counters()["frames_ok"], rx.counters()["samples"]), (1, len(samples)))
+            self.assertEqual(set(early), {0} if hesitant else set())  # it did come out of the end alone
+            self.assertEqual(keeper.heard, ["frame"])
 
     def test_a_wrong_rate_is_counted(self):
         samples, _, _ = render([make_pdu(b"x" * 30)])
