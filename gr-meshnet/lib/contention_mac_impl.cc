@@ -145,6 +145,10 @@ void contention_mac_impl::on_radio(const pmt::pmt_t& message) {
 }
 
 void contention_mac_impl::on_report(const pmt::pmt_t& message) {
+    if (const auto timing = read_timing(message)) {
+        mac_->set_radio_timing(line_.now(), *timing);
+        return;
+    }
     const auto id = read_count(message, "id");
     const auto outcome = read_text(message, "outcome");
     if (!id || !outcome) {

@@ -13,6 +13,7 @@
 #include "counter_map.h"
 #include "parameters.h"
 #include "pdu.h"
+#include "radio_line.h"
 #include "station/config.hpp"
 #include "station/guard/transmit_guard.hpp"
 
@@ -86,6 +87,7 @@ radio_impl::radio_impl(const std::string& profile, const std::string& device, co
 
 bool radio_impl::start() {
     tag_wanted_ = true;
+    timing_.reset();  // for whoever has been connected since
     return gr::sync_block::start();
 }
 
@@ -191,6 +193,10 @@ bool radio_impl::receive() {
     {
         const std::lock_guard<std::mutex> lock(mutex_);
         driver_counters_ = radio_->counters();
+    }
+    if (const auto timing = radio_->timing(); timing_ != timing) {
+        timing_ = timing;
+        message_port_pub(pmt::mp("reports"), timing_report(timing));
     }
     for (const auto& done : got->reports) {
         report(done);

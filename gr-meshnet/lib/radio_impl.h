@@ -50,6 +50,7 @@ private:
     std::atomic<std::uint64_t> samples_{0}, gaps_{0}, sent_{0}, late_{0}, refused_{0};
     mutable std::mutex mutex_;  // guards driver_counters_
     ::meshnet::station::RadioCounters driver_counters_;
+    std::optional<::meshnet::mac::RadioTiming> timing_;  // as last reported
 };
 
 }  // namespace gr::meshnet

@@ -46,6 +46,37 @@ void check_timing(const std::string& block, const mac_timing& t) {
     require_between(name, "hello_interval_s", t.hello_interval_s, 0.05, 4.0);
 }
 
+pmt::pmt_t timing_report(const mac::RadioTiming& timing) {
+    pmt::pmt_t times = pmt::make_dict();
+    const auto put = [&times](const char* key, Duration d) {
+        times = add(times, key, pmt::from_double(::meshnet::to_seconds(d)));
+    };
+    put("lead", timing.lead);
+    put("turnaround", timing.turnaround);
+    put("jitter", timing.jitter);
+    put("recovery", timing.recovery);
+    put("spacing", timing.spacing);
+    return add(pmt::make_dict(), "timing", times);
+}
+
+std::optional<mac::RadioTiming> read_timing(const pmt::pmt_t& report) {
+    const pmt::pmt_t times = find(report, "timing");
+    if (!times || !pmt::is_dict(times)) {
+        return std::nullopt;
+    }
+    const auto get = [&times](const char* key) {
+        const double seconds = read_real(times, key).value_or(0.0);
+        return seconds >= 0.0 && seconds <= 1.0 ? ::meshnet::from_seconds(seconds) : Duration{};
+    };
+    mac::RadioTiming out;
+    out.lead = get("lead");
+    out.turnaround = get("turnaround");
+    out.jitter = get("jitter");
+    out.recovery = get("recovery");
+    out.spacing = get("spacing");
+    return out;
+}
+
 radio_line::radio_line(const std::string& block, const std::string& profile, const std::string& longest_preamble,
                        const std::string& mode, const mac_timing& timing)
     : profile_(profile_named(block, profile)),

@@ -26,6 +26,12 @@ struct mac_timing {
 /// Throws std::invalid_argument that names the field and its range.
 void check_timing(const std::string& block, const mac_timing& timing);
 
+/// What a Radio block reports of its times, seconds, under the key `timing`: a dict with lead, turnaround, jitter,
+/// recovery and spacing.
+[[nodiscard]] pmt::pmt_t timing_report(const ::meshnet::mac::RadioTiming& timing);
+/// Back; nothing if `report` holds none. What is missing, negative or above a second counts as 0.
+[[nodiscard]] std::optional<::meshnet::mac::RadioTiming> read_timing(const pmt::pmt_t& report);
+
 class radio_line {
 public:
     /// Throws std::invalid_argument if there is no such profile, preamble class or mode (empty: adapted to the link).

@@ -150,6 +150,10 @@ bool station_node_impl::on_frame(const pdu& in) {
 }
 
 void station_node_impl::on_report(const pmt::pmt_t& message) {
+    if (const auto timing = read_timing(message)) {
+        node_->mac().set_radio_timing(line_.now(), *timing);
+        return;
+    }
     const auto id = read_count(message, "id");
     const auto outcome = read_text(message, "outcome");
     if (!id || !outcome) {

@@ -188,6 +188,36 @@ class OneStation(gr_unittest.TestCase):
         tb.stop()
         tb.wait()
 
+    def test_the_times_of_a_radio_become_the_nodes(self):
+        """What a Radio reports of its lead is kept for every burst from then on."""
+        def leads(timing):
+            node = meshnet.station_node(PROFILE, seed=3, hello_interval_s=0.3)
+            tb = gr.top_block()
+            found, clock = [], [0.0]
+
+            def look(message):
+                """In order with the bursts come the node's clock readings: its time and the lead it was made with."""
+                meta = pmt.to_python(pmt.car(message))
+                if pmt.length(pmt.cdr(message)) > 0:
+                    found.append(sum(meta["at"]) - clock[0])
+                else:
+                    clock[0] = sum(meta["clock"])
+                return len(found) >= 4
+            bursts = Ears(look)
+            tb.msg_connect(node, "radio_out", bursts, "in")
+            tb.start()
+            post(node, "reports", pmt.to_pmt({"timing": timing}))
+            for tick in range(5000):
+                meta = pmt.dict_add(pmt.make_dict(), pmt.intern("clock"), pmt.from_double(1.0 + tick / 1000))
+                post(node, "radio_in", pmt.cons(meta, pmt.init_u8vector(0, [])))
+            self.assertTrue(bursts.enough.wait(LONGEST))
+            tb.stop()
+            tb.wait()
+            return found
+        own = leads({})
+        self.assertGreater(min(leads({"lead": 0.04, "jitter": 0.02, "recovery": 0.06})), max(own) + 0.02)
+        self.assertLess(max(leads({"lead": float("nan"), "jitter": -1.0, "recovery": "long"})), max(own) + 0.005)
+
     def test_transmitter_puts_bursts_where_the_node_wants_them(self):
         """Every burst of a station starts at the sample of its `at`, in spite of the loop over messages."""
         pair = Pair()
