@@ -95,7 +95,7 @@ Result<sim::Obstacle> parse_obstacle(const std::string& text, double distance_km
     if (!parted || end == second || *end != '\0' || !(km > 0.0 && km < distance_km) ||
         !(metres >= -500.0 && metres <= 1e4)) {
         return wrong("--obstacle takes KM:METRES, a place between the stations (0 to " + number(distance_km) +
-                     " km from the sender) and a height up to 10000 m above sea level, not " + quoted(text));
+                     " km from the sender) and a height up to 10000 m above sea level, not " + meshnet::quoted(text));
     }
     return sim::Obstacle{km * 1e3, metres};
 }
