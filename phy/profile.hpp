@@ -15,7 +15,7 @@ namespace meshnet::phy {
 
 /// One numerology. Carriers are counted from -carriers/2 to +carriers/2 without 0 (DC is never used).
 struct Profile {
-    std::string_view name;      ///< "125k", "250k", "500k", "1M", "2M", "5M", "10M", "20M"
+    std::string_view name;      ///< for people and files, of the sample rate: "1M"
     double sample_rate_hz;      ///< samples per second on the air
     std::size_t fft_size;       ///< N, a power of two
     std::size_t cyclic_prefix;  ///< samples before each symbol

@@ -36,7 +36,7 @@ Options& add_command(CLI::App& app, int& exit_code, const std::string& name, con
 }
 
 // Each adds the commands of its file to `app`; they leave their exit code in `exit_code`.
-void add_views(CLI::App& app, int& exit_code);       // status, neighbours, routes, flows, ledger: one per view
+void add_views(CLI::App& app, int& exit_code);       // one per view: status, ...
 void add_price(CLI::App& app, int& exit_code);       // price
 void add_watch(CLI::App& app, int& exit_code);       // watch
 void add_stop(CLI::App& app, int& exit_code);        // stop, inhibit

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 
@@ -44,12 +45,13 @@ TEST(RouteMetric, CostWeighsTheComponents) {
               2 * std::uint64_t{kUnreachable} + 1'310'700U);  // no wrapping
 }
 
-TEST(RouteMetric, IsElevenBytesInMessages) {
+TEST(RouteMetric, IsWrittenToMessagesInTheOrderOfTheSpecification) {
     Bytes bytes;
     ByteWriter w(bytes);
     const RouteMetric m{0x01020304, 0x05060708, 0x090A, 0x0B};
     m.encode(w);
-    EXPECT_EQ(bytes, (Bytes{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
+    ASSERT_GE(bytes.size(), 11U);
+    EXPECT_EQ(Bytes(bytes.begin(), bytes.begin() + 11), (Bytes{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
     ByteReader r(bytes);
     EXPECT_EQ(RouteMetric::decode(r), m);
     EXPECT_TRUE(r.complete());
@@ -58,6 +60,20 @@ TEST(RouteMetric, IsElevenBytesInMessages) {
     RouteMetric{0, 0, 70'000, 0}.encode(s);
     ByteReader back(saturated);
     EXPECT_EQ(RouteMetric::decode(back).delay_ms, 0xFFFFU);
+}
+
+TEST(RouteMetric, EveryComponentTravelsInMessages) {
+    Bytes bytes;
+    ByteWriter w(bytes);
+    RouteMetric::origin().encode(w);
+    std::fill(bytes.begin(), bytes.end(), std::uint8_t{1});
+    ByteReader r(bytes);
+    const RouteMetric m = RouteMetric::decode(r);
+    visit_components(m, [](const char* name, auto value) { EXPECT_GT(value, 0U) << name << " is not read"; });
+    Bytes again;
+    ByteWriter back(again);
+    m.encode(back);
+    EXPECT_EQ(again, bytes);
 }
 
 TEST(RouteMetric, OnlyNotableChangesAreAdvertisedAtOnce) {

@@ -352,6 +352,36 @@ TEST(Repository, TheFieldsWords) {
     EXPECT_GT(checked, 300U);
 }
 
+/// docs/architecture.md, "Where to change what".
+std::string table_of_changes() {
+    const std::string page = read(kRoot / "docs/architecture.md");
+    const auto begin = page.find("\n## Where to change what\n");
+    return begin == std::string::npos ? "" : page.substr(begin, page.find("\n## ", begin + 1) - begin);
+}
+
+TEST(Repository, TheTableOfChangesNamesFilesThatExist) {
+    const std::string table = table_of_changes();
+    const std::regex path(R"(`([a-z_\-]+/[A-Za-z0-9_\-/.]*)`)");
+    std::size_t checked = 0;
+    for (auto it = std::sregex_iterator(table.begin(), table.end(), path); it != std::sregex_iterator(); ++it) {
+        EXPECT_TRUE(fs::exists(kRoot / (*it)[1].str())) << (*it)[1];
+        ++checked;
+    }
+    EXPECT_GT(checked, 25U);
+}
+
+TEST(Repository, TheTableOfChangesNamesEveryHeaderOfCounters) {
+    const std::string table = table_of_changes();
+    std::size_t checked = 0;
+    for (const auto& path : files_below(kRoot, {".hpp"})) {
+        if (read(path).find("static_assert(visits_every_counter<") != std::string::npos) {
+            EXPECT_NE(table.find('`' + below_root(path) + '`'), std::string::npos) << below_root(path);
+            ++checked;
+        }
+    }
+    EXPECT_GT(checked, 5U);
+}
+
 // Layout is decided by .clang-format, not by reviewers.
 TEST(Repository, EveryFileIsFormatted) {
     std::string command = "cd '" + kRoot.string() + "' && clang-format-14 --dry-run";

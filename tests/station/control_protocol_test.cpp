@@ -49,10 +49,12 @@ TEST(ControlRequest, RefusalsSayWhatWouldBeRight) {
     EXPECT_EQ(why(""), "a request is one JSON object a line, for example {\"cmd\": \"status\"}");
     EXPECT_EQ(why("[1,2]"), "a request is one JSON object a line, for example {\"cmd\": \"status\"}");
     EXPECT_EQ(why("{\"cmd\":1}"), "a request needs \"cmd\", for example {\"cmd\": \"status\"}");
-    EXPECT_EQ(
-        why(R"({"cmd":"statsu"})"),
-        "unknown command 'statsu'; did you mean 'status'? known are status neighbours routes flows ledger price watch "
-        "attach packet inhibit stop");
+    std::string known;
+    for (const View& view : views()) {
+        known += std::string(view.name) + " ";
+    }
+    EXPECT_EQ(why(R"({"cmd":"statsu"})"), "unknown command 'statsu'; did you mean 'status'? known are " + known +
+                                              "price watch attach packet inhibit stop");
     EXPECT_EQ(why(R"({"cmd":"status","x":1})"), "\"status\" has no field \"x\"; it has none");
     EXPECT_EQ(why(R"({"cmd":"price","msat":1})"), "\"price\" has no field \"msat\"; it has \"msat_per_mib\"");
     EXPECT_EQ(why(R"({"cmd":"price","msat_per_mib":-1})"),

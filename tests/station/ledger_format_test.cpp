@@ -111,7 +111,11 @@ TEST_F(LedgerFormat, CommitsThatAreOnlyInTheLogAreInTheCopyToo) {
     {
         auto store = LedgerStore::open(path_, false);
         ASSERT_TRUE(store.ok());
-        ASSERT_TRUE((*store)->write({1, {{net::LedgerRow::Table::kNonce, {7}, {8}, {}, 0, 0, ""}}}, 0).ok());
+        net::LedgerRow row;
+        row.table = net::LedgerRow::Table::kNonce;
+        row.key = {7};
+        row.value = {8};
+        ASSERT_TRUE((*store)->write({1, {row}}, 0).ok());
         // As a daemon that was killed leaves them: the log is there when the file is closed.
         std::filesystem::copy(path_ + "-wal", folder_.path("wal"));
     }
@@ -194,11 +198,12 @@ TEST_F(LedgerFormat, ANewLedgerHasTheTablesOfAnUpgradedOne) {
 
 TEST_F(LedgerFormat, ANewerFormatIsRefused) {
     ASSERT_TRUE(LedgerStore::create(path_).ok());
-    ASSERT_TRUE((*LedgerStore::open(path_, false))->execute("PRAGMA user_version=3").ok());
+    const std::string newer = std::to_string(kLedgerFormat + 1);
+    ASSERT_TRUE((*LedgerStore::open(path_, false))->execute("PRAGMA user_version=" + newer).ok());
     for (const auto& error : {SqliteLedger::open(path_).error(), LedgerReader::open(path_).error()}) {
         EXPECT_EQ(error.code, ErrorCode::kUnsupported);
-        EXPECT_EQ(error.message,
-                  "ledger " + path_ + " has format 3, this program reads up to 2: use the newer program");
+        EXPECT_EQ(error.message, "ledger " + path_ + " has format " + newer + ", this program reads up to " +
+                                     std::to_string(kLedgerFormat) + ": use the newer program");
     }
 }
 
