@@ -86,7 +86,8 @@ class TwoStations(gr_unittest.TestCase):
         self.assertEqual(bytes(pmt.u8vector_elements(pmt.cdr(host_a.messages[0]))), sent[1])
         for i, node in enumerate(pair.nodes):
             counters = node.counters()
-            self.assertEqual(counters["frames_late"], 0)
+            # A burst that waited when the flowgraph was stopped is flushed, and that was not sent either.
+            self.assertLessEqual(counters["frames_late"], pair.tx[i].counters()["pdus_flushed"])
             self.assertEqual(counters["messages_refused"], 0)
             self.assertGreaterEqual(counters["packets_to_host"], 1)
             self.assertEqual(pair.tx[i].counters()["bursts_late"], 0)
