@@ -56,7 +56,7 @@ pmt::pmt_t timing_report(const mac::RadioTiming& timing) {
     put("jitter", timing.jitter);
     put("recovery", timing.recovery);
     put("spacing", timing.spacing);
-    return add(pmt::make_dict(), "timing", times);
+    return add(add(pmt::make_dict(), "timing", times), "outcome", pmt::mp("timing"));
 }
 
 std::optional<mac::RadioTiming> read_timing(const pmt::pmt_t& report) {

@@ -27,7 +27,7 @@ struct mac_timing {
 void check_timing(const std::string& block, const mac_timing& timing);
 
 /// What a Radio block reports of its times, seconds, under the key `timing`: a dict with lead, turnaround, jitter,
-/// recovery and spacing.
+/// recovery and spacing. Its outcome is `timing`, so that it is none of a burst.
 [[nodiscard]] pmt::pmt_t timing_report(const ::meshnet::mac::RadioTiming& timing);
 /// Back; nothing if `report` holds none. What is missing, negative or above a second counts as 0.
 [[nodiscard]] std::optional<::meshnet::mac::RadioTiming> read_timing(const pmt::pmt_t& report);
