@@ -279,7 +279,7 @@ TEST(MacNetwork, AQueueHoldsATurnAtTheRateOfTheLink) {
     run_for(m, 4s);
     flow.mark();
     run_for(m, 10s);
-    const auto& quality = m.mac(0).neighbors(m.local(0)).front().quality;
+    const LinkQuality quality = m.mac(0).neighbors(m.local(0)).front().quality;
     EXPECT_GT(flow.goodput_bps(), 0.75 * quality.rate_bps);
 }
 

@@ -71,28 +71,6 @@ void wait_for_time(test::SteppedAir& air, Radio& radio) {
     FAIL() << "no samples";
 }
 
-/// Takes what `radio` has received until nothing has come for 100 ms; the index after it.
-std::uint64_t drain(Radio& radio, std::uint64_t newest) {
-    for (pollfd p{radio.fd(), POLLIN, 0}; ::poll(&p, 1, 100) > 0;) {
-        const auto got = radio.receive();
-        if (got && !got->samples.empty()) {
-            newest = got->first_index + got->samples.size();
-        }
-    }
-    return newest;
-}
-
-/// `radio` measures its lead first, in the air's time, while `other` listens.
-void wait_for_calibration(test::SteppedAir& air, Radio& radio, Radio& other) {
-    for (int ms = 0; ms < 20'000 && radio.timing().lead == Duration{}; ms += 2) {
-        air.advance(2);
-        pollfd p{radio.fd(), POLLIN, 0};
-        ::poll(&p, 1, 5);
-        ASSERT_TRUE(radio.receive().ok() && other.receive().ok());
-    }
-    ASSERT_GT(radio.timing().lead, Duration{});
-}
-
 struct Setting {
     const char* name;
     double air_hz, device_hz;
@@ -104,7 +82,11 @@ TEST_P(SoapyRadio, AFrameArrivesWhenItWasSent) {
     test::SteppedAir air(two_stations(GetParam().air_hz));
     RadioSettings settings = nominal();
     settings.sample_rate_hz = GetParam().device_hz;
-    auto a = open_radio(device(air, "alpha"), profile, settings, laboratory_guard(profile));
+    const auto guard = laboratory_guard(profile);
+    ASSERT_TRUE(guard);
+    guard->set_inhibited(true);  // a radio that may not send does not measure its lead, which takes time of the air
+    auto a = open_radio(device(air, "alpha"), profile, settings, guard);
+    guard->set_inhibited(false);
     auto b = open_radio(device(air, "bravo"), profile, settings);
     ASSERT_TRUE(a.ok()) << a.error().message;
     ASSERT_TRUE(b.ok()) << b.error().message;
@@ -113,12 +95,9 @@ TEST_P(SoapyRadio, AFrameArrivesWhenItWasSent) {
     const Bytes payload(300, 0x5A);
     std::vector<phy::Sample> burst;
     transmitter.modulate(*phy::find_mode("qpsk-1/2"), payload, burst);
-    wait_for_calibration(air, **a, **b);
-    const std::uint64_t at = drain(**a, 0) + 100'000;
-    const std::uint64_t base = drain(**b, 0);
-    ASSERT_GT(at, 100'000U);
-    ASSERT_GT(base, 0U);
-    ASSERT_TRUE((*a)->transmit(1, at, burst).ok());
+    wait_for_time(air, **a);
+    constexpr std::uint64_t kAt = 200'000;  // so that a slow machine hands it over in time
+    ASSERT_TRUE((*a)->transmit(1, kAt, burst).ok());
 
     phy::Receiver::Config config;
     config.profile = &profile;
@@ -126,7 +105,7 @@ TEST_P(SoapyRadio, AFrameArrivesWhenItWasSent) {
     std::optional<phy::Frame> frame;
     std::vector<TxReport> reports;
     std::uint64_t first = 0, heard = 0;
-    for (int ms = 0; ms < 400 && (!frame || reports.empty()); ms += 2) {
+    for (int ms = 0; ms < 800 && (!frame || reports.empty()); ms += 2) {
         air.advance(2);
         for (int turn = 0; turn < 200; ++turn) {
             pollfd p{(*b)->fd(), POLLIN, 0};
@@ -142,7 +121,7 @@ TEST_P(SoapyRadio, AFrameArrivesWhenItWasSent) {
                 receiver.push(got->samples);
             }
             // Within half a second of the air: buffers of the device, of the resampler.
-            if (static_cast<double>(first + heard) - static_cast<double>(base) > (ms - 10) * 1e3) {
+            if (static_cast<double>(first + heard) * 1e-6 > (ms - 10) * 1e-3) {
                 break;
             }
         }
@@ -153,17 +132,15 @@ TEST_P(SoapyRadio, AFrameArrivesWhenItWasSent) {
         ASSERT_TRUE(mine.ok()) << mine.error().message;
         reports.insert(reports.end(), mine->reports.begin(), mine->reports.end());
     }
-    ASSERT_TRUE(frame.has_value()) << "late " << (*a)->counters().late << ", unconfirmed "
-                                   << (*a)->counters().unconfirmed << ", reports " << reports.size() << ", heard "
-                                   << heard << " from " << first << ", sent for " << at;
+    ASSERT_TRUE(frame.has_value());
     EXPECT_TRUE(frame->ok());
     EXPECT_EQ(frame->payload, payload);
     // Both devices' time began within the milliseconds between their openings, in which the air stood still.
     EXPECT_NEAR(static_cast<double>(first + frame->sample_index) + static_cast<double>(frame->sample_fraction),
-                static_cast<double>(at) + 10.0, 1.5);
+                static_cast<double>(kAt) + 10.0, 1.5);
     ASSERT_EQ(reports.size(), 1U);
     EXPECT_TRUE(reports[0].sent);
-    EXPECT_EQ(reports[0].end_index, at + burst.size());
+    EXPECT_EQ(reports[0].end_index, kAt + burst.size());
     EXPECT_EQ((*a)->counters().late, 0U);
     EXPECT_EQ((*a)->counters().unconfirmed, 0U);
 }
