@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "phy/modes.hpp"
@@ -107,6 +109,7 @@ TEST_P(SoapyRadio, AFrameArrivesWhenItWasSent) {
     std::uint64_t first = 0, heard = 0;
     for (int ms = 0; ms < 800 && (!frame || reports.empty()); ms += 2) {
         air.advance(2);
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));  // the thread that writes needs its turn too
         for (int turn = 0; turn < 200; ++turn) {
             pollfd p{(*b)->fd(), POLLIN, 0};
             ::poll(&p, 1, 5);
