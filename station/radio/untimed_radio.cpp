@@ -120,7 +120,7 @@ void UntimedRadio::prepare() {
             continue;
         }
         if (!next_) {
-            next_.emplace();
+            next_.emplace(Turn{});
             next_->first = shaper_.shape(burst->samples);  // after the switch there is no time for it
         }
         next_->bursts.push_back(std::move(*burst));
