@@ -38,7 +38,7 @@ PORT = 7007
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 BACK_WITHIN = 90.0     # seconds after an event until traffic flows: the end of a hang, not a measure
-IDLE_SHARE = 0.05      # of a core, or twice what it was before the first event
+IDLE_SHARE = 0.05      # of a core
 RSS_SLACK = 6 << 20    # bytes a station may have more at the end than after the warm-up
 LEDGER_MOST = 16 << 20
 DISK = 48 << 20
@@ -428,8 +428,10 @@ class Soak(Demo):
         self.idle.append(shares)
         self.say("      idle: " + ", ".join(f"{s} {100 * v:.1f} %" for s, v in shares.items()) +
                  f" of a core; ledgers agree, the beacon earned {self.earned_before:g} msat")
-        # What is idle must not depend on the machine and on who else uses it: twice the share before the first event.
-        most = min(0.5, max(IDLE_SHARE, 2 * max(self.idle[0].values())))
+        # The short form is a test, and a test must not depend on the machine; on one that others use too, neither must the
+        # long one: twice the share before the first event is idle there.
+        relative = self.options.short or self.options.shared_machine
+        most = min(0.5, max(IDLE_SHARE, 2 * max(self.idle[0].values()))) if relative else IDLE_SHARE
         busy = [s for s, v in shares.items() if v > most]
         if busy:
             raise Failure(f"{busy[0]} used {100 * shares[busy[0]]:.1f} % of a core with nothing to do")
@@ -543,6 +545,8 @@ def main():
     parser.add_argument("--minutes", type=float, default=0.0, help="spread them over so long (default: as they come)")
     parser.add_argument("--seed", type=int, default=1, help="of the events (default 1)")
     parser.add_argument("--only", type=lambda text: text.split(","), metavar="KIND,KIND", help="these kinds of events alone")
+    parser.add_argument("--shared-machine", action="store_true",
+                        help="others use the cores: idle is up to twice what a station used before the first event")
     parser.add_argument("--short", action="store_true", help="every kind once, in about a minute and a half")
     parser.add_argument("--json", metavar="FILE", help="write every figure there")
     parser.add_argument("--keep", action="store_true", help="keep logs (a failure keeps them in any case)")
