@@ -28,6 +28,7 @@ import tempfile
 import time
 
 STATIONS = ("coast", "beacon", "ship")
+RADIOS = ("air", "usrp", "uhd", "hackrf")
 PORT = 8080
 LONGEST = 90.0  # seconds for any one thing to happen: a hang, not a measure
 
@@ -586,7 +587,7 @@ def main():
     parser.add_argument("--keep", action="store_true", help="keep keys, ledgers and logs")
     parser.add_argument("--bytes", type=int, default=400_000, help="size of the file (default 400000)")
     parser.add_argument("--price", type=int, default=1_000, help="what the beacon asks, msat per MiB (default 1000)")
-    parser.add_argument("--radio", default="air", choices=("air", "usrp", "uhd", "hackrf"),
+    parser.add_argument("--radio", default="air", choices=RADIOS,
                         help="air: the stations stand in the simulated air; usrp, hackrf: behind virtual radios like those, "
                              "through SoapySDR; uhd: a virtual USRP through UHD")
     parser.add_argument("--no-kill", action="store_true", help="leave the beacon alive")

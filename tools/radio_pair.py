@@ -26,7 +26,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from demo import Control, DemoError, radio_keys, transmit_keys  # noqa: E402
+from demo import RADIOS, Control, DemoError, radio_keys, transmit_keys  # noqa: E402
 
 STATIONS = ("north", "south")
 AIR = """sample_rate_hz = {rate}
@@ -313,6 +313,11 @@ def main():
     parser.add_argument("--keep", action="store_true", help="keep the logs")
     parser.add_argument("--log-level", default="info")
     options = parser.parse_args()
+    for radio in options.radios.split(","):
+        if radio not in RADIOS:
+            parser.error(f"unknown radio '{radio}'; known are {', '.join(RADIOS)}")
+    if not options.seconds > 0 or not options.offer_kbps > 0 or options.bytes < 1:
+        parser.error("--seconds, --offer-kbps and --bytes must be above 0")
     results, failed = [], False
     for radio in options.radios.split(","):
         pair = Pair(options, radio)
