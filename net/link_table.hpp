@@ -38,13 +38,15 @@ class LinkTable {
 public:
     struct Config {
         std::vector<NodeId> closed_fleet;  ///< if not empty: only these may be neighbours
+        std::vector<NodeId> refused;       ///< never neighbours
         std::uint32_t rekey_after_frames = 1U << 20;
     };
     /// Work that unverified messages of a neighbour can cause; each kind has its own limit.
     enum class Effort : std::uint8_t {
-        kOpen,     ///< consider a FLOW_OPEN: 20 per second, 40 at once
+        kOpen,     ///< consider a FLOW_OPEN, about 2 ms: 4 per second, 40 at once
         kAnswer,   ///< answer an unknown label, verify a statement, pass a probe on: 20 per second, 20 at once
         kBalance,  ///< verify a balance: 5 per second, 10 at once
+        kHash,     ///< a step to a payword that proves to be forged, 0.3 us: 20 000 per second, 8192 at once
     };
     struct Neighbor {
         LinkQuality quality;
@@ -56,9 +58,10 @@ public:
         std::optional<Instant> start_at;  ///< begin a handshake then
         Instant last_heard{};
         Instant down_since{};
-        TokenBucket opens{20, 40};
+        TokenBucket opens{4, 40};
         TokenBucket answers{20, 20};
         TokenBucket balances{5, 10};
+        TokenBucket hashes{20'000, 8'192};
     };
     using Neighbors = std::map<NeighborId, Neighbor>;
 
@@ -112,10 +115,15 @@ public:
     /// Not reachable, and long enough so that a flow through it is worth opening elsewhere.
     [[nodiscard]] bool lost(Instant now, NeighborId link) const;
     /// Takes one from the neighbour's limit; false if it is used up or there is no such neighbour.
-    [[nodiscard]] bool within_limit(Instant now, NeighborId link, Effort effort);
+    [[nodiscard]] bool within_limit(Instant now, NeighborId link, Effort effort, std::int64_t count = 1);
+    /// Work that turned out to be useful does not count.
+    void give_back(NeighborId link, Effort effort, std::int64_t count);
+    /// The link over which this node is reachable: its session is up.
+    [[nodiscard]] std::optional<NeighborId> link_of(const NodeId& id) const;
 
 private:
     [[nodiscard]] Neighbor* entry(NeighborId link);
+    [[nodiscard]] static TokenBucket& bucket(Neighbor& n, Effort effort);
     void session_up(Instant now, Neighbor& n);
 
     Config config_;

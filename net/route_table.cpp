@@ -655,6 +655,8 @@ std::optional<RouteTable::Selected> RouteTable::lookup(const NodeId& destination
     return Selected{via, metric_from_here(via, it->second.routes.at(via))};
 }
 
+void RouteTable::on_delivery(Instant, const NodeId&, NeighborId, double) {}
+
 std::optional<NodeId> RouteTable::id_of(const Address& address) const {
     const auto it = by_address_.find(address);
     return it == by_address_.end() ? std::nullopt : std::optional(it->second);

@@ -88,6 +88,8 @@ public:
     void reserved(Instant now, const NodeId& destination, std::uint16_t ceiling);
 
     [[nodiscard]] std::optional<Selected> lookup(const NodeId& destination) const;
+    /// Of what we sent to `destination` over `via`, this share arrived: 0..1.
+    void on_delivery(Instant now, const NodeId& destination, NeighborId via, double ratio);
     [[nodiscard]] std::optional<NodeId> id_of(const Address& address) const;
     /// Every address that id_of() knows, and how often that set has changed.
     [[nodiscard]] std::vector<Address> addresses() const;

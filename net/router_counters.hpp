@@ -27,6 +27,12 @@ struct RouterCounters {
     std::uint64_t balances_accepted = 0, balances_refused = 0;
     std::uint64_t probes_sent = 0;
     std::uint64_t control_bytes_sent = 0, data_bytes_sent = 0;  ///< sealed, by kind of frame
+    std::uint64_t dropped_budget = 0;                           ///< for our host, beyond what we pay for
+    std::uint64_t flows_refused_credit = 0;  ///< of those refused: the neighbour that would pay has no credit left
+    std::uint64_t flows_refused_quota = 0;   ///< of those refused: the neighbour holds its share of a table
+    std::uint64_t flows_refused_total = 0;   ///< of those refused: the destination signed another sum than the relays'
+    std::uint64_t flows_left = 0;            ///< of our own: nothing arrived over that neighbour
+    std::uint64_t balances_restored = 0;     ///< a neighbour held newer signatures of ours than we remembered
 };
 template <class Visit>
 constexpr void visit_counters(const RouterCounters& c, Visit&& visit) {
@@ -65,6 +71,12 @@ constexpr void visit_counters(const RouterCounters& c, Visit&& visit) {
     visit("probes_sent", c.probes_sent);
     visit("control_bytes_sent", c.control_bytes_sent);
     visit("data_bytes_sent", c.data_bytes_sent);
+    visit("dropped_budget", c.dropped_budget);
+    visit("flows_refused_credit", c.flows_refused_credit);
+    visit("flows_refused_quota", c.flows_refused_quota);
+    visit("flows_refused_total", c.flows_refused_total);
+    visit("flows_left", c.flows_left);
+    visit("balances_restored", c.balances_restored);
 }
 static_assert(visits_every_counter<RouterCounters>());
 

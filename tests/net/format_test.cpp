@@ -53,7 +53,7 @@ TEST(Format, EveryMessageGoesThereAndBackAndNoOtherLength) {
     round_trip(Statement{1, 2, 3, {}});
     round_trip(ReceiptAck{1, 2});
     round_trip(Probe{1, 2});
-    round_trip(BalanceMessage{1, 2, 3, {}});
+    round_trip(BalanceMessage{1, 2, 3, 4, {}});
     RouteUpdate update;
     update.destination = identity.id();
     round_trip(update);
@@ -305,19 +305,20 @@ TEST(Flow, ItsRowGoesThereAndBack) {
 }
 
 TEST(Book, TotalsEntriesAndRowsAgree) {
-    Book book;
+    const Instant now{};
+    Book book(1);
     NodeId peer{};
     peer[0] = 4;
-    book.enter(peer, {}, 0, 100, 700, "relay");
-    book.enter(peer, {}, 100, 200, -300, "pay");
-    book.enter(peer, {}, 200, 300, 0, "pay");
+    book.enter(now, peer, {}, 0, 100, 700, "relay");
+    book.enter(now, peer, {}, 100, 200, -300, "pay");
+    book.enter(now, peer, {}, 200, 300, 0, "pay");
     EXPECT_EQ(book.find(peer)->net_nsat(), 400);
     std::vector<LedgerRow> rows;
     book.take(rows);
     ASSERT_EQ(rows.size(), 3U);
     EXPECT_EQ(rows[0].amount_nsat + rows[1].amount_nsat, rows[2].amount_nsat);
     EXPECT_FALSE(book.dirty());
-    Book again;
+    Book again(2);
     ASSERT_TRUE(again.restore(rows[2]));
     EXPECT_EQ(again.find(peer)->net_nsat(), 400);
     EXPECT_EQ(again.next_to_sign(peer).sequence, 1U);
