@@ -94,11 +94,12 @@ struct Flow {
     std::uint64_t watched_from = 0;                     ///< forwarded when proof last came
     std::uint64_t watched_bytes = 0, judged_bytes = 0;  ///< accounted for and proven at the last report to routing
     Instant watched_at{};
-    ReplayWindow replay;                ///< destination
-    HashChain chain;                    ///< destination
-    std::uint64_t delivered_bytes = 0;  ///< destination
-    std::optional<Instant> payword_at;  ///< destination: not before this, so that receipts are not too many
-    std::optional<Instant> idle_at;     ///< destination: state the exact sum if nothing comes until then
+    ReplayWindow replay;                    ///< destination
+    HashChain chain;                        ///< destination
+    std::uint64_t delivered_bytes = 0;      ///< destination
+    std::optional<Instant> payword_at;      ///< destination: not before this, so that receipts are not too many
+    std::optional<Instant> idle_at;         ///< destination: state the exact sum if no evidence is made until then
+    std::optional<Instant> unproven_since;  ///< destination: some bytes that arrived are not proven
 
     /// The neighbour that pays us, or would; zero at the end that pays.
     [[nodiscard]] NeighborId claims_from() const noexcept { return payer_is_destination ? next : prev; }

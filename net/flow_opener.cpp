@@ -21,10 +21,11 @@ constexpr Duration kOpeningKept = 15s;        // a relay waits so long for an an
 constexpr Duration kOpenRepeatPause = 300ms;  // a repeated FLOW_OPEN is forwarded at most so often
 constexpr Duration kConversationPause = 100ms;
 constexpr Duration kConversationIdle = 600s;
-constexpr std::size_t kOwnOpening = 32;          // places for flows of our own host
-constexpr std::size_t kOpeningOfNeighbor = 64;   // of one neighbour
-constexpr std::uint64_t kTolerance = 100;        // msat per MiB, beside a share of what was advertised
-constexpr Duration kNothingArrives = 1'500ms;    // packets leave and no proof comes: look for another way
+constexpr std::size_t kOwnOpening = 32;         // places for flows of our own host
+constexpr std::size_t kOpeningOfNeighbor = 64;  // of one neighbour
+constexpr std::uint64_t kTolerance = 100;       // msat per MiB, beside a share of what was advertised
+constexpr Duration kNothingArrives = 1'500ms;   // packets leave and no proof comes: look for another way
+constexpr Duration kNothingArrivesSlowly = 6s;
 constexpr std::uint64_t kWorthWatching = 4'096;  // bytes without proof
 constexpr std::uint64_t kUnitsToJudge = 4;       // of a flow, before its delivery is reported to routing
 
@@ -714,11 +715,14 @@ void FlowOpener::watch(Instant now, Flow& f) {
         f.watched_at = now;
         return;
     }
-    if (f.forwarded_bytes - f.watched_from < kWorthWatching) {
+    const std::uint64_t unproven = f.forwarded_bytes - f.watched_from;
+    if (unproven < kWorthWatching) {
         f.watched_at = std::max(f.watched_at, now - 1s);  // nothing that could have been proven
         return;
     }
-    if (now - f.watched_at >= kNothingArrives) {
+    // A slow flow is proven every few seconds, a fast one with every unit.
+    const bool fast = unproven >= kWorthWatching + 2 * std::uint64_t{f.unit_bytes};
+    if (now - f.watched_at >= (fast ? kNothingArrives : kNothingArrivesSlowly)) {
         ++p_.counters.flows_left;
         p_.routes.on_delivery(now, f.destination, f.next, 0.0);
         break_own_flow(now, f);

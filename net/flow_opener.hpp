@@ -29,7 +29,7 @@ public:
     struct Config {
         std::uint64_t price_msat_per_mib = 1'000;        ///< what we charge for carrying a MiB one hop
         std::uint64_t max_price_msat_per_mib = 100'000;  ///< what our own flows pay at most, all hops together
-        std::uint32_t unit_bytes = 16'384;               ///< payload per payword
+        std::uint32_t unit_bytes = 65'536;               ///< payload per payword
         bool pay = true;
         std::uint64_t highest_price_msat_per_mib = 1'000'000;  ///< carried through us: ours and all others' together
     };

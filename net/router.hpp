@@ -90,7 +90,7 @@ public:
         Identity identity;                               ///< keys of this node (net/node_id.hpp)
         std::uint64_t price_msat_per_mib = 1'000;        ///< what we charge for carrying a MiB one hop
         std::uint64_t max_price_msat_per_mib = 100'000;  ///< what our own flows pay at most, all hops together
-        std::uint32_t unit_bytes = 16'384;               ///< payload per payword, 1024..65536
+        std::uint32_t unit_bytes = 65'536;               ///< payload per payword, 1024..65536
         std::uint64_t initial_window_bytes = 262'144;    ///< credit of a neighbour before it has settled anything
         std::uint64_t max_window_bytes = 16'777'216;
         CreditLimits credit;

@@ -13,6 +13,7 @@ namespace {
 
 constexpr Duration kPaywordSpacing = 100ms;
 constexpr Duration kIdleStatement = 1'200ms;
+constexpr Duration kLatestStatement = 3s;  // of a flow too slow for a payword
 constexpr Duration kReceiptInterval = 1s;
 constexpr Duration kLongestReceiptInterval = 8s;
 constexpr Duration kBalanceAfter = 10s;
@@ -48,7 +49,10 @@ void Settlement::on_delivered(Instant now, Flow& f) {
     if (!f.paid() && f.prev_id == f.source) {
         return;  // nobody is between: the link itself acknowledges
     }
-    f.idle_at = now + kIdleStatement;
+    if (!f.unproven_since) {
+        f.unproven_since = now;
+    }
+    f.idle_at = std::min(now + kIdleStatement, *f.unproven_since + kLatestStatement);
     consider_payword(now, f);
     flows_.schedule(f);
 }
@@ -111,6 +115,7 @@ void Settlement::enter(Instant now, Flow& f, const Evidence& e) {
     assert(e.bytes > f.best.bytes);
     const std::uint64_t from = f.best.bytes;
     f.best = e;
+    f.unproven_since.reset();
     if (!f.paid()) {  // nothing to book: it only shows the source that the way works
         f.durable = e;
         if (f.role != FlowRole::kSource && links_.reachable(f.prev)) {
@@ -363,7 +368,9 @@ void Settlement::balance_changed(Instant now, const NodeId& peer) {
     if (b == nullptr) {
         return;
     }
-    const bool soon = b->bytes - b->signed_bytes >= kBalanceBytes || b->owed_nsat - b->signed_owed_nsat >= kBalanceNsat;
+    // What we owe is worth a signature soon; what we claim is only told.
+    const std::int64_t new_debt = b->owed_nsat - b->signed_owed_nsat;
+    const bool soon = new_debt >= kBalanceNsat || (new_debt > 0 && b->bytes - b->signed_bytes >= kBalanceBytes);
     const Instant at = now + (soon ? kBalanceSoon : kBalanceAfter);
     const auto [it, added] = balance_at_.try_emplace(peer, at);
     it->second = std::min(it->second, at);

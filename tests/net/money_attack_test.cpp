@@ -59,7 +59,7 @@ TEST_F(MoneyAttack, APayerThatNeverPaysCostsARelayTheStrangerLimitWhateverPrices
     w.check = nullptr;
     w.kill(a);
     w.run(20s);
-    EXPECT_GT(owes(r, x), kStranger / 2) << "the flow did run";
+    EXPECT_GT(owes(r, x), kStranger / 4) << "the flow did run";
     EXPECT_LE(owes(r, x), kStranger) << "4 MB at this price are " << 4 * 990 << " sat";
     EXPECT_GT(w.router(r).counters().dropped_window + w.router(r).counters().flows_refused_credit, 0U);
 }
