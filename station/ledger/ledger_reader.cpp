@@ -73,6 +73,12 @@ Result<std::vector<LedgerReader::Entry>> LedgerReader::entries(std::size_t limit
             e.flow = range->flow;
             e.from_byte = range->from;
             e.to_byte = range->to;
+        } else {  // of version 1: they stand in the key
+            ByteReader r(record.row.key);
+            (void)r.bytes(32);
+            e.flow = r.array<16>();
+            e.from_byte = r.u64();
+            e.to_byte = r.u64();
         }
         e.amount_nsat = record.row.amount_nsat;
         e.kind = record.row.kind;
