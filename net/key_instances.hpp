@@ -18,7 +18,7 @@ public:
     static constexpr Duration kRemembered = 600s;
     static constexpr std::size_t kMost = 4;
     struct Statement {  // the newest of an instance
-        std::uint16_t seqno = 0;
+        std::uint32_t seqno = 0;
         Instance instance;
         Signature signature{};
         Instant at{};

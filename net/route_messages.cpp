@@ -16,19 +16,20 @@ Bytes begin(MessageType type) {
 }
 
 void write(ByteWriter& w, const Instance& instance) {
+    w.u32(instance.epoch);
     w.u64(instance.boot);
     w.u64(instance.other);
     w.u8(instance.alarm ? 1 : 0);
 }
 }  // namespace
 
-Bytes RouteUpdate::signed_part(const NodeId& destination, std::uint16_t seqno, std::uint32_t serial,
+Bytes RouteUpdate::signed_part(const NodeId& destination, std::uint32_t seqno, std::uint32_t serial,
                                const Instance& instance) {
     Bytes out;
     out.reserve(512);
     ByteWriter w(out);
     w.bytes(destination);
-    w.u16(seqno);
+    w.u32(seqno);
     w.u32(serial);
     write(w, instance);
     return out;
@@ -40,7 +41,7 @@ Bytes RouteUpdate::encode() const {
     w.u8(static_cast<std::uint8_t>((signature ? kHasSignature : 0) | (certificate ? kHasCertificate : 0) |
                                    (notice ? kIsNotice : 0)));
     w.bytes(destination);
-    w.u16(seqno);
+    w.u32(seqno);
     metric.encode(w);
     w.u32(serial);
     if (signature) {
@@ -56,12 +57,13 @@ std::optional<RouteUpdate> RouteUpdate::decode(ByteView body) {
     RouteUpdate m;
     const std::uint8_t flags = r.u8();
     m.destination = r.array<32>();
-    m.seqno = r.u16();
+    m.seqno = r.u32();
     m.metric = RouteMetric::decode(r);
     m.serial = r.u32();
     m.notice = (flags & kIsNotice) != 0;
     if ((flags & kHasSignature) != 0) {
         m.signature = r.array<64>();
+        m.instance.epoch = r.u32();
         m.instance.boot = r.u64();
         m.instance.other = r.u64();
         const std::uint8_t alarm = r.u8();
@@ -98,7 +100,7 @@ Bytes SeqnoRequest::encode() const {
     Bytes out = begin(MessageType::kSeqnoRequest);
     ByteWriter w(out);
     w.bytes(destination);
-    w.u16(seqno);
+    w.u32(seqno);
     w.u8(hops_left);
     return out;
 }
@@ -107,7 +109,7 @@ std::optional<SeqnoRequest> SeqnoRequest::decode(ByteView body) {
     ByteReader r(body);
     SeqnoRequest m;
     m.destination = r.array<32>();
-    m.seqno = r.u16();
+    m.seqno = r.u32();
     m.hops_left = r.u8();
     return r.complete() && m.hops_left <= kMaxHops ? std::optional(m) : std::nullopt;
 }

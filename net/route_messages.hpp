@@ -14,6 +14,9 @@ namespace meshnet::net {
 /// The run of a node that signed an announcement, and what it knows of another run with the same key. A node that
 /// starts draws `boot` at random, so that nobody can name it before.
 struct Instance {
+    /// Coarse and monotone: raised at each start, once a day, and above any other run. Whoever knows a newer one
+    /// refuses what was signed in an older.
+    std::uint32_t epoch = 0;
     std::uint64_t boot = 0;
     std::uint64_t other = 0;  ///< another one whose signature it received lately; 0: none
     bool alarm = false;       ///< it has proof that the other one runs at the same time
@@ -24,7 +27,7 @@ struct Instance {
 /// One destination as a neighbour sees it. An unreachable metric is a retraction: nothing else counts.
 struct RouteUpdate {
     NodeId destination{};
-    std::uint16_t seqno = 0;
+    std::uint32_t seqno = 0;
     RouteMetric metric;
     std::uint32_t serial = 0;                ///< of the destination's certificate
     std::optional<Signature> signature;      ///< the destination's, over signed_part(); left out if known
@@ -35,7 +38,7 @@ struct RouteUpdate {
 
     [[nodiscard]] Bytes encode() const;
     [[nodiscard]] static std::optional<RouteUpdate> decode(ByteView body);
-    [[nodiscard]] static Bytes signed_part(const NodeId& destination, std::uint16_t seqno, std::uint32_t serial,
+    [[nodiscard]] static Bytes signed_part(const NodeId& destination, std::uint32_t seqno, std::uint32_t serial,
                                            const Instance& instance = {});
 };
 
@@ -49,18 +52,12 @@ struct RouteRequest {
 /// Requests a route with at least this sequence number (RFC 8966, 3.8.1.2).
 struct SeqnoRequest {
     NodeId destination{};
-    std::uint16_t seqno = 0;
+    std::uint32_t seqno = 0;
     std::uint8_t hops_left = 0;
     [[nodiscard]] Bytes encode() const;
     [[nodiscard]] static std::optional<SeqnoRequest> decode(ByteView body);
 };
 
-inline constexpr std::string_view kRouteContext = "meshnet route v1";
-
-/// RFC 8966, 3.2.1: sequence numbers modulo 2^16; true if `a` is newer than `b`.
-[[nodiscard]] constexpr bool seqno_newer(std::uint16_t a, std::uint16_t b) noexcept {
-    const auto difference = static_cast<std::uint16_t>(a - b);
-    return difference != 0 && difference < 0x8000;
-}
+inline constexpr std::string_view kRouteContext = "meshnet route v2";
 
 }  // namespace meshnet::net

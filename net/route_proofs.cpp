@@ -32,10 +32,18 @@ RouteProofs::Verdict RouteProofs::verify(const RouteUpdate& u, std::uint64_t& ve
     if (!u.signature) {
         return verdict;
     }
+    if (u.instance.epoch < epoch_) {
+        verdict.outdated = true;
+        return verdict;
+    }
     ++verifications;
     if (!net::verify(certificate_->signing, kRouteContext,
                      RouteUpdate::signed_part(u.destination, u.seqno, u.serial, u.instance), *u.signature)) {
         return verdict;
+    }
+    if (u.instance.epoch > epoch_) {
+        epoch_ = u.instance.epoch;
+        proofs_.clear();
     }
     proofs_.push_back({u.seqno, u.instance, *u.signature});
     if (proofs_.size() > kKept) {
@@ -53,7 +61,7 @@ void RouteProofs::learn(const Certificate& certificate) {
     }
 }
 
-const RouteProofs::Proof* RouteProofs::find(std::uint16_t seqno) const noexcept {
+const RouteProofs::Proof* RouteProofs::find(std::uint32_t seqno) const noexcept {
     const auto it = std::find_if(proofs_.rbegin(), proofs_.rend(), [&](const Proof& p) { return p.seqno == seqno; });
     return it == proofs_.rend() ? nullptr : &*it;
 }

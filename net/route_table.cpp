@@ -18,15 +18,19 @@ constexpr Duration kRequestInterval = 500ms;
 constexpr int kRequestRepeats = 4;
 constexpr int kPeriodsPerSeqno = 8;
 constexpr int kRetractions = 2;
-constexpr std::uint16_t kSeqnosPerReservation = 16;  // a write per destination every eight minutes
-constexpr std::uint16_t kLongestJump = 1'024;        // of our own seqno, when a neighbour requests one
-constexpr Duration kOtherKept = 90s;                 // we mention another instance so long after its newest signature
+constexpr std::uint32_t kSeqnosPerReservation = 2;  // a restarted neighbour has to ask for so many more than one
+constexpr int kQuickRaises = 4;                     // on request; then one each update interval
+constexpr Duration kEpoch = 24h;
+constexpr Duration kDeliveryKept = 60s;  // until a measured delivery counts no more
+constexpr Duration kOtherKept = 90s;     // we mention another instance so long after its newest signature
+constexpr std::uint32_t kLastSeqno = 0xFFFF'FFFF;
+constexpr std::uint32_t kLastEpoch = 0xFFFF'FFFF;
 constexpr std::size_t kMaxOthers = 64;
 
 }  // namespace
 
 RouteTable::RouteTable(Config config, const Certificate& certificate, const SigningKey& device,
-                       std::uint16_t first_seqno, const Ceilings& ceilings)
+                       std::uint32_t first_seqno, const Ceilings& ceilings)
     : config_(config),
       certificate_(certificate),
       device_(device),
@@ -34,19 +38,25 @@ RouteTable::RouteTable(Config config, const Certificate& certificate, const Sign
       seqno_(first_seqno),
       alarms_(self_) {
     own_instance_.boot = config_.boot;
+    own_instance_.epoch = config_.epoch;
     next_seqno(Instant{});
     for (const auto& [id, ceiling] : ceilings) {
         if (id != self_ && destinations_.size() < config_.max_destinations) {
             Destination& d = destinations_[id];
-            d.ceiling = ceiling;
-            d.feasible = Distance{ceiling, 0};  // anything up to it may be an echo of what we advertised ourselves
+            d.ceiling = ceiling.seqno;
+            d.proofs.restore(ceiling.epoch);
+            d.feasible =
+                Distance{ceiling.seqno, 0};  // anything up to it may be an echo of what we advertised ourselves
         }
     }
 }
 
 void RouteTable::next_seqno(Instant now) {
-    const std::uint16_t before = seqno_;
-    if (heard_seqno_ && seqno_newer(*heard_seqno_, seqno_)) {
+    if (now >= epoch_until_) {
+        own_instance_.epoch += epoch_until_ != Instant{} && own_instance_.epoch < kLastEpoch ? 1 : 0;
+        epoch_until_ = now + kEpoch;
+    }
+    if (heard_seqno_ && *heard_seqno_ > seqno_) {
         seqno_ = *heard_seqno_;
     }
     heard_seqno_.reset();
@@ -56,8 +66,7 @@ void RouteTable::next_seqno(Instant now) {
         own_instance_.other = 0;
     }
     own_instance_.alarm = alarms_.own_standing();
-    ++seqno_;
-    seqnos_passed_ = std::min<std::uint32_t>(seqnos_passed_ + static_cast<std::uint16_t>(seqno_ - before), 0x1'0000U);
+    seqno_ += seqno_ != kLastSeqno ? 1 : 0;
     own_signature_ =
         device_.sign(kRouteContext, RouteUpdate::signed_part(self_, seqno_, certificate_.serial, own_instance_));
     own_sent_to_.clear();
@@ -82,14 +91,23 @@ std::optional<RouteTable::Out> RouteTable::poll_message() {
 
 // RFC 8966, 3.5.1: feasible if there is no source entry, or the seqno is newer, or it is equal and the metric strictly
 // smaller.
-bool RouteTable::closer(std::uint16_t seqno, std::uint32_t airtime, const std::optional<Distance>& than) {
-    return !than || seqno_newer(seqno, than->seqno) || (seqno == than->seqno && airtime < than->airtime);
+bool RouteTable::closer(std::uint32_t seqno, std::uint32_t airtime, const std::optional<Distance>& than) {
+    return !than || seqno > than->seqno || (seqno == than->seqno && airtime < than->airtime);
 }
 
-bool RouteTable::feasible(const NodeId& id, const Destination& d, NeighborId via, const Route& route) {
+bool RouteTable::is(NeighborId neighbor, const NodeId& id) const {
+    const auto it = links_.find(neighbor);
+    return it != links_.end() && it->second.id == id;
+}
+
+bool RouteTable::is_neighbor(const NodeId& id) const {
+    return std::any_of(links_.begin(), links_.end(), [&](const auto& item) { return item.second.id == id; });
+}
+
+bool RouteTable::feasible(const NodeId& id, const Destination& d, NeighborId via, const Route& route) const {
     // A destination that announces itself is never behind us.
     const std::uint32_t airtime = route.metric.airtime_us_per_kib;
-    return (airtime == 0 && link_of(id) == via) || closer(route.seqno, airtime, d.feasible);
+    return (airtime == 0 && is(via, id)) || closer(route.seqno, airtime, d.feasible);
 }
 
 std::optional<RouteTable::Reservation> RouteTable::poll_reservation() {
@@ -101,13 +119,13 @@ std::optional<RouteTable::Reservation> RouteTable::poll_reservation() {
     return r;
 }
 
-void RouteTable::reserved(Instant now, const NodeId& destination, std::uint16_t ceiling) {
+void RouteTable::reserved(Instant now, const NodeId& destination, const Ceiling& ceiling) {
     const auto it = destinations_.find(destination);
     if (it == destinations_.end()) {
         return;
     }
-    it->second.ceiling = ceiling;
-    if (it->second.pending_ceiling == ceiling) {
+    it->second.ceiling = ceiling.seqno;
+    if (it->second.pending_ceiling == ceiling.seqno) {
         it->second.pending_ceiling.reset();
     }
     if (it->second.selected) {
@@ -117,26 +135,33 @@ void RouteTable::reserved(Instant now, const NodeId& destination, std::uint16_t 
 
 RouteMetric RouteTable::metric_from_here(NeighborId via, const Route& route) const {
     const auto link = links_.find(via);
-    return link == links_.end() ? RouteMetric{} : route.metric.over(link->second);
+    return link == links_.end() ? RouteMetric{} : route.metric.over(link->second.metric);
 }
 
-std::uint64_t RouteTable::cost(NeighborId via, const Route& route) const {
-    return metric_from_here(via, route).cost(config_.weights);
+std::uint64_t RouteTable::cost(Instant now, NeighborId via, const Route& route) const {
+    const std::uint64_t whole = metric_from_here(via, route).cost(config_.weights);
+    const Duration age = now - route.delivery.at;
+    if (route.delivery.ratio >= 1.0F || age >= kDeliveryKept) {
+        return whole;
+    }
+    const double faded = std::max(0.0, std::chrono::duration<double>(age) / kDeliveryKept);
+    const double ratio = std::max(1e-3, route.delivery.ratio + (1.0 - route.delivery.ratio) * faded);
+    return static_cast<std::uint64_t>(static_cast<double>(whole) / ratio);
 }
 
 bool RouteTable::usable(NeighborId via, const Route& route) const {
     return route.metric.reachable() && route.metric.hops < kMaxHops && metric_from_here(via, route).reachable();
 }
 
-void RouteTable::neighbor_up(Instant now, NeighborId neighbor, const LinkMetric& link) {
-    links_[neighbor] = link;
+void RouteTable::neighbor_up(Instant now, NeighborId neighbor, const NodeId& own, const LinkMetric& link) {
+    links_[neighbor] = {own, link};
     own_sent_to_.erase(neighbor);
     send_own(neighbor, false);
     for (auto& [id, d] : destinations_) {
         d.sent_to.erase(neighbor);
         select(now, id, d);
         send_update(neighbor, id, d, true);
-        if (const auto known = d.instances.others(now, 0); link_of(id) == neighbor && known.size() > 1) {
+        if (const auto known = d.instances.others(now, 0); id == own && known.size() > 1) {
             for (const auto& statement : known) {
                 notify(neighbor, id, d, statement);
             }
@@ -152,7 +177,7 @@ void RouteTable::neighbor_changed(Instant now, NeighborId neighbor, const LinkMe
     if (it == links_.end()) {
         return;
     }
-    if (!it->second.follow(link)) {
+    if (!it->second.metric.follow(link)) {
         return;
     }
     for (auto& [id, d] : destinations_) {
@@ -220,20 +245,23 @@ void RouteTable::on_own_update(Instant now, const RouteUpdate& u) {
     }
     const auto known = others_.find(u.instance.boot);
     const bool ours = u.instance.boot == own_instance_.boot;
-    const bool news =
-        ours ? seqno_newer(u.seqno, seqno_) : known == others_.end() || seqno_newer(u.seqno, known->second);
+    const bool news = ours ? u.seqno > seqno_ : known == others_.end() || u.seqno > known->second;
     if (!news || !own_checks_.take(now) ||
         !verify(device_.public_key(), kRouteContext, RouteUpdate::signed_part(self_, u.seqno, u.serial, u.instance),
                 *u.signature)) {
         return;
     }
-    if (seqno_newer(u.seqno, heard_seqno_.value_or(seqno_))) {
+    if (u.instance.epoch > own_instance_.epoch) {
+        own_instance_.epoch = u.instance.epoch + (ours || u.instance.epoch == kLastEpoch ? 0 : 1);
+        answer_ = true;
+    }
+    if (u.seqno > heard_seqno_.value_or(seqno_)) {
         heard_seqno_ = u.seqno;  // if our state was lost, we continue above it
         answer_ = true;
     }
     if (!ours) {
         on_other_instance(now, u);
-    } else if (config_.boot != 0 && never_used(u.seqno)) {
+    } else if (config_.boot != 0) {
         raise(now, self_);  // a copy of this process
     }
     answer_other_instance(now);
@@ -285,7 +313,7 @@ void RouteTable::observe(Instant now, NeighborId from, const NodeId& id, Destina
     if (recent && d.selected && *d.selected != from) {
         notify(*d.selected, id, d, statement);  // towards another instance, if that is where the route leads
     }
-    if (link_of(id) == from) {
+    if (is(from, id)) {
         for (const auto& other : others) {
             notify(from, id, d, other);
         }
@@ -360,16 +388,19 @@ void RouteTable::on_update(Instant now, NeighborId from, const RouteUpdate& u, S
     if (u.notice) {
         return;
     }
-    const bool from_itself = link_of(u.destination) == from && u.metric.airtime_us_per_kib == 0;
+    const bool from_itself = is(from, u.destination) && u.metric.airtime_us_per_kib == 0;
     if (u.signature && from_itself && session == Session::kNewest && d.instances.back_again(u.instance.boot)) {
         raise(now, u.destination);
     }
     address_changes_ += by_address_.insert_or_assign(address_of(u.destination), u.destination).second ? 1 : 0;
-    const Route received{u.seqno, u.metric, now + config_.update_interval * 7 / 2};
+    Route received{u.seqno, u.metric, now + config_.update_interval * 7 / 2, {}};
     if (!feasible(u.destination, d, from, received) && d.selected == from) {
         // 3.5.3: an unfeasible update of the chosen route may be ignored; it then expires unless a new seqno comes.
         request_seqno(now, u.destination, d);
         return;
+    }
+    if (const auto known = d.routes.find(from); known != d.routes.end()) {
+        received.delivery = known->second.delivery;
     }
     d.routes[from] = received;
     select(now, u.destination, d);
@@ -382,7 +413,7 @@ bool RouteTable::keep_selected(Instant now, const NodeId& id, const Destination&
         !feasible(id, d, current->first, current->second)) {
         return false;
     }
-    const std::uint64_t current_cost = cost(current->first, current->second);
+    const std::uint64_t current_cost = cost(now, current->first, current->second);
     const bool better = best_cost * 10 < current_cost * 9;
     const bool much_better = best_cost * 2 < current_cost;
     return !much_better && (!better || now - d.selected_since < config_.hold);
@@ -401,7 +432,7 @@ void RouteTable::select(Instant now, const NodeId& id, Destination& d) {
             blocked = true;
             continue;
         }
-        const std::uint64_t c = cost(via, route);
+        const std::uint64_t c = cost(now, via, route);
         if (!best || c < best_cost) {
             best = via;
             best_cost = c;
@@ -446,7 +477,7 @@ void RouteTable::request_seqno(Instant now, const NodeId& id, Destination& d) {
     if (!d.feasible || now < d.request_again) {
         return;
     }
-    d.requested_seqno = static_cast<std::uint16_t>(d.feasible->seqno + 1);
+    d.requested_seqno = d.feasible->seqno + 1;
     d.request_again = now + kRequestInterval;
     ++d.request_repeats;
     ++counters_.seqno_requests;
@@ -474,12 +505,9 @@ void RouteTable::on_seqno_request(Instant now, NeighborId from, const SeqnoReque
         return;
     }
     if (request.destination == self_) {
-        const auto ahead = static_cast<std::uint16_t>(request.seqno - seqno_);
-        if (ahead != 0 && ahead <= kLongestJump) {
-            const auto before = static_cast<std::uint16_t>(request.seqno - 1);
-            heard_seqno_ = seqno_newer(before, heard_seqno_.value_or(seqno_)) ? before : heard_seqno_;
-            next_seqno(now);
-            triggered_at_ = now + kUrgentDelay;
+        if (request.seqno > seqno_) {
+            requested_ = std::max(request.seqno, requested_.value_or(0));
+            answer_request(now);
         } else {
             send_own(from, false);
         }
@@ -490,7 +518,7 @@ void RouteTable::on_seqno_request(Instant now, NeighborId from, const SeqnoReque
         return;
     }
     Destination& d = it->second;
-    if (d.selected && !seqno_newer(request.seqno, d.routes.at(*d.selected).seqno)) {
+    if (d.selected && request.seqno <= d.routes.at(*d.selected).seqno) {
         send_update(from, it->first, d, false);
         return;
     }
@@ -506,6 +534,23 @@ void RouteTable::on_seqno_request(Instant now, NeighborId from, const SeqnoReque
             return;
         }
     }
+}
+
+// A step costs an interval, of which a few are had in advance: whatever is requested, our seqno grows no faster.
+void RouteTable::answer_request(Instant now) {
+    while (requested_ && seqno_ < *requested_) {
+        const Instant after = std::max(raise_credit_, now) + config_.update_interval;
+        if (after > now + kQuickRaises * config_.update_interval) {
+            return;
+        }
+        raise_credit_ = after;
+        next_seqno(now);
+        triggered_at_ = now + kUrgentDelay;
+        if (*requested_ - std::min(*requested_, seqno_) > kQuickRaises) {
+            break;  // nobody who asks for so much will get it
+        }
+    }
+    requested_.reset();
 }
 
 void RouteTable::send_own(NeighborId to, bool complete) {
@@ -545,10 +590,11 @@ void RouteTable::send_update(NeighborId to, const NodeId& id, Destination& d, bo
     if (certificate == nullptr || proof == nullptr || !metric.reachable()) {
         return;
     }
-    if (!d.ceiling || seqno_newer(route.seqno, *d.ceiling)) {
-        if (!d.pending_ceiling || seqno_newer(route.seqno, *d.pending_ceiling)) {
-            d.pending_ceiling = static_cast<std::uint16_t>(route.seqno + kSeqnosPerReservation);
-            reservations_.push_back({id, d.pending_ceiling});
+    if (!d.ceiling || route.seqno > *d.ceiling) {
+        if (!d.pending_ceiling || route.seqno > *d.pending_ceiling) {
+            d.pending_ceiling =
+                route.seqno > kLastSeqno - kSeqnosPerReservation ? kLastSeqno : route.seqno + kSeqnosPerReservation;
+            reservations_.push_back({id, Ceiling{*d.pending_ceiling, d.proofs.epoch()}});
         }
         return;  // reserved() announces it
     }
@@ -597,6 +643,7 @@ void RouteTable::send_all(bool only_due) {
 }
 
 void RouteTable::on_timeout(Instant now) {
+    latest_ = now;
     answer_other_instance(now);
     if (triggered_at_ && now >= *triggered_at_) {
         triggered_at_.reset();
@@ -625,7 +672,7 @@ void RouteTable::sweep(Instant now) {
         if (lost || (!d.selected && !d.routes.empty() && d.request_repeats < kRequestRepeats)) {
             select(now, it->first, d);
         }
-        if (d.routes.empty() && now >= d.forget_at && links_.count(link_of(it->first)) == 0) {
+        if (d.routes.empty() && now >= d.forget_at && !is_neighbor(it->first)) {
             if (d.ceiling || d.pending_ceiling) {
                 reservations_.push_back({it->first, std::nullopt});
             }
@@ -671,6 +718,37 @@ std::vector<Address> RouteTable::addresses() const {
 const Certificate* RouteTable::certificate_of(const NodeId& id) const {
     const auto it = destinations_.find(id);
     return it == destinations_.end() ? nullptr : it->second.proofs.certificate();
+}
+
+std::vector<NeighborId> RouteTable::successors(const NodeId& destination) const {
+    const auto it = destinations_.find(destination);
+    if (it == destinations_.end()) {
+        return {};
+    }
+    std::vector<std::pair<std::uint64_t, NeighborId>> found;
+    for (const auto& [via, route] : it->second.routes) {
+        if (usable(via, route) && feasible(destination, it->second, via, route)) {
+            found.emplace_back(cost(latest_, via, route), via);
+        }
+    }
+    std::sort(found.begin(), found.end());
+    std::vector<NeighborId> out;
+    for (const auto& [c, via] : found) {
+        out.push_back(via);
+    }
+    return out;
+}
+
+void RouteTable::on_delivery(Instant now, const NodeId& destination, NeighborId via, double ratio) {
+    const auto it = destinations_.find(destination);
+    if (it == destinations_.end() || !(ratio >= 0.0)) {
+        return;
+    }
+    const auto route = it->second.routes.find(via);
+    if (route != it->second.routes.end()) {
+        route->second.delivery = {static_cast<float>(std::min(ratio, 1.0)), now};
+        select(now, destination, it->second);
+    }
 }
 
 std::vector<RouteTable::View> RouteTable::routes() const {

@@ -36,8 +36,10 @@ Router::Config checked(Router::Config c) {
     return c;
 }
 
-RouteTable::Config route_config(const Router::Config& c, RandomSource& random) {
+RouteTable::Config route_config(const Router::Config& c, RandomSource& random, const LedgerState& restored) {
     RouteTable::Config r;
+    const std::uint32_t epoch = RouteReservations::restored_epoch(restored);
+    r.epoch = epoch == 0xFFFF'FFFF ? epoch : epoch + 1;
     r.update_interval = c.update_interval;
     while (r.boot == 0) {
         r.boot = random.next_u64();
@@ -62,8 +64,8 @@ Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored
     : config(checked(std::move(c))),
       self(config.identity.secrets()),
       own_address(config.identity.address()),
-      routes(route_config(config, random), self.certificate, self.device, RouteReservations::restored_seqno(restored),
-             RouteReservations::restored_ceilings(restored)),
+      routes(route_config(config, random, restored), self.certificate, self.device,
+             RouteReservations::restored_seqno(restored), RouteReservations::restored_ceilings(restored)),
       undeliverable(own_address),
       reservations(routes, outbox),
       links({config.closed_fleet, config.rekey_after_frames}, self, config.identity.station_id(), random, counters),
@@ -134,7 +136,7 @@ void Router::on_link_down(Instant now, NeighborId neighbor) {
 void Router::on_session_up(Instant now, NeighborId link) {
     const LinkTable::Neighbor& n = *parts_->links.find(link);
     parts_->routes.learn(n.peer->certificate());
-    parts_->routes.neighbor_up(now, link, LinkMetric::measured(n.quality));
+    parts_->routes.neighbor_up(now, link, n.id, LinkMetric::measured(n.quality));
     parts_->settlement.on_session_up(now, link);
     parts_->opener.on_session_up();
     settle_routes(now);

@@ -34,7 +34,7 @@ struct FlowOpenerTest : ::testing::Test {
     }
     /// The neighbour announces itself, so that there is a route to it.
     void announce_peer() {
-        routes.neighbor_up(w.now, other, {});
+        routes.neighbor_up(w.now, other, peer.id, {});
         RouteUpdate u;
         u.destination = peer.id;
         u.seqno = 1;

@@ -59,7 +59,7 @@ TEST(Format, EveryMessageGoesThereAndBackAndNoOtherLength) {
     round_trip(update);
     update.signature.emplace();
     round_trip(update);
-    update.instance = {0x0102030405060708, 9, true};
+    update.instance = {7, 0x0102030405060708, 9, true};
     round_trip(update);
     update.notice = true;
     update.certificate = identity.secrets().certificate;

@@ -15,7 +15,7 @@ struct RouteProofsTest : ::testing::Test {
     RouteProofs proofs;
     std::uint64_t verifications = 0;
 
-    [[nodiscard]] RouteUpdate update(std::uint16_t seqno, bool with_certificate = false) const {
+    [[nodiscard]] RouteUpdate update(std::uint32_t seqno, bool with_certificate = false) const {
         RouteUpdate u;
         u.destination = self.id;
         u.seqno = seqno;
@@ -56,7 +56,7 @@ TEST_F(RouteProofsTest, ASeqnoIsVerifiedOnce) {
 TEST_F(RouteProofsTest, TwoRunsMaySignOneSeqno) {
     proofs.learn(self.certificate);
     RouteUpdate first = update(1), second = update(1);
-    second.instance = {5, 0, false};
+    second.instance = {0, 5, 0, false};
     EXPECT_FALSE(genuine(second)) << "the signature covers the run";
     second.signature =
         self.device.sign(kRouteContext, RouteUpdate::signed_part(self.id, 1, second.serial, second.instance));
@@ -66,6 +66,28 @@ TEST_F(RouteProofsTest, TwoRunsMaySignOneSeqno) {
         EXPECT_FALSE(proofs.verify(u, verifications).new_signature);
     }
     EXPECT_EQ(proofs.find(1)->instance.boot, 5U) << "the newest";
+}
+
+TEST_F(RouteProofsTest, NothingOfAnEarlierEpochIsGenuine) {
+    const auto of_epoch = [&](std::uint32_t seqno, std::uint32_t epoch) {
+        RouteUpdate u = update(seqno);
+        u.instance.epoch = epoch;
+        u.signature = self.device.sign(kRouteContext, RouteUpdate::signed_part(self.id, seqno, u.serial, u.instance));
+        return u;
+    };
+    proofs.learn(self.certificate);
+    EXPECT_TRUE(genuine(of_epoch(5, 3)));
+    EXPECT_TRUE(genuine(of_epoch(6, 4)));
+    const std::uint64_t before = verifications;
+    const RouteProofs::Verdict verdict = proofs.verify(of_epoch(7, 3), verifications);
+    EXPECT_TRUE(!verdict.genuine && verdict.outdated);
+    EXPECT_EQ(verifications, before) << "it costs nothing";
+    EXPECT_EQ(proofs.signature(5), nullptr) << "nor does what was genuine in the epoch before";
+    RouteProofs restored;
+    restored.learn(self.certificate);
+    restored.restore(4);
+    EXPECT_FALSE(restored.verify(of_epoch(8, 3), verifications).genuine);
+    EXPECT_TRUE(restored.verify(of_epoch(8, 4), verifications).genuine);
 }
 
 TEST_F(RouteProofsTest, AForgedSignatureIsRefused) {
@@ -101,7 +123,7 @@ TEST_F(RouteProofsTest, ALearntCertificateIsKeptUnlessANewerOneComes) {
 
 TEST_F(RouteProofsTest, OnlyTheNewestSignaturesAreKept) {
     proofs.learn(self.certificate);
-    for (std::uint16_t seqno = 1; seqno <= 5; ++seqno) {
+    for (std::uint32_t seqno = 1; seqno <= 5; ++seqno) {
         EXPECT_TRUE(genuine(update(seqno)));
     }
     EXPECT_EQ(proofs.signature(1), nullptr);
