@@ -23,7 +23,7 @@ bool KeyInstances::add(Instant now, const Statement& statement) {
     statements_.push_back(statement);
     statements_.back().at = now;
     if (statements_.size() > kMost) {
-        statements_.pop_front();
+        statements_.erase(statements_.begin());
     }
     return true;
 }

@@ -16,6 +16,43 @@ std::uint32_t above(std::uint32_t seqno) {
     return seqno > 0xFFFF'FFFF - kReserve ? 0xFFFF'FFFF : seqno + kReserve;
 }
 
+void write_ceiling(const RouteCeiling& c, Bytes& out) {
+    ByteWriter w(out);
+    w.u32(c.seqno);
+    w.u32(c.epoch);
+    if (c.proof) {
+        w.u32(c.serial);
+        w.u32(c.proof->seqno);
+        w.u32(c.proof->instance.epoch);
+        w.u64(c.proof->instance.boot);
+        w.u64(c.proof->instance.other);
+        w.u8(c.proof->instance.alarm ? 1 : 0);
+        w.bytes(c.proof->signature);
+    }
+}
+
+RouteCeiling read_ceiling(ByteView value) {
+    ByteReader r(value);
+    RouteCeiling c;
+    c.seqno = r.u32();
+    c.epoch = r.u32();
+    if (r.left() == 0) {
+        return c;
+    }
+    RouteProofs::Proof p;
+    c.serial = r.u32();
+    p.seqno = r.u32();
+    p.instance.epoch = r.u32();
+    p.instance.boot = r.u64();
+    p.instance.other = r.u64();
+    p.instance.alarm = r.u8() != 0;
+    p.signature = r.array<64>();
+    if (r.complete()) {
+        c.proof = p;
+    }
+    return c;
+}
+
 const LedgerRow* own_row(const LedgerState& restored) {
     for (const LedgerRow& row : restored.rows) {
         if (row.table == LedgerRow::Table::kNonce && row.key.size() == kSeqnoKey.size() &&
@@ -47,9 +84,19 @@ RouteTable::Ceilings RouteReservations::restored_ceilings(const LedgerState& res
     RouteTable::Ceilings out;
     for (const LedgerRow& row : restored.rows) {
         if (row.table == LedgerRow::Table::kNonce && row.key.size() == kCeilingKeyBytes && row.key[0] == kCeilingKey) {
-            ByteReader r(row.value);
-            const std::uint32_t seqno = r.u32();
-            out[ByteReader(ByteView(row.key).subspan(1)).array<32>()] = {seqno, r.u32()};
+            out[ByteReader(ByteView(row.key).subspan(1)).array<32>()] = read_ceiling(row.value);
+        }
+    }
+    return out;
+}
+
+std::vector<Certificate> RouteReservations::restored_certificates(const LedgerState& restored) {
+    std::vector<Certificate> out;
+    for (const LedgerRow& row : restored.rows) {
+        if (row.table == LedgerRow::Table::kCertificate) {
+            if (const auto certificate = Certificate::parse(row.value)) {
+                out.push_back(*certificate);
+            }
         }
     }
     return out;
@@ -85,13 +132,19 @@ void RouteReservations::take_rows(std::vector<LedgerRow>& rows) {
         row.key[0] = kCeilingKey;
         std::copy(r->destination.begin(), r->destination.end(), row.key.begin() + 1);
         if (r->ceiling) {
-            ByteWriter w(row.value);
-            w.u32(r->ceiling->seqno);
-            w.u32(r->ceiling->epoch);
-            outbox_.after_persist([this, destination = r->destination, ceiling = *r->ceiling](Instant now) {
+            write_ceiling(*r->ceiling, row.value);
+            outbox_.after_persist([this, destination = r->destination, ceiling = r->ceiling->seqno](Instant now) {
                 routes_.reserved(now, destination, ceiling);
             });
         }
+        rows.push_back(std::move(row));
+    }
+    while (const auto certificate = routes_.poll_certificate()) {
+        LedgerRow row;
+        row.table = LedgerRow::Table::kCertificate;
+        const NodeId id = certificate->id();
+        row.key.assign(id.begin(), id.end());
+        certificate->encode(row.value);
         rows.push_back(std::move(row));
     }
 }

@@ -17,6 +17,8 @@ public:
     /// The epoch of the run that wrote the ledger, 0 for none.
     [[nodiscard]] static std::uint32_t restored_epoch(const LedgerState& restored);
     [[nodiscard]] static RouteTable::Ceilings restored_ceilings(const LedgerState& restored);
+    /// Revocations, and certificates that replaced others.
+    [[nodiscard]] static std::vector<Certificate> restored_certificates(const LedgerState& restored);
 
     /// References must outlive it.
     RouteReservations(RouteTable& routes, Outbox& outbox);

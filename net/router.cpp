@@ -84,6 +84,9 @@ Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored
     outbox.add_source([this](Outbox::Rows& rows) { reservations.take_rows(rows); });
     outbox.add_source([this](Outbox::Rows& rows) { flows.take_rows(rows); });
     outbox.add_source([this](Outbox::Rows& rows) { settlement.take_rows(rows); });
+    for (const Certificate& certificate : RouteReservations::restored_certificates(restored)) {
+        routes.restore(certificate);
+    }
     routes.set_price(Instant{}, static_cast<std::uint32_t>(config.price_msat_per_mib));
     for (const LedgerRow& row : restored.rows) {
         if (row.table == LedgerRow::Table::kBalance && !settlement.restore(row)) {
@@ -121,7 +124,7 @@ void Router::on_link_up(Instant now, NeighborId neighbor, const LinkQuality& qua
 
 void Router::on_link_changed(Instant now, NeighborId neighbor, const LinkQuality& quality) {
     if (parts_->links.change(neighbor, quality)) {
-        parts_->routes.neighbor_changed(now, neighbor, LinkMetric::measured(quality));
+        parts_->routes.neighbor_changed(now, neighbor, quality);
         settle_routes(now);
     }
 }
@@ -136,7 +139,7 @@ void Router::on_link_down(Instant now, NeighborId neighbor) {
 void Router::on_session_up(Instant now, NeighborId link) {
     const LinkTable::Neighbor& n = *parts_->links.find(link);
     parts_->routes.learn(n.peer->certificate());
-    parts_->routes.neighbor_up(now, link, n.id, LinkMetric::measured(n.quality));
+    parts_->routes.neighbor_up(now, link, n.id, n.quality);
     parts_->settlement.on_session_up(now, link);
     parts_->opener.on_session_up();
     settle_routes(now);
@@ -176,19 +179,13 @@ void Router::on_control(Instant now, NeighborId from, MessageType type, ByteView
         case MessageType::kKeepalive:
             return;
         case MessageType::kUpdate:
-            if (const auto m = RouteUpdate::decode(body)) {
-                return p.routes.on_update(now, from, *m,
-                                          replaced ? RouteTable::Session::kReplaced : RouteTable::Session::kNewest);
-            }
-            break;
         case MessageType::kRouteRequest:
-            if (const auto m = RouteRequest::decode(body)) {
-                return p.routes.on_route_request(from, *m);
-            }
-            break;
         case MessageType::kSeqnoRequest:
-            if (const auto m = SeqnoRequest::decode(body)) {
-                return p.routes.on_seqno_request(now, from, *m);
+        case MessageType::kRouteState:
+        case MessageType::kRouteSync:
+            if (p.routes.on_message(now, from, type, body,
+                                    replaced ? RouteTable::Session::kReplaced : RouteTable::Session::kNewest)) {
+                return;
             }
             break;
         case MessageType::kFlowOpen:

@@ -36,7 +36,7 @@ struct FlowOpenerTest : ::testing::Test {
     void announce_peer() {
         routes.neighbor_up(w.now, other, peer.id, {});
         RouteUpdate u;
-        u.destination = peer.id;
+        u.destination = short_id(peer.id);
         u.seqno = 1;
         u.metric = RouteMetric::origin();
         u.serial = peer.certificate.serial;

@@ -244,13 +244,13 @@ TEST_F(OneStation, SignaturesOfItsPastPlayedByAnother) {
         const auto& secrets = RouterTestAccess::secrets(w.router(s));
         const auto& routes = RouterTestAccess::routes(w.router(s));
         RouteUpdate u;
-        u.destination = w.node(s).id;
+        u.destination = short_id(w.node(s).id);
         u.seqno = routes.own_seqno();
         u.metric = RouteMetric::origin();
         u.serial = secrets.certificate.serial;
         u.instance = routes.own_instance();
         u.signature =
-            secrets.device.sign(kRouteContext, RouteUpdate::signed_part(u.destination, u.seqno, u.serial, u.instance));
+            secrets.device.sign(kRouteContext, RouteUpdate::signed_part(w.node(s).id, u.seqno, u.serial, u.instance));
         kept.push_back(u);
     };
     for (int i = 0; i < 12; ++i) {
@@ -279,15 +279,15 @@ TEST_F(OneStation, ItsOwnSignatureAfterManyRequests) {
     const auto& routes = RouterTestAccess::routes(w.router(s));
     const auto& secrets = RouterTestAccess::secrets(w.router(s));
     RouteUpdate u;
-    u.destination = w.node(s).id;
+    u.destination = short_id(w.node(s).id);
     u.seqno = routes.own_seqno();
     u.metric = RouteMetric::origin();
     u.serial = secrets.certificate.serial;
     u.instance = routes.own_instance();
     u.signature =
-        secrets.device.sign(kRouteContext, RouteUpdate::signed_part(u.destination, u.seqno, u.serial, u.instance));
+        secrets.device.sign(kRouteContext, RouteUpdate::signed_part(w.node(s).id, u.seqno, u.serial, u.instance));
     for (int i = 0; i < 40; ++i) {
-        const SeqnoRequest request{w.node(s).id, routes.own_seqno() + 1'000, 3};
+        const SeqnoRequest request{short_id(w.node(s).id), routes.own_seqno() + 1'000, 3};
         RouterTestAccess::feed(w.router(s), w.now(), w.node(other).link, Bytes(request.encode()));
         w.run(100ms);
     }
@@ -312,7 +312,7 @@ TEST_F(OneStation, EverythingReplayedAndForged) {
         w.run(20ms);
     }
     RouteUpdate forged;
-    forged.destination = w.node(s).id;
+    forged.destination = short_id(w.node(s).id);
     forged.serial = RouterTestAccess::secrets(w.router(s)).certificate.serial;
     forged.instance = {1, 77, RouterTestAccess::routes(w.router(s)).own_instance().boot, true};
     forged.signature = Signature{1, 2, 3};
