@@ -36,6 +36,8 @@ enum class MessageType : std::uint8_t {
     kReceiptAck = 11,
     kProbe = 12,
     kBalance = 13,
+    kRouteState = 20,
+    kRouteSync = 21,
     kBalanceEcho = 30,
 };
 

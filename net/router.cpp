@@ -38,8 +38,10 @@ Router::Config checked(Router::Config c) {
     return c;
 }
 
-RouteTable::Config route_config(const Router::Config& c, RandomSource& random) {
+RouteTable::Config route_config(const Router::Config& c, RandomSource& random, const LedgerState& restored) {
     RouteTable::Config r;
+    const std::uint32_t epoch = RouteReservations::restored_epoch(restored);
+    r.epoch = epoch == 0xFFFF'FFFF ? epoch : epoch + 1;
     r.update_interval = c.update_interval;
     while (r.boot == 0) {
         r.boot = random.next_u64();
@@ -85,8 +87,8 @@ Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored
     : config(checked(std::move(c))),
       self(config.identity.secrets()),
       own_address(config.identity.address()),
-      routes(route_config(config, random), self.certificate, self.device, RouteReservations::restored_seqno(restored),
-             RouteReservations::restored_ceilings(restored)),
+      routes(route_config(config, random, restored), self.certificate, self.device,
+             RouteReservations::restored_seqno(restored), RouteReservations::restored_ceilings(restored)),
       undeliverable(own_address),
       reservations(routes, outbox),
       links({config.closed_fleet, config.credit.refused, config.rekey_after_frames}, self, config.identity.station_id(),
@@ -113,6 +115,9 @@ Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored
     outbox.add_source([this](Outbox::Rows& rows) { book.take(rows); });
     outbox.add_source([this](Outbox::Rows& rows) { credit.take_rows(rows); });
     outbox.add_source([this](Outbox::Rows& rows) { take_spent(rows); });
+    for (const Certificate& certificate : RouteReservations::restored_certificates(restored)) {
+        routes.restore(certificate);
+    }
     routes.set_price(Instant{}, static_cast<std::uint32_t>(config.price_msat_per_mib));
     for (const LedgerRow& row : restored.rows) {
         restore(row);
@@ -176,7 +181,7 @@ void Router::on_link_up(Instant now, NeighborId neighbor, const LinkQuality& qua
 
 void Router::on_link_changed(Instant now, NeighborId neighbor, const LinkQuality& quality) {
     if (parts_->links.change(neighbor, quality)) {
-        parts_->routes.neighbor_changed(now, neighbor, LinkMetric::measured(quality));
+        parts_->routes.neighbor_changed(now, neighbor, quality);
         settle_routes(now);
     }
 }
@@ -192,7 +197,7 @@ void Router::on_session_up(Instant now, NeighborId link) {
     const LinkTable::Neighbor& n = *parts_->links.find(link);
     parts_->flows.rebind(n.id, link);
     parts_->routes.learn(n.peer->certificate());
-    parts_->routes.neighbor_up(now, link, LinkMetric::measured(n.quality));
+    parts_->routes.neighbor_up(now, link, n.id, n.quality);
     parts_->settlement.on_session_up(now, link);
     parts_->opener.on_session_up();
     settle_routes(now);
@@ -232,19 +237,13 @@ void Router::on_control(Instant now, NeighborId from, MessageType type, ByteView
         case MessageType::kKeepalive:
             return;
         case MessageType::kUpdate:
-            if (const auto m = RouteUpdate::decode(body)) {
-                return p.routes.on_update(now, from, *m,
-                                          replaced ? RouteTable::Session::kReplaced : RouteTable::Session::kNewest);
-            }
-            break;
         case MessageType::kRouteRequest:
-            if (const auto m = RouteRequest::decode(body)) {
-                return p.routes.on_route_request(from, *m);
-            }
-            break;
         case MessageType::kSeqnoRequest:
-            if (const auto m = SeqnoRequest::decode(body)) {
-                return p.routes.on_seqno_request(now, from, *m);
+        case MessageType::kRouteState:
+        case MessageType::kRouteSync:
+            if (p.routes.on_message(now, from, type, body,
+                                    replaced ? RouteTable::Session::kReplaced : RouteTable::Session::kNewest)) {
+                return;
             }
             break;
         case MessageType::kFlowOpen:

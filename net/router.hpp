@@ -55,7 +55,7 @@ struct RouteView {
     Address address{};
     NeighborId next_hop = 0;
     RouteMetric metric;
-    std::uint16_t seqno = 0;
+    std::uint32_t seqno = 0;
     bool selected = false;
     bool feasible = false;
 };

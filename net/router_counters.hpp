@@ -90,6 +90,9 @@ struct RouteCounters {
     std::uint64_t key_evidence = 0;    ///< proofs that two stations use one key, ours or another
     std::uint64_t key_alarms = 0;      ///< alarms that such proofs raised
     std::uint64_t key_notices = 0;     ///< signatures of one instance of a key sent towards another
+    std::uint64_t bytes_sent = 0;      ///< of messages handed to the links; a broadcast counts once
+    std::uint64_t limited = 0;         ///< updates put off: their neighbour has used up its share of our work or table
+    std::uint64_t evicted = 0;         ///< destinations that made room for those of a neighbour that had brought fewer
 };
 template <class Visit>
 constexpr void visit_counters(const RouteCounters& c, Visit&& visit) {
@@ -101,6 +104,9 @@ constexpr void visit_counters(const RouteCounters& c, Visit&& visit) {
     visit("key_evidence", c.key_evidence);
     visit("key_alarms", c.key_alarms);
     visit("key_notices", c.key_notices);
+    visit("bytes_sent", c.bytes_sent);
+    visit("limited", c.limited);
+    visit("evicted", c.evicted);
 }
 static_assert(visits_every_counter<RouteCounters>());
 

@@ -220,8 +220,8 @@ TEST_F(Attack, AFalseOriginIsRefused) {
     const auto before = routes.lookup(victim);
     ASSERT_TRUE(before);
     RouteUpdate u;
-    u.destination = victim;
-    u.seqno = static_cast<std::uint16_t>(routes.routes().at(0).seqno + 100);
+    u.destination = short_id(victim);
+    u.seqno = routes.routes().at(0).seqno + 100;
     u.metric = RouteMetric::origin();
     u.metric.airtime_us_per_kib = 1;
     u.serial = 1;

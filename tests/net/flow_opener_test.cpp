@@ -39,9 +39,9 @@ struct FlowOpenerTest : ::testing::Test {
     /// The neighbour announces itself, so that there is a route to it.
     void announce_peer() { announce(peer, RouteMetric::origin()); }
     void announce(const Identity::Secrets& who, const RouteMetric& metric) {
-        routes.neighbor_up(w.now, other, {});
+        routes.neighbor_up(w.now, other, peer.id, {});
         RouteUpdate u;
-        u.destination = who.id;
+        u.destination = short_id(who.id);
         u.seqno = 1;
         u.metric = metric;
         u.serial = who.certificate.serial;
