@@ -107,11 +107,9 @@ void Router::on_link_up(Instant now, NeighborId neighbor, const LinkQuality& qua
             on_link_changed(now, neighbor, quality);
             break;
         case LinkTable::Up::kStarting:
-            parts_->credit.on_link(neighbor);
             link_timeouts(now);
             break;
         case LinkTable::Up::kSession:
-            parts_->credit.on_link(neighbor);
             on_session_up(now, neighbor);
             break;
     }
@@ -133,6 +131,7 @@ void Router::on_link_down(Instant now, NeighborId neighbor) {
 
 void Router::on_session_up(Instant now, NeighborId link) {
     const LinkTable::Neighbor& n = *parts_->links.find(link);
+    parts_->credit.on_link(link);
     parts_->routes.learn(n.peer->certificate());
     parts_->routes.neighbor_up(now, link, LinkMetric::measured(n.quality));
     parts_->settlement.on_session_up(now, link);
@@ -150,6 +149,21 @@ void Router::on_frame(Instant now, NeighborId from, ByteView frame) {
     if (heard.plain) {
         on_plain(now, from, *heard.plain, heard.replaced);
     }
+}
+
+void Router::on_link_unproven(Instant now, NeighborId neighbor) {
+    parts_->links.unproven(now, neighbor);
+}
+
+void Router::on_frame_done(Instant now, NeighborId neighbor, bool delivered) {
+    if (parts_->links.on_frame_done(now, neighbor, delivered)) {
+        parts_->routes.neighbor_down(now, neighbor);
+        settle_routes(now);
+    }
+}
+
+std::optional<LinkKeyChange> Router::poll_link_key() {
+    return parts_->links.poll_link_key();
 }
 
 void Router::on_plain(Instant now, NeighborId from, ByteView plain, bool replaced) {
@@ -207,6 +221,13 @@ void Router::on_control(Instant now, NeighborId from, MessageType type, ByteView
             return p.settlement.on_probe(now, from, body);
         case MessageType::kBalance:
             return p.settlement.on_balance(now, from, body);
+        case MessageType::kBroadcastKey:
+            if (p.links.on_broadcast_key(from, body)) {
+                return;
+            }
+            break;
+        case MessageType::kCertificate:
+            return;  // repeated; the session has it
     }
     ++p.counters.dropped_malformed;  // also a type of a later version
 }
@@ -332,10 +353,13 @@ std::vector<NeighborView> Router::neighbors() const {
         if (const auto* b = p.settlement.book().find(n.id)) {
             v.balance_msat = to_msat(b->net_nsat());
         }
-        const CreditWindow& window = *p.credit.window(link);
-        v.unresolved_bytes = window.unresolved();
-        v.window_bytes = window.bytes();
-        v.state = state_of(n, window);
+        if (const CreditWindow* window = p.credit.window(link)) {
+            v.unresolved_bytes = window->unresolved();
+            v.window_bytes = window->bytes();
+            v.state = state_of(n, *window);
+        } else {
+            v.state = "closed";  // a stranger
+        }
         v.alarm = p.routes.alarms().standing(n.id);
         out.push_back(std::move(v));
     }
