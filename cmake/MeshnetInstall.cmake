@@ -37,7 +37,7 @@ function(meshnet_pkg_config name description libraries requires requires_private
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT libraries)
 endfunction()
 meshnet_pkg_config(meshnet-phy "OFDM modem: frames to samples and back" "-lmeshnet_phy -lmeshnet_fec -lfftw3f_threads" "" "fftw3f volk")
-meshnet_pkg_config(meshnet-mac "medium access for long links" "-lmeshnet_mac" "" "")
+meshnet_pkg_config(meshnet-mac "medium access for long links" "-lmeshnet_mac" "" "libsodium")
 meshnet_pkg_config(meshnet-net "paid routing between stations" "-lmeshnet_net" "" "libsodium")
 meshnet_pkg_config(meshnet-node "one MAC and one router made into a node" "-lmeshnet_node" "meshnet-phy meshnet-mac meshnet-net" "")
 meshnet_pkg_config(meshnet-sim "channel models, the air, worlds in virtual time"

@@ -5,10 +5,22 @@
 #include <utility>
 
 namespace meshnet::mac {
+namespace {
+constexpr std::size_t kPieceCost = sizeof(Bytes) + 16;  // the vector and the head of its allocation
+constexpr std::size_t kPartialCost = 160;               // the entry of the map
+}  // namespace
+
+bool ArqReceiver::plausible(const Target& target) const noexcept {
+    if (!synchronised_ || target.session != session_) {
+        return true;
+    }
+    const auto ahead = static_cast<std::uint16_t>(target.floor - static_cast<std::uint16_t>(base_));
+    return ahead <= kWindow || ahead >= 0x8000;
+}
 
 void ArqReceiver::reset() noexcept {
     synchronised_ = false;
-    received_.fill(false);
+    received_.reset();
     partials_.clear();
     next_sdu_.fill(std::nullopt);
     held_bytes_ = 0;
@@ -17,7 +29,7 @@ void ArqReceiver::reset() noexcept {
 void ArqReceiver::advance_to(std::uint64_t base) {
     const std::uint64_t cleared = std::min<std::uint64_t>(base - base_, kWindow);
     for (std::uint64_t i = 0; i < cleared; ++i) {
-        received_[(base_ + i) % kWindow] = false;
+        received_.reset((base_ + i) % kWindow);
     }
     base_ = base;
 }
@@ -29,6 +41,7 @@ void ArqReceiver::on_target(const Target& target, std::vector<Sdu>& out) {
         session_ = target.session;
         // Room below, so that no subtraction of fragment indices passes zero.
         base_ = (std::uint64_t{1} << 32) + target.floor;
+        newest_ = base_;
         return;
     }
     const auto ahead = static_cast<std::uint16_t>(target.floor - static_cast<std::uint16_t>(base_));
@@ -55,10 +68,13 @@ void ArqReceiver::on_fragment(const FragmentView& fragment, std::vector<Sdu>& ou
         ++duplicates_;
         return;
     }
-    if (held_bytes_ + fragment.data.size() > kMaxHeldBytes) {
+    const std::uint64_t first = number - fragment.index;
+    const bool known = partials_.count(first) > 0;
+    const std::size_t cost = fragment.data.size() + (known ? 0 : kPartialCost + fragment.count * kPieceCost);
+    const std::size_t reserve = number > newest_ ? max_held_bytes_ / kGapShare : 0;
+    if (held_bytes_ + cost + reserve > max_held_bytes_) {
         return;
     }
-    const std::uint64_t first = number - fragment.index;
     auto [entry, fresh] = partials_.try_emplace(first);
     Partial& p = entry->second;
     if (fresh) {
@@ -77,8 +93,10 @@ void ArqReceiver::on_fragment(const FragmentView& fragment, std::vector<Sdu>& ou
     p.pieces[fragment.index].assign(fragment.data.begin(), fragment.data.end());
     ++p.arrived;
     p.bytes += fragment.data.size();
-    held_bytes_ += fragment.data.size();
-    received_[number % kWindow] = true;
+    p.held += cost;
+    held_bytes_ += cost;
+    received_.set(number % kWindow);
+    newest_ = std::max(newest_, number);
     settle(out);
 }
 
@@ -86,7 +104,7 @@ void ArqReceiver::on_fragment(const FragmentView& fragment, std::vector<Sdu>& ou
 // be complete.
 void ArqReceiver::settle(std::vector<Sdu>& out) {
     while (has(base_)) {
-        received_[base_ % kWindow] = false;
+        received_.reset(base_ % kWindow);
         ++base_;
     }
     for (auto it = partials_.begin(); it != partials_.end();) {
@@ -106,7 +124,7 @@ void ArqReceiver::settle(std::vector<Sdu>& out) {
             expected = static_cast<std::uint16_t>(p.sdu + 1);
         }
         if ((complete && next_in_order) || lost) {
-            held_bytes_ -= p.bytes;
+            held_bytes_ -= p.held;
             it = partials_.erase(it);
         } else {
             ++it;

@@ -6,7 +6,7 @@
 namespace meshnet::mac {
 
 Instant Contention::idle_from() const noexcept {
-    const Instant quiet = std::max(idle_since_, std::max(reserved_until_, unread_until_));
+    const Instant quiet = std::max(idle_since_, std::max(reserved_until(), unread_until_));
     return std::max(quiet + config_.idle_before, counted_from_);
 }
 
@@ -38,6 +38,9 @@ void Contention::on_carrier(Instant now, bool busy) {
     busy_ = busy;
     if (busy) {
         defer();
+        if (sense_by_ && now <= *sense_by_) {
+            sense_by_.reset();  // somebody uses it
+        }
         busy_since_ = now;
         header_read_ = false;
     } else {
@@ -48,14 +51,25 @@ void Contention::on_carrier(Instant now, bool busy) {
     }
 }
 
-void Contention::on_header(Instant now, std::uint32_t sender, std::uint32_t grantee, Instant reserved_until) {
+void Contention::on_unbelieved(Instant now) {
     consume(now);
     header_read_ = true;
     header_read_at_ = now;
     unread_until_ = kLongAgo;
-    const bool continues = sender == reserved_by_ || sender == reserved_for_;
-    if (continues || reserved_until > reserved_until_) {
+}
+
+void Contention::on_header(Instant now, std::uint32_t sender, std::uint32_t grantee, Instant reserved_until,
+                           std::optional<Instant> sense_by, bool proven) {
+    consume(now);
+    header_read_ = true;
+    header_read_at_ = now;
+    unread_until_ = kLongAgo;
+    const bool continues =
+        (sender == reserved_by_ || sender == reserved_for_) && (proven || !reserved_proven_ || now >= reserved_until_);
+    if (continues || reserved_until > this->reserved_until()) {
         reserved_until_ = reserved_until;
+        sense_by_ = busy_ ? std::nullopt : sense_by;
+        reserved_proven_ = proven;
         reserved_by_ = sender;
         reserved_for_ = grantee;
     }
@@ -83,7 +97,8 @@ void Contention::on_own_burst(Instant now, Instant end) {
 
 void Contention::hold_until(Instant now, Instant until) {
     consume(now);
-    reserved_until_ = std::max(reserved_until_, until);
+    reserved_until_ = std::max(this->reserved_until(), until);
+    sense_by_.reset();
 }
 
 void Contention::request(Instant now, unsigned extra_slots) {

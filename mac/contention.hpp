@@ -40,7 +40,12 @@ public:
     /// A burst header was read: whatever the carrier was, it was this; `reserved_until` by it (now if nothing is). A
     /// header of the station that made the present reservation, or of the one it was made for, replaces it; others only
     /// extend it.
-    void on_header(Instant now, std::uint32_t sender, std::uint32_t grantee, Instant reserved_until);
+    /// `sense_by`: nobody has proven this reservation, so it counts only until then unless a carrier is sensed before,
+    /// and it shortens none that was proven.
+    void on_header(Instant now, std::uint32_t sender, std::uint32_t grantee, Instant reserved_until,
+                   std::optional<Instant> sense_by = std::nullopt, bool proven = true);
+    /// A frame of which nothing is believed: it ends the busy period like any other.
+    void on_unbelieved(Instant now);
     /// Our own transmission occupies the channel until `end`.
     void on_own_burst(Instant now, Instant end);
     /// Our own burst kept others quiet for us until then; we keep quiet too unless answered.
@@ -66,7 +71,9 @@ public:
     [[nodiscard]] bool wanted() const noexcept { return wanted_; }
     [[nodiscard]] bool carrier_busy() const noexcept { return busy_; }
     [[nodiscard]] Instant busy_since() const noexcept { return busy_since_; }
-    [[nodiscard]] Instant reserved_until() const noexcept { return reserved_until_; }
+    [[nodiscard]] Instant reserved_until() const noexcept {
+        return sense_by_ ? std::min(reserved_until_, *sense_by_) : reserved_until_;
+    }
     [[nodiscard]] std::uint32_t reserved_by() const noexcept { return reserved_by_; }
     [[nodiscard]] const Config& config() const noexcept { return config_; }
 
@@ -90,6 +97,8 @@ private:
     Instant unread_until_ = kLongAgo;
     Instant reserved_until_ = kLongAgo;
     Instant counted_from_ = kLongAgo;
+    std::optional<Instant> sense_by_;  // the reservation ends then
+    bool reserved_proven_ = false;
     std::uint32_t reserved_by_ = 0;
     std::uint32_t reserved_for_ = 0;
 };

@@ -10,9 +10,19 @@
 namespace meshnet::mac {
 namespace {
 
-enum class SubFrame : std::uint8_t { kHeader = 0, kFragment = 1, kAck = 2, kHello = 3 };
+enum class SubFrame : std::uint8_t {
+    kHeader = 0,
+    kFragment = 1,
+    kAck = 2,
+    kHello = 3,
+    kOpen = 4,
+    kTaggedAck = 5,
+    kTaggedHello = 6
+};
 
 constexpr std::size_t kHeaderFixed = 20;
+constexpr unsigned kTaggedBit = 8;  // of the second byte of the header
+constexpr std::size_t kOpenFixed = 4;
 constexpr std::size_t kTargetBytes = 8;
 constexpr std::size_t kAckFixed = 10;
 constexpr std::size_t kHelloFixed = 13;
@@ -84,29 +94,54 @@ void close_sub_frame(Bytes& out, std::size_t start) {
     ByteWriter(out).u32(crc);
 }
 
-void write_header(Bytes& out, const BurstHeader& h) {
-    assert(h.targets.size() <= kMaxTargets && h.chain_left <= 15);
-    const std::size_t start = open_sub_frame(out, SubFrame::kHeader, kHeaderFixed + kTargetBytes * h.targets.size());
-    ByteWriter w(out);
+void append_tag(Bytes& out, const TagKey* key, TagKind kind, ByteView common, ByteView entry, std::size_t bytes) {
+    std::array<std::uint8_t, 8> tag{};
+    if (key != nullptr) {
+        tag = make_tag(*key, kind, common, entry);
+    }
+    out.insert(out.end(), tag.begin(), tag.begin() + static_cast<std::ptrdiff_t>(bytes));
+}
+
+/// The header up to its targets.
+void write_common(ByteWriter& w, const BurstHeader& h) {
     w.u8(static_cast<std::uint8_t>((kFormatVersion << 4) | (h.wants_txop ? 8U : 0U) | h.targets.size()));
-    w.u8(static_cast<std::uint8_t>(h.chain_left << 4));
+    w.u8(static_cast<std::uint8_t>((h.chain_left << 4) | (h.authenticated ? kTaggedBit : 0U)));
     w.u32(h.sender);
-    w.u16(h.epoch);
-    w.u8(h.burst);
+    if (h.authenticated) {
+        w.u32(h.burst);
+    } else {
+        w.u16(h.epoch);
+        w.u8(static_cast<std::uint8_t>(h.burst));
+    }
     w.u8(gap_code(h.gap));
     w.u32(h.grantee);
     w.u16(static_cast<std::uint16_t>(steps_up(h.grant, 16us, 65'535)));
     w.u16(static_cast<std::uint16_t>(steps_up(h.nav, 16us, 65'535)));
     w.u16(static_cast<std::uint16_t>(std::min<std::size_t>((h.backlog_bytes + 63) / 64, 65'535)));
+}
+
+void write_header(Bytes& out, const BurstHeader& h, ByteView common, const SendKeys& keys) {
+    assert(h.targets.size() <= kMaxTargets && h.chain_left <= 15);
+    const std::size_t start =
+        open_sub_frame(out, SubFrame::kHeader, header_bytes(h.targets.size(), h.authenticated) - kSubFrameOverhead);
+    ByteWriter w(out);
+    w.bytes(common);
     for (const Target& t : h.targets) {
-        w.u32(t.peer);
-        w.u16(t.session);
-        w.u16(t.floor);
+        Bytes entry;
+        ByteWriter f(entry);
+        f.u32(t.peer);
+        f.u16(t.session);
+        f.u16(t.floor);
+        w.bytes(entry);
+        if (h.authenticated) {
+            append_tag(out, keys ? keys(t.peer) : nullptr, TagKind::kTarget, common, entry, kTagBytes);
+        }
     }
     close_sub_frame(out, start);
 }
 
-bool read_header(ByteView body, BurstHeader& h) {
+bool read_header(ByteView body, Burst& burst) {
+    BurstHeader& h = burst.header;
     ByteReader r(body);
     const std::uint8_t first = r.u8();
     if ((first >> 4) != kFormatVersion) {
@@ -114,59 +149,104 @@ bool read_header(ByteView body, BurstHeader& h) {
     }
     const std::size_t targets = first & 7U;
     h.wants_txop = (first & 8U) != 0;
-    h.chain_left = static_cast<std::uint8_t>(r.u8() >> 4);
+    const std::uint8_t second = r.u8();
+    h.chain_left = static_cast<std::uint8_t>(second >> 4);
+    h.authenticated = (second & kTaggedBit) != 0;
     h.sender = r.u32();
-    h.epoch = r.u16();
-    h.burst = r.u8();
+    if (h.authenticated) {
+        h.burst = r.u32();
+        h.epoch = 0;
+    } else {
+        h.epoch = r.u16();
+        h.burst = r.u8();
+    }
     h.gap = gap_from(r.u8());
     h.grantee = r.u32();
     h.grant = r.u16() * Duration{16us};
     h.nav = r.u16() * Duration{16us};
     h.backlog_bytes = std::size_t{r.u16()} * 64;
+    if (h.authenticated && !r.failed()) {
+        burst.common = body.first(kCommonBytes);
+    }
     h.targets.clear();
-    for (std::size_t i = 0; i < targets; ++i) {
+    burst.target_proofs.clear();
+    for (std::size_t i = 0; i < targets && !r.failed(); ++i) {
+        const ByteView raw = r.bytes(kTargetBytes);
+        if (r.failed()) {
+            return false;
+        }
+        ByteReader entry(raw);
         Target t;
-        t.peer = r.u32();
-        t.session = r.u16();
-        t.floor = r.u16();
+        t.peer = entry.u32();
+        t.session = entry.u16();
+        t.floor = entry.u16();
         h.targets.push_back(t);
+        if (h.authenticated) {
+            burst.target_proofs.push_back({raw, r.bytes(kTagBytes)});
+        }
     }
     return r.complete() && h.sender != 0 && h.sender != kBroadcast && h.grantee != kBroadcast;
 }
 
-void write_ack(Bytes& out, const BlockAck& a) {
-    assert(a.bitmap.size() <= kMaxBitmapBytes);
-    const std::size_t start = open_sub_frame(out, SubFrame::kAck, kAckFixed + a.bitmap.size());
-    ByteWriter w(out);
+Bytes ack_entry(const BlockAck& a, bool tagged) {
+    Bytes entry;
+    ByteWriter w(entry);
     w.u32(a.peer);
     w.u16(a.session);
-    w.u8(a.burst);
+    if (tagged) {
+        w.u16(a.burst);
+    } else {
+        w.u8(static_cast<std::uint8_t>(a.burst));
+    }
     w.u8(static_cast<std::uint8_t>(snr_steps(a.snr_db)));
     w.u16(a.base);
     w.bytes(a.bitmap);
+    return entry;
+}
+
+void write_ack(Bytes& out, const BlockAck& a, bool tagged, ByteView common, const SendKeys& keys) {
+    assert(a.bitmap.size() <= kMaxBitmapBytes);
+    const std::size_t start = open_sub_frame(out, tagged ? SubFrame::kTaggedAck : SubFrame::kAck,
+                                             ack_bytes(a.bitmap.size(), tagged) - kSubFrameOverhead);
+    const Bytes entry = ack_entry(a, tagged);
+    if (tagged) {
+        append_tag(out, keys ? keys(a.peer) : nullptr, TagKind::kAck, common, entry, kTagBytes);
+    }
+    ByteWriter(out).bytes(entry);
     close_sub_frame(out, start);
 }
 
-std::optional<BlockAck> read_ack(ByteView body) {
+void read_ack(ByteView body, bool tagged, Burst& burst) {
     ByteReader r(body);
+    TaggedEntry proof;
+    if (tagged) {
+        proof.tag = r.bytes(kTagBytes);
+        if (r.failed()) {
+            return;
+        }
+        proof.entry = body.subspan(kTagBytes);
+    }
     BlockAck a;
     a.peer = r.u32();
     a.session = r.u16();
-    a.burst = r.u8();
+    a.burst = tagged ? r.u16() : r.u8();
     a.snr_db = snr_from(r.u8());
     a.base = r.u16();
     const ByteView bits = r.rest();
     if (r.failed() || bits.size() > kMaxBitmapBytes) {
-        return std::nullopt;
+        return;
     }
     a.bitmap.assign(bits.begin(), bits.end());
-    return a;
+    burst.acks.push_back(std::move(a));
+    burst.ack_proofs.push_back(proof);
 }
 
-void write_hello(Bytes& out, const Hello& h) {
-    assert(h.heard.size() <= kMaxHeard);
-    const std::size_t start = open_sub_frame(out, SubFrame::kHello, kHelloFixed + kHeardBytes * h.heard.size());
-    ByteWriter w(out);
+void write_hello(Bytes& out, const Hello& h, bool tagged, ByteView common, const SendKeys& keys) {
+    assert(h.heard.size() <= (tagged ? kMaxHeardTagged : kMaxHeard));
+    const std::size_t start = open_sub_frame(out, tagged ? SubFrame::kTaggedHello : SubFrame::kHello,
+                                             hello_bytes(h.heard.size(), tagged) - kSubFrameOverhead);
+    Bytes entry;
+    ByteWriter w(entry);
     w.u16(h.number);
     stamp(w, h.sent);
     w.u8(static_cast<std::uint8_t>(steps_up(h.interval, 16ms, 255)));
@@ -180,10 +260,14 @@ void write_hello(Bytes& out, const Hello& h) {
         w.u16(n.hello);
         stamp(w, n.received);
     }
+    ByteWriter(out).bytes(entry);
+    for (std::size_t i = 0; tagged && i < h.heard.size(); ++i) {
+        append_tag(out, keys ? keys(h.heard[i].peer) : nullptr, TagKind::kHeard, common, entry, kHeardTagBytes);
+    }
     close_sub_frame(out, start);
 }
 
-std::optional<Hello> read_hello(ByteView body) {
+bool read_hello(ByteView body, bool tagged, Burst& burst) {
     ByteReader r(body);
     Hello h;
     h.number = r.u16();
@@ -193,8 +277,9 @@ std::optional<Hello> read_hello(ByteView body) {
     h.recovery = gap_from(r.u8());
     h.truncated = (r.u8() & 1U) != 0;
     const std::size_t count = r.u8();
-    if (count > kMaxHeard || r.left() != count * kHeardBytes) {
-        return std::nullopt;
+    const std::size_t each = kHeardBytes + (tagged ? kHeardTagBytes : 0);
+    if (r.failed() || count > (tagged ? kMaxHeardTagged : kMaxHeard) || r.left() != count * each) {
+        return false;
     }
     for (std::size_t i = 0; i < count; ++i) {
         Heard n;
@@ -204,7 +289,30 @@ std::optional<Hello> read_hello(ByteView body) {
         n.received = read_stamp(r);
         h.heard.push_back(n);
     }
-    return r.complete() ? std::optional(std::move(h)) : std::nullopt;
+    const ByteView entry = body.first(body.size() - r.left());
+    for (std::size_t i = 0; tagged && i < count; ++i) {
+        burst.heard_proofs.push_back({entry, r.bytes(kHeardTagBytes)});
+    }
+    burst.hello = std::move(h);
+    return true;
+}
+
+void write_open(Bytes& out, const OpenFrame& f) {
+    assert(!f.data.empty() && f.data.size() <= (f.to == kBroadcast ? kMaxOpenToAllBytes : kMaxOpenBytes));
+    const std::size_t start = open_sub_frame(out, SubFrame::kOpen, kOpenFixed + f.data.size());
+    ByteWriter w(out);
+    w.u32(f.to);
+    w.bytes(f.data);
+    close_sub_frame(out, start);
+}
+
+std::optional<OpenFrame> read_open(ByteView body) {
+    ByteReader r(body);
+    OpenFrame f;
+    f.to = r.u32();
+    f.data = r.rest();
+    const std::size_t most = f.to == kBroadcast ? kMaxOpenToAllBytes : kMaxOpenBytes;
+    return r.failed() || f.data.empty() || f.data.size() > most ? std::nullopt : std::optional(f);
 }
 
 void write_fragment(Bytes& out, const FragmentView& f) {
@@ -240,38 +348,98 @@ std::optional<FragmentView> read_fragment(ByteView body) {
 
 }  // namespace
 
-std::size_t header_bytes(std::size_t targets) noexcept {
-    return kSubFrameOverhead + kHeaderFixed + kTargetBytes * targets;
+std::size_t header_bytes(std::size_t targets, bool tagged) noexcept {
+    return kSubFrameOverhead + (tagged ? kCommonBytes : kHeaderFixed) +
+           (kTargetBytes + (tagged ? kTagBytes : 0)) * targets;
 }
-std::size_t ack_bytes(std::size_t bitmap_bytes) noexcept {
-    return kSubFrameOverhead + kAckFixed + bitmap_bytes;
+std::size_t ack_bytes(std::size_t bitmap_bytes, bool tagged) noexcept {
+    return kSubFrameOverhead + kAckFixed + bitmap_bytes + (tagged ? kTagBytes + 1 : 0);
 }
-std::size_t hello_bytes(std::size_t heard) noexcept {
-    return kSubFrameOverhead + kHelloFixed + kHeardBytes * heard;
+std::size_t hello_bytes(std::size_t heard, bool tagged) noexcept {
+    return kSubFrameOverhead + kHelloFixed + (kHeardBytes + (tagged ? kHeardTagBytes : 0)) * heard;
+}
+std::size_t open_bytes(std::size_t data) noexcept {
+    return kSubFrameOverhead + kOpenFixed + data;
 }
 
-Bytes encode_burst(const Burst& burst, bool repeat_header) {
+Bytes encode_burst(const Burst& burst, bool repeat_header, const SendKeys& keys) {
+    const bool tagged = burst.header.authenticated;
+    Bytes common;
+    ByteWriter w(common);
+    write_common(w, burst.header);
     Bytes out;
-    write_header(out, burst.header);
+    write_header(out, burst.header, common, keys);
     for (const BlockAck& a : burst.acks) {
-        write_ack(out, a);
+        write_ack(out, a, tagged, common, keys);
     }
     if (burst.hello) {
-        write_hello(out, *burst.hello);
+        write_hello(out, *burst.hello, tagged, common, keys);
+    }
+    for (const OpenFrame& f : burst.opens) {
+        write_open(out, f);
     }
     for (const FragmentView& f : burst.fragments) {
         assert(f.target < burst.header.targets.size());
         write_fragment(out, f);
     }
     if (repeat_header) {
-        write_header(out, burst.header);
+        write_header(out, burst.header, common, keys);
     }
     return out;
 }
 
+namespace {
+
+/// Sub-frames with tags belong to a header with tags, and the others to one without.
+void drop_mismatched(Burst& burst) {
+    const bool tagged = burst.header.authenticated;
+    for (std::size_t i = burst.acks.size(); i-- > 0;) {
+        if (burst.ack_proofs[i].tag.empty() == tagged) {
+            burst.acks.erase(burst.acks.begin() + static_cast<std::ptrdiff_t>(i));
+            burst.ack_proofs.erase(burst.ack_proofs.begin() + static_cast<std::ptrdiff_t>(i));
+        }
+    }
+    std::erase_if(burst.fragments, [&](const FragmentView& f) { return f.target >= burst.header.targets.size(); });
+}
+
+void read_sub_frame(SubFrame type, ByteView body, Burst& burst, bool& have_header, std::optional<bool>& hello_tagged) {
+    switch (type) {
+        case SubFrame::kHeader:
+            if (!have_header) {
+                have_header = read_header(body, burst);
+            }
+            break;
+        case SubFrame::kFragment:
+            if (auto f = read_fragment(body)) {
+                burst.fragments.push_back(*f);
+            }
+            break;
+        case SubFrame::kAck:
+        case SubFrame::kTaggedAck:
+            read_ack(body, type == SubFrame::kTaggedAck, burst);
+            break;
+        case SubFrame::kHello:
+        case SubFrame::kTaggedHello:
+            if (!burst.hello && read_hello(body, type == SubFrame::kTaggedHello, burst)) {
+                hello_tagged = type == SubFrame::kTaggedHello;
+            }
+            break;
+        case SubFrame::kOpen:
+            if (auto f = read_open(body)) {
+                burst.opens.push_back(*f);
+            }
+            break;
+        default:  // a later version's: skipped
+            break;
+    }
+}
+
+}  // namespace
+
 std::optional<Burst> parse_burst(ByteView payload, std::size_t* failed) {
     Burst burst;
     bool have_header = false;
+    std::optional<bool> hello_tagged;
     std::size_t failed_checks = 0;
     std::size_t at = 0;
     while (at + kSubFrameOverhead <= payload.size() && failed_checks < kMaxFailedChecks) {
@@ -294,30 +462,7 @@ std::optional<Burst> parse_burst(ByteView payload, std::size_t* failed) {
             continue;
         }
         const ByteView body = here.subspan(kDelimiterBytes, length);
-        switch (static_cast<SubFrame>(word >> 13)) {
-            case SubFrame::kHeader:
-                if (!have_header) {
-                    have_header = read_header(body, burst.header);
-                }
-                break;
-            case SubFrame::kFragment:
-                if (auto f = read_fragment(body)) {
-                    burst.fragments.push_back(*f);
-                }
-                break;
-            case SubFrame::kAck:
-                if (auto a = read_ack(body)) {
-                    burst.acks.push_back(std::move(*a));
-                }
-                break;
-            case SubFrame::kHello:
-                if (!burst.hello) {
-                    burst.hello = read_hello(body);
-                }
-                break;
-            default:  // a later version's: skipped
-                break;
-        }
+        read_sub_frame(static_cast<SubFrame>(word >> 13), body, burst, have_header, hello_tagged);
         at += total;
     }
     if (failed != nullptr) {
@@ -326,7 +471,11 @@ std::optional<Burst> parse_burst(ByteView payload, std::size_t* failed) {
     if (!have_header) {
         return std::nullopt;
     }
-    std::erase_if(burst.fragments, [&](const FragmentView& f) { return f.target >= burst.header.targets.size(); });
+    drop_mismatched(burst);
+    if (hello_tagged && *hello_tagged != burst.header.authenticated) {
+        burst.hello.reset();
+        burst.heard_proofs.clear();
+    }
     return burst;
 }
 

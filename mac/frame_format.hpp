@@ -11,25 +11,32 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
 #include "core/bytes.hpp"
 #include "core/time.hpp"
+#include "mac/link_auth.hpp"
 #include "mac/mac.hpp"
 
 namespace meshnet::mac {
 
-inline constexpr std::uint8_t kFormatVersion = 1;
+inline constexpr std::uint8_t kFormatVersion = 2;
 inline constexpr std::uint8_t kDelimiterMagic = 0xD7;
 inline constexpr std::size_t kDelimiterBytes = 4;    ///< magic, type and length, CRC-8
 inline constexpr std::size_t kSubFrameOverhead = 8;  ///< delimiter and CRC-32
 inline constexpr std::size_t kMaxSubFrameBody = 8'191;
 inline constexpr std::size_t kMaxTargets = 7;
 inline constexpr std::size_t kMaxHeard = 24;         ///< heard list entries in one hello
+inline constexpr std::size_t kMaxHeardTagged = 18;   ///< of those in a hello with tags, so that it is no longer
 inline constexpr std::size_t kMaxBitmapBytes = 128;  ///< of a block acknowledgement: 1024 fragments
 inline constexpr std::size_t kMaxFragments = 64;     ///< of one SDU
 inline constexpr std::size_t kFragmentHeader = 7;
+inline constexpr std::size_t kMaxOpenBytes = 511;         ///< of an open frame to one station
+inline constexpr std::size_t kMaxOpenToAllBytes = 1'500;  ///< of one to everybody
+/// The header up to its targets, with tags: what each tag of the burst covers first.
+inline constexpr std::size_t kCommonBytes = 21;
 /// Bytes one fragment costs beyond its data.
 inline constexpr std::size_t kFragmentOverhead = kSubFrameOverhead + kFragmentHeader;
 
@@ -46,8 +53,8 @@ struct Target {
 /// The first sub-frame of every burst, repeated as the last of a long one.
 struct BurstHeader {
     StationId sender = 0;
-    std::uint16_t epoch = 0;      ///< drawn at each start of the sender's MAC
-    std::uint8_t burst = 0;       ///< counts the sender's bursts, modulo 256
+    std::uint16_t epoch = 0;      ///< drawn at each start of the sender's MAC; does not travel with tags
+    std::uint32_t burst = 0;      ///< counts the sender's bursts; without tags its low 8 bits travel
     std::uint8_t chain_left = 0;  ///< 0..15: bursts that may follow without contention
     bool wants_txop = false;      ///< grant me again when you are done: I have others to serve
     Duration gap{};         ///< end of a frame heard to the start of the sender's answer, at most; at most kMostGap
@@ -56,6 +63,7 @@ struct BurstHeader {
     Duration nav{};         ///< after the end of this burst, for all others; 16 us steps
     std::size_t backlog_bytes = 0;  ///< still waiting at the sender; 64-byte steps, at most 4 194 240
     std::vector<Target> targets;    ///< at most kMaxTargets
+    bool authenticated = false;     ///< targets, acknowledgements and hello carry tags (mac/link_auth.hpp)
 };
 
 /// One piece of an SDU. The fragments of one SDU have consecutive numbers.
@@ -73,10 +81,10 @@ struct FragmentView {
 struct BlockAck {
     StationId peer = 0;  ///< whose fragments
     std::uint16_t session = 0;
-    std::uint8_t burst = 0;  ///< last burst of that peer heard before this was written
-    float snr_db = 0.0F;     ///< at which that peer is heard here; 0.25 dB steps, -32..31.75
-    std::uint16_t base = 0;  ///< every fragment before it has arrived or was given up
-    Bytes bitmap;            ///< bit 7 of byte 0: fragment base, then base + 1, ...; at most kMaxBitmapBytes
+    std::uint16_t burst = 0;  ///< last burst of that peer heard before this was written; low 8 bits without tags
+    float snr_db = 0.0F;      ///< at which that peer is heard here; 0.25 dB steps, -32..31.75
+    std::uint16_t base = 0;   ///< every fragment before it has arrived or was given up
+    Bytes bitmap;             ///< bit 7 of byte 0: fragment base, then base + 1, ...; at most kMaxBitmapBytes
 };
 
 /// One neighbour in a hello.
@@ -98,26 +106,49 @@ struct Hello {
     std::vector<Heard> heard;  ///< at most kMaxHeard
 };
 
+/// A frame outside of any session, whole and unacknowledged: handshakes, and what its reader checks itself.
+struct OpenFrame {
+    StationId to = 0;  ///< or kBroadcast
+    ByteView data;     ///< 1..kMaxOpenBytes, to everybody 1..kMaxOpenToAllBytes
+};
+
+/// What one tag covers beside the common part of the header, and the tag.
+struct TaggedEntry {
+    ByteView entry;
+    ByteView tag;
+};
+
 /// A burst taken apart. Views point into the payload it was parsed from.
 struct Burst {
     BurstHeader header;
     std::vector<BlockAck> acks;
     std::optional<Hello> hello;
     std::vector<FragmentView> fragments;
+    std::vector<OpenFrame> opens;
+
+    // Set by parse_burst() if the header is authenticated.
+    ByteView common;                         ///< kCommonBytes of the header
+    std::vector<TaggedEntry> target_proofs;  ///< one for each target
+    std::vector<TaggedEntry> ack_proofs;     ///< one for each acknowledgement
+    std::vector<TaggedEntry> heard_proofs;  ///< one for each station heard; their entry is the whole hello without tags
 };
 
+/// The key that tags what is for `peer`; null if there is none: its tag is zero bytes.
+using SendKeys = std::function<const TagKey*(StationId peer)>;
+
 /// Bytes of the sub-frames, delimiter and CRC included.
-[[nodiscard]] std::size_t header_bytes(std::size_t targets) noexcept;
-[[nodiscard]] std::size_t ack_bytes(std::size_t bitmap_bytes) noexcept;
-[[nodiscard]] std::size_t hello_bytes(std::size_t heard) noexcept;
+[[nodiscard]] std::size_t header_bytes(std::size_t targets, bool tagged = false) noexcept;
+[[nodiscard]] std::size_t ack_bytes(std::size_t bitmap_bytes, bool tagged = false) noexcept;
+[[nodiscard]] std::size_t hello_bytes(std::size_t heard, bool tagged = false) noexcept;
+[[nodiscard]] std::size_t open_bytes(std::size_t data) noexcept;
 
 /// Payloads of more than this many bytes repeat the header at their end.
 inline constexpr std::size_t kRepeatHeaderBeyond = 1'500;
 
-/// The payload of `burst`: header, acknowledgements, hello, fragments, and the header again if `repeat_header`.
-/// Preconditions (assert): counts and sizes within the limits above. Quantities are rounded to their steps: times up,
-/// SNR to nearest.
-[[nodiscard]] Bytes encode_burst(const Burst& burst, bool repeat_header);
+/// The payload of `burst`: header, acknowledgements, hello, open frames, fragments, and the header again if
+/// `repeat_header`. Preconditions (assert): counts and sizes within the limits above. Quantities are rounded to their
+/// steps: times up, SNR to nearest. An authenticated header needs `keys`.
+[[nodiscard]] Bytes encode_burst(const Burst& burst, bool repeat_header, const SendKeys& keys = {});
 
 /// Takes any bytes apart; nothing if no header is readable. Sub-frames whose CRC fails are skipped; their number is
 /// added to `*failed` if given. Fragments that name a target not in the header, or with impossible fields, are dropped.

@@ -84,6 +84,7 @@ Mac::Impl::Impl(const Config& c, const PhyModel& p, RandomSource& r)
 
 // Something may have changed: see that the contention runs exactly when there is something to send without a grant.
 void Mac::Impl::refresh(Instant now) {
+    refreshed_at = now;
     if (!started) {
         started = true;
         hello_at = now + Duration{static_cast<std::int64_t>(
@@ -117,6 +118,9 @@ std::size_t Mac::Impl::held_bytes() const {
 
 std::size_t Mac::Impl::room(StationId peer, std::size_t limit) const {
     const ArqSender* queue = &broadcast;
+    if (peer == kBroadcast && config.authenticated) {
+        return opens.empty() ? kMaxOpenToAllBytes : 0;
+    }
     if (peer != kBroadcast) {
         const Neighbor* n = table.find(peer);
         if (n == nullptr || !n->up) {
@@ -133,6 +137,9 @@ std::size_t Mac::Impl::room(StationId peer, std::size_t limit) const {
 }
 
 bool Mac::Impl::enqueue(Instant now, Sdu sdu) {
+    if (config.authenticated && (sdu.open || sdu.peer == kBroadcast)) {
+        return enqueue_open(now, std::move(sdu));
+    }
     const std::size_t size = sdu.bytes.size();
     // Control finds room where bulk has filled the queue.
     const std::size_t extra = sdu.priority == Priority::kControl ? config.queue_bytes / 8 : 0;
@@ -174,6 +181,8 @@ void Mac::Impl::on_timeout(Instant now) {
         n.sender.on_timeout(now);
         collect_done(n);
     }
+    expire_opens(now);
+    settle_watches(now, 0);
     if (started && now >= expire_at) {
         expire_at = now + config.hello_interval / 2;
         expire_links(now);
@@ -206,6 +215,9 @@ std::optional<Instant> Mac::Impl::next_timeout() const {
             }
         } else {
             earlier(hello_at);
+            if (const auto open = open_at(refreshed_at)) {
+                earlier(*open);
+            }
             for (const auto& [id, n] : table) {
                 if (n.ack_due) {
                     earlier(n.ack_at);
@@ -250,6 +262,16 @@ void Mac::on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome) {
 
 void Mac::on_timeout(Instant now) {
     impl_->on_timeout(now);
+}
+
+void Mac::set_link_keys(Instant now, StationId peer, const LinkKeys& keys, bool in_use) {
+    impl_->set_link_keys(now, peer, keys, in_use);
+    impl_->refresh(now);
+}
+
+void Mac::forget_link_keys(Instant now, StationId peer) {
+    impl_->forget_link_keys(now, peer);
+    impl_->refresh(now);
 }
 
 void Mac::set_radio_timing(Instant now, const RadioTiming& timing) {

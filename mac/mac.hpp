@@ -8,6 +8,7 @@
 // Spec: docs/spec/mac.md.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -104,6 +105,10 @@ struct Sdu {
     Priority priority = Priority::kBulk;
     std::uint64_t tag = 0;  ///< the sender's own mark, comes back in SduDone; not sent
     Bytes bytes;
+    /// Sent, or received, outside of any session: whole, unacknowledged, proven by nobody; at most 511 bytes. Frames to
+    /// everybody are that always if the Mac is authenticated, and then have at most 1500 bytes.
+    bool open = false;
+    bool answer = false;  ///< when sending an open one: caused by an open frame received
 };
 inline constexpr std::size_t kMaxSduBytes = 8'192;
 
@@ -111,6 +116,12 @@ inline constexpr std::size_t kMaxSduBytes = 8'192;
 /// lists as many neighbours as it can (333 bytes), with a little room. The most robust mode must carry it within
 /// Config::max_burst and Config::duty_cycle; a burst that only requests a long answer is no longer than this.
 inline constexpr std::size_t kSmallestBurstBytes = 400;
+
+/// What two stations that have made a session prove their bursts to each other with: one key for each direction.
+struct LinkKeys {
+    std::array<std::uint8_t, 16> send{}, receive{};
+    bool operator==(const LinkKeys&) const = default;
+};
 
 /// How well a neighbour is reached, for routing.
 struct LinkQuality {
@@ -123,6 +134,7 @@ struct LinkQuality {
     Duration propagation{};           ///< one way, as far as known (0: unknown)
     ModeIndex mode = 0;               ///< used towards it
 };
+/// A neighbour hears us and we hear it. If the Mac is authenticated, before it has keys: only open frames pass.
 struct LinkUp {
     LinkQuality quality;
 };
@@ -130,6 +142,11 @@ struct LinkChanged {
     LinkQuality quality;
 };
 struct LinkDown {
+    StationId peer = 0;
+};
+/// A neighbour that we have keys of is heard, and for some time has proven nothing: perhaps it has lost its own, or it
+/// is another that goes by its number. Its link is down.
+struct LinkUnproven {
     StationId peer = 0;
 };
 struct Received {
@@ -141,7 +158,7 @@ struct SduDone {
     std::uint64_t tag = 0;
     bool delivered = false;
 };
-using Event = std::variant<LinkUp, LinkChanged, LinkDown, Received, SduDone>;
+using Event = std::variant<LinkUp, LinkChanged, LinkDown, Received, SduDone, LinkUnproven>;
 
 /// One neighbour as `meshnet neighbours` shows it.
 struct NeighborView {
@@ -158,6 +175,16 @@ struct MacCounters {
     std::uint64_t frames_sent = 0, frames_received = 0, frames_unreadable = 0, frames_late = 0;
     std::uint64_t sdus_refused = 0;  ///< enqueue() returned false: queue full or no such neighbour
     Duration airtime_used{};         ///< transmitted
+    // Authenticated only: what was heard and not believed.
+    std::uint64_t forged_targets = 0, forged_acks = 0, forged_hellos = 0;  ///< in the name of a neighbour with keys
+    std::uint64_t replayed = 0;             ///< bursts with a tag that holds, and a number used before
+    std::uint64_t impossible = 0;           ///< fields that no honest station sends
+    std::uint64_t unproven_grants = 0;      ///< to us, by nobody we have keys of: not used
+    std::uint64_t unused_reservations = 0;  ///< unproven, and nobody was heard to use them
+    std::uint64_t own_number = 0;           ///< bursts under our own number
+    std::uint64_t opens_sent = 0, opens_received = 0;
+    std::uint64_t opens_expired = 0;  ///< waited too long for the air time that strangers are given
+    Duration airtime_strangers{};     ///< transmitted for stations that have not proven who they are
 };
 template <class Visit>
 constexpr void visit_counters(const MacCounters& c, Visit&& visit) {
@@ -167,6 +194,18 @@ constexpr void visit_counters(const MacCounters& c, Visit&& visit) {
     visit("frames_late", c.frames_late);
     visit("sdus_refused", c.sdus_refused);
     visit("airtime_used", c.airtime_used);
+    visit("forged_targets", c.forged_targets);
+    visit("forged_acks", c.forged_acks);
+    visit("forged_hellos", c.forged_hellos);
+    visit("replayed", c.replayed);
+    visit("impossible", c.impossible);
+    visit("unproven_grants", c.unproven_grants);
+    visit("unused_reservations", c.unused_reservations);
+    visit("own_number", c.own_number);
+    visit("opens_sent", c.opens_sent);
+    visit("opens_received", c.opens_received);
+    visit("opens_expired", c.opens_expired);
+    visit("airtime_strangers", c.airtime_strangers);
 }
 static_assert(visits_every_counter<MacCounters>());
 
@@ -183,6 +222,9 @@ public:
         double snr_margin_db = 1.5;           ///< starting margin of rate adaptation, learnt from losses afterwards
         double duty_cycle = 1.0;              ///< (0, 1]: share of any 10 minutes we may transmit
         std::optional<ModeIndex> fixed_mode;  ///< for tests: no rate adaptation
+        /// Believe of a neighbour only what it proves with the keys of set_link_keys(), and carry packets between us
+        /// only with them. False: believe everybody; for simulations and networks without the layer that makes keys.
+        bool authenticated = false;
     };
 
     /// Throws std::invalid_argument, naming the field, if `config` is out of range. `phy` and `random` must outlive the
@@ -201,6 +243,12 @@ public:
 
     /// The radio was opened, or knows more of itself. Where the configuration says more, that counts.
     void set_radio_timing(Instant now, const RadioTiming& timing);
+
+    /// Keys shared with `peer` (Config::authenticated). `in_use`: it has them for certain; otherwise they are used from
+    /// the first burst on that it proves with them. Those before stay valid for a while.
+    void set_link_keys(Instant now, StationId peer, const LinkKeys& keys, bool in_use = true);
+    /// `peer` is a stranger again: its link goes down.
+    void forget_link_keys(Instant now, StationId peer);
 
     /// Takes a packet to send; false (and counted) if its queue is full or there is no such neighbour.
     bool enqueue(Instant now, Sdu sdu);

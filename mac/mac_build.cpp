@@ -19,7 +19,8 @@ std::optional<TxRequest> Mac::Impl::build(Instant now, const std::optional<TxopG
     Draft draft = plan(now, by);
     add_content(now, by, draft);
     choose_answer(now, by, draft);
-    const bool empty = draft.burst.acks.empty() && !draft.burst.hello && draft.burst.fragments.empty();
+    const bool empty =
+        draft.burst.acks.empty() && !draft.burst.hello && draft.burst.fragments.empty() && draft.burst.opens.empty();
     if (empty && draft.grantee == nullptr && draft.grantor == nullptr) {
         // Nothing fits now, whatever waits: try again a slot later.
         duty_at = now + contention.config().slot;
@@ -52,7 +53,12 @@ Mac::Impl::Draft Mac::Impl::plan(Instant now, const std::optional<TxopGrant>& by
     if (by) {
         draft.limit = std::min(draft.limit, by->limit);
     }
-    if (draft.robust_alone) {
+    if (!by && !draft.robust_alone) {
+        plan_opens(now, draft);
+    }
+    if (draft.opens) {
+        // Chosen there.
+    } else if (draft.robust_alone) {
         draft.mode = config.fixed_mode.value_or(0);
         draft.limit = std::min(draft.limit, std::max(kWithBroadcast, phy.airtime(draft.mode, kSmallestBurstBytes)));
     } else {
@@ -70,10 +76,12 @@ Mac::Impl::Draft Mac::Impl::plan(Instant now, const std::optional<TxopGrant>& by
     BurstHeader& header = draft.burst.header;
     header.sender = config.self;
     header.epoch = epoch;
-    header.burst = static_cast<std::uint8_t>(burst_number + 1);
+    header.burst = burst_number + 1;
     header.gap = host.gap();
-    const std::size_t reserve = 2 * header_bytes(kMaxTargets);
-    draft.budget -= std::min(draft.budget, draft.budget > 4 * reserve ? reserve : header_bytes(2));
+    header.authenticated = config.authenticated;
+    const std::size_t reserve = 2 * header_bytes(kMaxTargets, config.authenticated);
+    const std::size_t little = header_bytes(2, config.authenticated);
+    draft.budget -= std::min(draft.budget, draft.budget > 4 * reserve ? reserve : little);
     return draft;
 }
 
@@ -82,6 +90,10 @@ void Mac::Impl::add_content(Instant now, const std::optional<TxopGrant>& by, Dra
     add_acks(draft);
     if (now >= hello_at || draft.robust_alone) {
         add_hello(now, draft);
+    }
+    if (draft.opens) {
+        add_opens(now, draft);
+        return;
     }
     Neighbor* primary = draft.primary;
     draft.request_only = primary != nullptr && (primary->ack_requests > 0 || primary->silences > 0 ||
@@ -96,7 +108,7 @@ void Mac::Impl::add_content(Instant now, const std::optional<TxopGrant>& by, Dra
 
 // Who may answer, or whether we send once more first.
 void Mac::Impl::choose_answer(Instant now, const std::optional<TxopGrant>& by, Draft& draft) {
-    if (draft.foreign || draft.robust_alone || draft.continues) {
+    if (draft.foreign || draft.robust_alone || draft.continues || draft.opens) {
         return;
     }
     draft.grantee = draft.request_only ? draft.primary : choose_grantee(now, draft, by);
@@ -108,6 +120,26 @@ void Mac::Impl::choose_answer(Instant now, const std::optional<TxopGrant>& by, D
         draft.grantee = nullptr;
         draft.limit = more;
     }
+    prove_grant(draft);
+}
+
+// A grant counts for a station that finds a tag of its own in the burst.
+void Mac::Impl::prove_grant(Draft& draft) {
+    const Neighbor* grantee = draft.grantee;
+    if (!config.authenticated || grantee == nullptr) {
+        return;
+    }
+    auto& targets = draft.burst.header.targets;
+    const auto is_it = [&](const auto& entry) { return entry.peer == grantee->id; };
+    if (std::any_of(targets.begin(), targets.end(), is_it) ||
+        std::any_of(draft.burst.acks.begin(), draft.burst.acks.end(), is_it)) {
+        return;
+    }
+    if (targets.size() == kMaxTargets) {
+        draft.grantee = nullptr;
+        return;
+    }
+    targets.push_back({grantee->id, grantee->sender.session(), grantee->sender.floor()});
 }
 
 // The fields that depend on the content and on the grant.
@@ -138,7 +170,7 @@ void Mac::Impl::write_header(Instant now, Draft& draft, Pending& p) {
     }
     // Whoever speaks while we cannot receive yet is not heard.
     header.nav = std::max(header.nav, host.recovery());
-    p.burst = header.burst;
+    p.burst = static_cast<std::uint8_t>(header.burst);
     p.grantee = header.grantee;
     p.nav = header.nav;
 }
@@ -158,7 +190,11 @@ TxRequest Mac::Impl::encode(Instant at, Draft& draft) {
     }
     TxRequest request;
     request.id = next_id++;
-    request.payload = encode_burst(draft.burst, content > kRepeatHeaderBeyond);
+    const SendKeys keys = [this](StationId peer) -> const TagKey* {
+        const Neighbor* n = table.find(peer);
+        return n != nullptr ? n->auth.send_key() : nullptr;
+    };
+    request.payload = encode_burst(draft.burst, content > kRepeatHeaderBeyond, keys);
     request.mode = draft.mode;
     request.at = at;
     assert(request.payload.size() <= phy.max_bytes());
@@ -177,6 +213,10 @@ void Mac::Impl::account(Instant now, const Draft& draft, Pending& p) {
         account_hello(now, draft, p);
     }
     ++burst_number;
+    sent_bursts[burst_number % sent_bursts.size()] = {burst_number, p.at};
+    if (draft.opens) {
+        account_opens(now, draft, p.airtime);
+    }
     duty.spend(now, p.airtime);
     contention.on_own_burst(now, p.end);
 }

@@ -15,7 +15,8 @@ constexpr Duration kSplitGain = 10ms;             // that it must save to acknow
 bool Mac::Impl::hidden_beyond(Instant now, const Neighbor& n) const {
     for (const StationId id : n.hears) {
         const Neighbor* known = table.find(id);
-        if (known == nullptr || now - known->heard_at > kMissedHellos * config.hello_interval) {
+        if (known == nullptr ||
+            now - std::max(known->heard_at, known->unproven_at) > kMissedHellos * config.hello_interval) {
             return true;
         }
     }
@@ -158,10 +159,10 @@ void Mac::Impl::add_acks(Draft& draft) {
         }
         BlockAck ack;
         ack.peer = id;
-        ack.burst = n.last_burst;
+        ack.burst = static_cast<std::uint16_t>(n.last_burst);
         ack.snr_db = n.snr_db;
         n.unicast.fill(ack);
-        const std::size_t size = ack_bytes(ack.bitmap.size());
+        const std::size_t size = ack_bytes(ack.bitmap.size(), config.authenticated);
         if (size > draft.budget) {
             continue;
         }
@@ -170,33 +171,48 @@ void Mac::Impl::add_acks(Draft& draft) {
     }
 }
 
+// Whom we hear, the most recently heard first, as there may be more than fit. Where neighbours have keys, those come
+// first; of the others a few, those longest not listed.
+std::vector<Neighbor*> Mac::Impl::to_list(Instant now) {
+    std::vector<Neighbor*> known;
+    std::vector<Neighbor*> others;
+    for (auto& [id, n] : table) {
+        const Instant last = std::max(n.heard_at, n.unproven_at);
+        if (n.ranging.heard() && now - last < kMissedHellos * config.hello_interval) {
+            (config.authenticated && !n.auth.known() ? others : known).push_back(&n);
+        }
+    }
+    std::stable_sort(known.begin(), known.end(),
+                     [](const Neighbor* a, const Neighbor* b) { return a->heard_at > b->heard_at; });
+    std::stable_sort(others.begin(), others.end(),
+                     [](const Neighbor* a, const Neighbor* b) { return a->listed_at < b->listed_at; });
+    others.resize(std::min(others.size(), kListedStrangers));
+    known.resize(std::min(known.size(), config.authenticated ? kMaxHeardTagged - others.size() : known.size()));
+    known.insert(known.end(), others.begin(), others.end());
+    return known;
+}
+
 void Mac::Impl::add_hello(Instant now, Draft& draft) {
     Hello hello;
     hello.jitter = host.jitter();
     hello.recovery = host.recovery();
     hello.number = hello_number;
     hello.interval = config.hello_interval;
-    // The most recently heard first, if there are more than fit.
-    std::vector<const Neighbor*> heard;
-    for (const auto& [id, n] : table) {
-        if (n.ranging.heard() && now - n.heard_at < kMissedHellos * config.hello_interval) {
-            heard.push_back(&n);
-        }
-    }
-    std::stable_sort(heard.begin(), heard.end(),
-                     [](const Neighbor* a, const Neighbor* b) { return a->heard_at > b->heard_at; });
-    const std::size_t space =
-        draft.budget > hello_bytes(0) ? (draft.budget - hello_bytes(0)) / (hello_bytes(1) - hello_bytes(0)) : 0;
-    if (draft.budget < hello_bytes(0)) {
+    const std::vector<Neighbor*> heard = to_list(now);
+    const bool tagged = config.authenticated;
+    const std::size_t least = hello_bytes(0, tagged);
+    if (draft.budget < least) {
         return;
     }
-    const std::size_t count = std::min({heard.size(), kMaxHeard, space});
+    const std::size_t space = (draft.budget - least) / (hello_bytes(1, tagged) - least);
+    const std::size_t count = std::min({heard.size(), tagged ? kMaxHeardTagged : kMaxHeard, space});
     hello.truncated = count < heard.size();
     for (std::size_t i = 0; i < count; ++i) {
-        const Neighbor& n = *heard[i];
+        Neighbor& n = *heard[i];
         hello.heard.push_back({n.id, n.snr_db, n.ranging.last_number(), n.ranging.last_received().time_since_epoch()});
+        n.listed_at = now;
     }
-    draft.budget -= hello_bytes(count);
+    draft.budget -= hello_bytes(count, tagged);
     draft.burst.hello = std::move(hello);
 }
 
@@ -204,7 +220,7 @@ void Mac::Impl::add_data(Instant now, Draft& draft, Neighbor* primary) {
     auto& targets = draft.burst.header.targets;
     auto& fragments = draft.burst.fragments;
     const std::size_t piece = fragment_bytes(draft.mode);
-    const std::uint8_t number = draft.burst.header.burst;
+    const auto number = static_cast<std::uint8_t>(draft.burst.header.burst);
     const auto add = [&](StationId peer, ArqSender& sender, std::size_t budget) {
         if (targets.size() == kMaxTargets || budget > draft.budget || draft.budget < 200) {
             return false;

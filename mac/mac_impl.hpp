@@ -3,12 +3,15 @@
 //
 //     mac.cpp          the public face, queues, timers
 //     mac_receive.cpp  what a received burst changes
+//     mac_proof.cpp    what of it is proven, and what happens to the rest
+//     mac_open.cpp     frames outside of sessions
 //     mac_transmit.cpp when to send, and what follows
 //     mac_burst.cpp    what a burst carries, how fast, and to whom it grants the answer
 //     mac_build.cpp    putting one burst together
 //     mac_links.cpp    which neighbours are up, and what is reported to routing
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -21,6 +24,7 @@
 #include "mac/host_delay.hpp"
 #include "mac/mac.hpp"
 #include "mac/neighbor.hpp"
+#include "mac/strangers.hpp"
 
 namespace meshnet::mac {
 
@@ -72,6 +76,18 @@ struct Mac::Impl {
         bool more = false;
         bool long_data = false;
     };
+    // A frame outside of any session, to be sent.
+    struct OpenWaiting {
+        StationId to = 0;
+        Bytes bytes;
+        Instant since{};
+        bool answer = false;
+    };
+    // When a burst of ours was sent, by its number.
+    struct SentBurst {
+        std::uint32_t number = 0;
+        Instant at = kLongAgo;
+    };
     // A burst being put together, and the decisions it is made of.
     struct Draft {
         Burst burst;
@@ -86,6 +102,22 @@ struct Mac::Impl {
         Duration limit{};
         std::size_t budget = 0;  // payload bytes left
         bool data = false;
+        bool opens = false;             // open frames and what fits with them, no data
+        std::vector<OpenWaiting> sent;  // those it carries
+    };
+    // What a burst has shown to be its sender's.
+    struct Proof {
+        bool proven = false;    // a tag holds and the number is new
+        bool replayed = false;  // a tag holds and the number is old
+        bool forged = false;    // a tag does not hold
+        bool hello = false;     // so is the hello
+    };
+    // A reservation that nobody has proven.
+    struct Watch {
+        StationId sender = 0;
+        StationId grantee = 0;
+        Instant from{};
+        Instant until{};
     };
 
     // mac.cpp
@@ -101,7 +133,35 @@ struct Mac::Impl {
     void on_timeout(Instant now);
     [[nodiscard]] std::optional<Instant> next_timeout() const;
 
+    // mac_proof.cpp
+    void on_checked_frame(Instant now, const RxFrame& frame, Burst& burst);
+    [[nodiscard]] Proof prove(Instant now, Burst& burst, Neighbor& n);
+    void on_stranger(Instant now, const RxFrame& frame, const Burst& burst, Neighbor& n);
+    void note_reservation(Instant now, Instant heard_end, const BurstHeader& header, const Neighbor* n, bool proven);
+    void settle_watches(Instant now, StationId heard);
+    void doubt(Instant now, const Burst& burst, Neighbor& n);
+    void note_echo(Instant now, Instant sent, Neighbor& n);
+    void set_link_keys(Instant now, StationId peer, const LinkKeys& keys, bool in_use);
+    void forget_link_keys(Instant now, StationId peer);
+    [[nodiscard]] Neighbor* stranger_for(Instant now, StationId id, bool create);
+    void welcome(Instant now);
+
+    // mac_open.cpp
+    [[nodiscard]] bool enqueue_open(Instant now, Sdu sdu);
+    void deliver_opens(const Burst& burst);
+    [[nodiscard]] bool affordable(Instant now, const OpenWaiting& w) const;
+    /// When the first that waits may go; nothing if none does.
+    [[nodiscard]] std::optional<Instant> open_at(Instant now) const;
+    [[nodiscard]] ModeIndex open_mode(const OpenWaiting& w) const;
+    void plan_opens(Instant now, Draft& draft);
+    void add_opens(Instant now, Draft& draft);
+    void account_opens(Instant now, const Draft& draft, Duration airtime);
+    void expire_opens(Instant now);
+
     // mac_receive.cpp
+    void on_trusted(Instant now, Instant heard_end, const RxFrame& frame, const Burst& burst, Neighbor& n);
+    [[nodiscard]] Neighbor& add_neighbor(StationId id);
+    [[nodiscard]] Instant early_hello(Instant now);
     void on_frame(Instant now, const RxFrame& frame);
     [[nodiscard]] Neighbor* neighbor_for(Instant now, StationId id);
     void on_header(Instant now, Instant heard_end, const BurstHeader& header, Neighbor& n);
@@ -123,6 +183,7 @@ struct Mac::Impl {
     [[nodiscard]] Draft plan(Instant now, const std::optional<TxopGrant>& by);
     void add_content(Instant now, const std::optional<TxopGrant>& by, Draft& draft);
     void choose_answer(Instant now, const std::optional<TxopGrant>& by, Draft& draft);
+    void prove_grant(Draft& draft);
     void write_header(Instant now, Draft& draft, Pending& p);
     [[nodiscard]] TxRequest encode(Instant at, Draft& draft);
     void account(Instant now, const Draft& draft, Pending& p);
@@ -130,6 +191,7 @@ struct Mac::Impl {
     void choose_mode(Draft& draft);
     void add_acks(Draft& draft);
     void add_hello(Instant now, Draft& draft);
+    [[nodiscard]] std::vector<Neighbor*> to_list(Instant now);
     void add_data(Instant now, Draft& draft, Neighbor* primary);
     [[nodiscard]] Neighbor* choose_primary();
     [[nodiscard]] Neighbor* choose_grantee(Instant now, const Draft& draft, const std::optional<TxopGrant>& by);
@@ -171,11 +233,18 @@ struct Mac::Impl {
     MacCounters counters;
 
     std::uint16_t epoch = 0;
-    std::uint8_t burst_number = 0;
+    std::uint32_t burst_number = 0;
+    std::array<SentBurst, 1'024> sent_bursts{};
+    StrangerBudgets strangers;
+    std::deque<OpenWaiting> opens;
+    std::vector<Watch> watches;
+    Instant charged_until = kLongAgo;  // unused reservations
+    Instant welcomed_at = kLongAgo;    // last early hello for a stranger
     std::uint64_t next_id = 1;
     std::uint16_t hello_number = 0;
     SentHellos sent_hellos;
     bool started = false;
+    Instant refreshed_at{};
     Instant hello_at{};
     Instant robust_hello_at{};
     Instant duty_at = kLongAgo;    // no contention before: the air-time cap
@@ -192,5 +261,8 @@ inline constexpr Duration kWithBroadcast = 60ms;  ///< a burst slowed down for a
 inline constexpr Duration kMargin = 1ms;          ///< of all waits
 inline constexpr std::uint8_t kChainLength = 15;  ///< bursts from one contention to the next
 inline constexpr unsigned kMissedHellos = 4;
+inline constexpr unsigned kEchoedHellos = 5;  ///< a link is up while what we sent in so many intervals is echoed
+inline constexpr Duration kDoubtEvery = 2s;
+inline constexpr std::size_t kListedStrangers = 8;  ///< in one hello
 
 }  // namespace meshnet::mac

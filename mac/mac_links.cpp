@@ -31,6 +31,7 @@ LinkQuality Mac::Impl::quality(const Neighbor& n) const {
 
 void Mac::Impl::link_up(Instant now, Neighbor& n) {
     n.up = true;
+    n.announced = true;
     n.silences = 0;
     n.hellos_without_us = 0;
     n.reported = quality(n);
@@ -44,6 +45,7 @@ void Mac::Impl::link_down(Neighbor& n) {
         return;
     }
     n.up = false;
+    n.announced = false;
     n.hears_us = false;
     n.backlog_bytes = 0;
     n.ack_requests = 0;
@@ -79,7 +81,15 @@ void Mac::Impl::report_changes(Instant now, Neighbor& n) {
 void Mac::Impl::expire_links(Instant now) {
     const Duration silent = kMissedHellos * config.hello_interval;
     for (auto& [id, n] : table) {
-        const bool unheard = now - n.heard_at > silent + config.hello_interval / 2;
+        n.auth.on_timeout(now);
+        bool unheard = now - n.heard_at > silent + config.hello_interval / 2;
+        if (config.authenticated && n.auth.known()) {
+            unheard = now - n.echoed_at > kEchoedHellos * config.hello_interval;
+            n.hears_us = true;
+        } else if (n.announced && !n.up && unheard) {
+            n.announced = false;
+            events.emplace_back(LinkDown{id});
+        }
         const bool unresponsive = n.silences >= kSilencesToDown && now - n.silent_since > kSilenceToDown;
         if (n.up && (unheard || unresponsive || !n.hears_us)) {
             link_down(n);

@@ -19,14 +19,19 @@ void Mac::Impl::on_frame(Instant now, const RxFrame& frame) {
         // We receive again, so it is over, whatever the radio reports later.
         on_transmitted(now, pending.front().id, TxOutcome::kSent);
     }
-    const auto burst = parse_burst(frame.payload);
+    auto burst = parse_burst(frame.payload);
     if (!burst || burst->header.sender == config.self) {
         ++counters.frames_unreadable;
+        counters.own_number += burst ? 1U : 0U;
         return;
     }
     ++counters.frames_received;
     host.on_delivered(now - frame.end);
     contention.reconfigure(now, contention_config());
+    if (config.authenticated) {
+        on_checked_frame(now, frame, *burst);
+        return;
+    }
     const BurstHeader& header = burst->header;
     const Instant heard_end = std::min(frame.end, now);
     // A reservation beyond the longest burst there can be is not believed.
@@ -34,27 +39,30 @@ void Mac::Impl::on_frame(Instant now, const RxFrame& frame) {
     const bool for_us = header.grantee == config.self;
     contention.on_header(now, header.sender, header.grantee, for_us ? now : heard_end + nav);
 
-    Neighbor* n = neighbor_for(now, header.sender);
-    if (n == nullptr) {
-        return;
+    if (Neighbor* n = neighbor_for(now, header.sender)) {
+        on_trusted(now, heard_end, frame, *burst, *n);
     }
-    n->hear(now, frame.snr_db);
-    n->doppler.hear(frame.end, static_cast<double>(frame.cfo_hz), static_cast<double>(frame.cfo_deviation_hz));
-    on_header(now, heard_end, header, *n);
-    for (const BlockAck& ack : burst->acks) {
+}
+
+// A burst all of which counts.
+void Mac::Impl::on_trusted(Instant now, Instant heard_end, const RxFrame& frame, const Burst& burst, Neighbor& n) {
+    n.hear(now, frame.snr_db);
+    n.doppler.hear(frame.end, static_cast<double>(frame.cfo_hz), static_cast<double>(frame.cfo_deviation_hz));
+    on_header(now, heard_end, burst.header, n);
+    for (const BlockAck& ack : burst.acks) {
         if (ack.peer == config.self) {
-            on_ack(now, ack, *n);
+            on_ack(now, ack, n);
         }
     }
-    if (burst->hello) {
-        on_hello(now, frame.start, *burst->hello, *n);
+    if (burst.hello) {
+        on_hello(now, frame.start, *burst.hello, n);
     }
-    on_content(now, *burst, *n);
-    if (wait && wait->grantee == n->id) {
-        on_answer(*n);
+    on_content(now, burst, n);
+    if (wait && wait->grantee == n.id) {
+        on_answer(n);
     }
-    collect_done(*n);
-    report_changes(now, *n);
+    collect_done(n);
+    report_changes(now, n);
 }
 
 Neighbor* Mac::Impl::neighbor_for(Instant now, StationId id) {
@@ -64,19 +72,29 @@ Neighbor* Mac::Impl::neighbor_for(Instant now, StationId id) {
     if (!table.make_room(now, 3 * config.hello_interval)) {
         return nullptr;
     }
+    Neighbor& fresh = add_neighbor(id);
+    // Somebody new: it should hear soon that we hear it.
+    const Instant early = early_hello(now);
+    hello_at = std::min(hello_at, early);
+    robust_hello_at = std::min(robust_hello_at, early);
+    return &fresh;
+}
+
+Neighbor& Mac::Impl::add_neighbor(StationId id) {
     Neighbor fresh(id, static_cast<std::uint16_t>(random.next_u64()), resend_after(), Ranging(config.max_propagation),
                    RateControl(phy, config.snr_margin_db, config.fixed_mode));
     fresh.gap = host.gap();
-    // Somebody new: it should hear soon that we hear it.
+    return table.add(std::move(fresh));
+}
+
+Instant Mac::Impl::early_hello(Instant now) {
     const auto soon = static_cast<std::uint64_t>((config.hello_interval / 4).count());
-    const Instant early = now + Duration{static_cast<std::int64_t>(random.below(soon))};
-    hello_at = std::min(hello_at, early);
-    robust_hello_at = std::min(robust_hello_at, early);
-    return &table.add(std::move(fresh));
+    return now + Duration{static_cast<std::int64_t>(random.below(soon))};
 }
 
 void Mac::Impl::on_header(Instant now, Instant heard_end, const BurstHeader& header, Neighbor& n) {
-    const bool changed = n.epoch_known && n.epoch != header.epoch;
+    // Where neighbours have keys, one that starts anew makes new ones.
+    const bool changed = !config.authenticated && n.epoch_known && n.epoch != header.epoch;
     // An epoch that comes back is no restart: two stations use one number, or somebody invents epochs. Without a link
     // to it, what tells the layer above which of the two it is would never get through.
     const bool back = changed && n.replaced_epoch == header.epoch && now - n.replaced_at < kEpochRemembered;
@@ -121,6 +139,12 @@ void Mac::Impl::on_header(Instant now, Instant heard_end, const BurstHeader& hea
 }
 
 void Mac::Impl::on_ack(Instant now, const BlockAck& ack, Neighbor& n) {
+    if (config.authenticated) {
+        const SentBurst& sent = sent_bursts[ack.burst % sent_bursts.size()];
+        if (static_cast<std::uint16_t>(sent.number) == ack.burst && sent.at != kLongAgo) {
+            note_echo(now, sent.at, n);
+        }
+    }
     n.ack_requests = 0;
     n.rate.on_report(ack.snr_db);
     const auto fate = n.sender.on_ack(now, ack);
@@ -144,7 +168,16 @@ void Mac::Impl::on_hello(Instant now, Instant start, const Hello& hello, Neighbo
     // A start that is not where its stamp says measures no distance.
     const bool exact = hello.jitter == Duration::zero() && host.jitter() == Duration::zero();
     n.ranging.on_hello(start, hello, exact ? about_us : std::nullopt, sent_hellos);
-    if (about_us) {
+    if (config.authenticated) {
+        // Only a hello that lists us is proven.
+        if (about_us) {
+            n.hears_us = true;
+            n.rate.on_report(about_us->snr_db);
+            if (const auto sent = sent_hellos.find(about_us->hello)) {
+                note_echo(now, *sent, n);
+            }
+        }
+    } else if (about_us) {
         n.hears_us = true;
         n.hellos_without_us = 0;
         n.rate.on_report(about_us->snr_db);
@@ -161,8 +194,14 @@ void Mac::Impl::on_hello(Instant now, Instant start, const Hello& hello, Neighbo
 void Mac::Impl::on_content(Instant now, const Burst& burst, Neighbor& n) {
     std::vector<Sdu> complete;
     bool for_us = false;
+    bool impossible = false;
     for (const Target& t : burst.header.targets) {
         if (t.peer == config.self) {
+            if (!n.unicast.plausible(t)) {
+                ++counters.impossible;
+                impossible = true;
+                continue;
+            }
             n.unicast.on_target(t, complete);
             for_us = true;
         } else if (t.peer == kBroadcast) {
@@ -171,7 +210,7 @@ void Mac::Impl::on_content(Instant now, const Burst& burst, Neighbor& n) {
     }
     for (const FragmentView& f : burst.fragments) {
         const StationId peer = burst.header.targets[f.target].peer;
-        if (peer == config.self) {
+        if (peer == config.self && !impossible) {
             n.unicast.on_fragment(f, complete);
         } else if (peer == kBroadcast) {
             n.broadcast.on_fragment(f, complete);

@@ -17,6 +17,9 @@ bool Mac::Impl::has_work(Instant now) const {
     if (now >= hello_at || broadcast.ready()) {
         return true;
     }
+    if (const auto open = open_at(now); open && *open <= now) {
+        return true;
+    }
     for (const auto& [id, n] : table) {
         if (wants_to_send(n) || (n.ack_due && now >= n.ack_at)) {
             return true;

@@ -51,8 +51,37 @@ bool NeighborTable::make_room(Instant now, Duration stale) {
     return true;
 }
 
+const Neighbor* NeighborTable::surplus_stranger() const noexcept {
+    std::size_t count = 0;
+    const Neighbor* victim = nullptr;
+    const auto rank = [](const Neighbor& n) { return std::pair{n.heard_bursts >= 2, n.heard_at}; };
+    for (const auto& [id, n] : table_) {
+        if (!n.auth.known()) {
+            ++count;
+            victim = victim == nullptr || rank(n) < rank(*victim) ? &n : victim;
+        }
+    }
+    return count < kStrangers ? nullptr : victim;
+}
+
+bool NeighborTable::room_for_keys(const Neighbor** victim) const noexcept {
+    std::size_t count = 0;
+    *victim = nullptr;
+    for (const auto& [id, n] : table_) {
+        count += n.auth.known() ? 1U : 0U;
+        if (n.auth.known() && !n.up && (*victim == nullptr || n.heard_at < (*victim)->heard_at)) {
+            *victim = &n;
+        }
+    }
+    if (count < kCapacity) {
+        *victim = nullptr;
+        return true;
+    }
+    return *victim != nullptr;
+}
+
 Neighbor& NeighborTable::add(Neighbor&& neighbor) {
-    assert(table_.size() < kCapacity);
+    assert(table_.size() < kCapacity + kStrangers);
     const StationId id = neighbor.id;
     return table_.emplace(id, std::move(neighbor)).first->second;
 }

@@ -12,6 +12,7 @@
 #include "mac/arq_sender.hpp"
 #include "mac/contention.hpp"
 #include "mac/doppler_tracker.hpp"
+#include "mac/link_auth.hpp"
 #include "mac/ranging.hpp"
 #include "mac/rate_control.hpp"
 
@@ -35,7 +36,7 @@ struct Neighbor {
 
     ArqSender sender;
     ArqReceiver unicast;
-    ArqReceiver broadcast;
+    ArqReceiver broadcast{ArqReceiver::kBroadcastHeldBytes};
     RateControl rate;
     Ranging ranging;
     DopplerTracker doppler;
@@ -46,12 +47,24 @@ struct Neighbor {
     Instant heard_at = kLongAgo;
     Duration gap{};                 ///< its time to answer, as advertised
     Duration jitter{}, recovery{};  ///< of its radio, as its hello says
-    std::uint8_t last_burst = 0;
+    std::uint32_t last_burst = 0;
     std::vector<StationId> hears;  ///< its heard list, at most kMaxHeard
     bool hears_us = false;
     unsigned hellos_without_us = 0;
     std::size_t backlog_bytes = 0;  ///< waiting at it, by its last header
     Instant backlog_at = kLongAgo;
+
+    // Who it is (Config::authenticated).
+    LinkAuth auth;
+    Instant unproven_at = kLongAgo;                ///< last burst in its name without proof, where it has keys
+    Instant doubted_at = kLongAgo;                 ///< last LinkUnproven
+    Instant echoed_at = kLongAgo;                  ///< when we sent the newest of what it has proven to have heard
+    bool announced = false;                        ///< LinkUp was reported, LinkDown was not
+    float weakest_db = 0.0F;                       ///< of what is heard under its number without proof
+    unsigned heard_bursts = 0;                     ///< without keys: how often
+    Instant listed_at = kLongAgo;                  ///< in a hello, without keys
+    unsigned opens = 0;                            ///< open frames sent to it
+    Duration attempt_airtime{}, answer_airtime{};  ///< spent for it since it last proved itself
 
     // What is due.
     bool up = false;
@@ -70,17 +83,25 @@ struct Neighbor {
     std::uint64_t sdus_sent = 0, sdus_acknowledged = 0, sdus_failed = 0, sdus_received = 0;
 };
 
-/// At most `kCapacity` stations; a new one takes the place of the one longest unheard that is not up, if that is silent
-/// for `stale`. Iteration is by id: the same on every machine.
+/// At most `kCapacity` stations (where neighbours have keys: of those, and kStrangers others); a new one takes the
+/// place of the one longest unheard that is not up, if that is silent for `stale`. Iteration is by id: the same on
+/// every machine.
 class NeighborTable {
 public:
     static constexpr std::size_t kCapacity = 64;
+    static constexpr std::size_t kStrangers = 32;  ///< beside them, where neighbours have keys
 
     [[nodiscard]] Neighbor* find(StationId id) noexcept;
     [[nodiscard]] const Neighbor* find(StationId id) const noexcept;
     /// Makes room for one more if it can.
     [[nodiscard]] bool make_room(Instant now, Duration stale);
+    /// The stranger to go so that there is room for another: of those heard once, or else of all, the one unheard for
+    /// longest. Null: there is room.
+    [[nodiscard]] const Neighbor* surplus_stranger() const noexcept;
+    /// Room for one more with keys: null, or whoever is not up and unheard for longest; false: all are up.
+    [[nodiscard]] bool room_for_keys(const Neighbor** victim) const noexcept;
     Neighbor& add(Neighbor&& neighbor);
+    void remove(StationId id) { table_.erase(id); }
 
     [[nodiscard]] auto begin() noexcept { return table_.begin(); }
     [[nodiscard]] auto end() noexcept { return table_.end(); }

@@ -2,8 +2,10 @@
 // Links to neighbours as the link layer and the router name them.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "core/bytes.hpp"
 #include "core/link.hpp"
@@ -37,7 +39,21 @@ struct OutFrame {
     NeighborId to = 0;  ///< or kBroadcast
     Priority priority = Priority::kBulk;
     Bytes bytes;
+    bool open = false;    ///< a handshake: to be sent outside of any session of the link layer
+    bool answer = false;  ///< of those, caused by one received
 };
 inline constexpr std::size_t kMaxFrameBytes = 8'000;
+
+/// Keys by which the link layers of two neighbours prove their headers to each other, made in each handshake.
+struct LinkKeys {
+    std::array<std::uint8_t, 16> send{}, receive{};
+    bool operator==(const LinkKeys&) const = default;
+};
+/// What the link layer is to do with its keys for a neighbour.
+struct LinkKeyChange {
+    NeighborId link = 0;
+    std::optional<LinkKeys> keys;  ///< none: forget them
+    bool in_use = true;            ///< the neighbour has them for certain; false: it will show
+};
 
 }  // namespace meshnet::net

@@ -11,16 +11,24 @@ namespace meshnet::net {
 
 namespace {
 
-constexpr std::size_t kMaxNeighbors = 256;
 constexpr Duration kHigherStartsAfter = 250ms;  // the higher link number lets the lower one call first
 constexpr Duration kSilence = 14s;              // of a neighbour that is heard: new handshake
 constexpr Duration kNextHopPatience = 1s;       // a next hop may be gone so long before flows are reopened
+constexpr Duration kTryUnproven = 5s;
+constexpr unsigned kFailuresToRekey = 3;  // frames given up in a row: new handshake
+constexpr unsigned kFailuresToDown = 8;   // the link is down until it is done
 
 }  // namespace
 
 LinkTable::LinkTable(Config config, const Identity::Secrets& self, NeighborId self_link, RandomSource& random,
                      RouterCounters& counters)
-    : config_(std::move(config)), self_(self), self_link_(self_link), random_(random), counters_(counters) {}
+    : config_(std::move(config)),
+      self_(self),
+      self_link_(self_link),
+      random_(random),
+      counters_(counters),
+      shared_(random),
+      broadcast_(self.device, random) {}
 
 LinkTable::Neighbor* LinkTable::entry(NeighborId link) {
     const auto it = neighbors_.find(link);
@@ -68,39 +76,68 @@ void LinkTable::give_back(NeighborId link, Effort effort, std::int64_t count) {
 }
 
 std::optional<NeighborId> LinkTable::link_of(const NodeId& id) const {
+    std::optional<NeighborId> found;
     for (const auto& [link, n] : neighbors_) {
-        if (n.session_up && n.id == id) {
-            return link;
+        if (n.id == id && id != NodeId{}) {
+            found = link;
+            if (n.link_up && n.session_up) {
+                break;
+            }
         }
     }
-    return std::nullopt;
+    return found;
+}
+
+LinkTable::Neighbor* LinkTable::stranger(NeighborId link) {
+    if (link == 0 || link == kBroadcast || link == self_link_) {
+        return nullptr;
+    }
+    if (Neighbor* n = entry(link)) {
+        return n;
+    }
+    std::size_t strangers = 0;
+    auto victim = neighbors_.end();
+    for (auto it = neighbors_.begin(); it != neighbors_.end(); ++it) {
+        if (it->second.id == NodeId{}) {
+            ++strangers;
+            // Who is not heard any more goes first, then who has had the most time.
+            const auto rank = [](const Neighbor& n) { return std::pair{n.link_up, n.last_heard}; };
+            if (victim == neighbors_.end() || rank(it->second) < rank(victim->second)) {
+                victim = it;
+            }
+        }
+    }
+    if (strangers >= kMaxStrangers) {
+        neighbors_.erase(victim);
+    }
+    Neighbor& n = neighbors_[link];
+    n.peer = std::make_unique<LinkPeer>(
+        self_.certificate, self_.exchange_secret, self_link_, link, random_, shared_, [this](const NodeId& id) {
+            const auto in = [&](const std::vector<NodeId>& list) {
+                return std::find(list.begin(), list.end(), id) != list.end();
+            };
+            return !in(config_.refused) && (config_.closed_fleet.empty() || in(config_.closed_fleet));
+        });
+    return &n;
 }
 
 LinkTable::Up LinkTable::up(Instant now, NeighborId link, const LinkQuality& quality) {
-    if (link == 0 || link == kBroadcast || link == self_link_) {
+    Neighbor* const made = stranger(link);
+    if (made == nullptr) {
         return Up::kIgnored;
     }
-    if (neighbors_.count(link) == 0 && neighbors_.size() >= kMaxNeighbors) {
-        return Up::kIgnored;
-    }
-    Neighbor& n = neighbors_[link];
+    Neighbor& n = *made;
     if (n.link_up) {
         return Up::kWasUp;
     }
     n.quality = quality;
     n.link_up = true;
     n.last_heard = now;
-    if (!n.peer) {
-        n.peer = std::make_unique<LinkPeer>(
-            self_.certificate, self_.exchange_secret, self_link_, link, random_, [this](const NodeId& id) {
-                const auto in = [&](const std::vector<NodeId>& list) {
-                    return std::find(list.begin(), list.end(), id) != list.end();
-                };
-                return !in(config_.refused) && (config_.closed_fleet.empty() || in(config_.closed_fleet));
-            });
-    }
     if (n.peer->up()) {
-        session_up(now, n);  // if the neighbour lost its keys meanwhile, it will start a handshake
+        // If the link layer has forgotten the keys, the neighbour shows that it still has them; if the neighbour has
+        // lost them, it will start a handshake.
+        key_changes_.push_back({link, n.peer->link_keys(), false});
+        session_up(now, n);
         return Up::kSession;
     }
     n.down_since = now;
@@ -128,7 +165,89 @@ bool LinkTable::down(Instant now, NeighborId link) {
     n->start_at.reset();
     n->peer->stop();
     n->queue.clear_control();
+    n->failures = 0;
     return true;
+}
+
+void LinkTable::unproven(Instant now, NeighborId link) {
+    Neighbor* n = entry(link);
+    if (n == nullptr || n->link_up) {
+        return;
+    }
+    n->try_until = now + kTryUnproven;
+    n->peer->start(now);
+}
+
+bool LinkTable::on_frame_done(Instant now, NeighborId to, bool delivered) {
+    Neighbor* n = entry(to);
+    if (n == nullptr || !n->link_up || !n->session_up) {
+        return false;
+    }
+    if (delivered) {
+        n->failures = 0;
+        return false;
+    }
+    ++n->failures;
+    if (n->failures == kFailuresToRekey) {
+        n->peer->start(now);
+    }
+    if (n->failures < kFailuresToDown) {
+        return false;
+    }
+    n->failures = 0;
+    n->session_up = false;
+    n->down_since = now;
+    n->queue.clear_control();
+    n->peer->start(now);
+    return true;
+}
+
+void LinkTable::take_keys(NeighborId link, Neighbor& n) {
+    while (auto change = n.peer->poll_keys()) {
+        key_changes_.push_back({link, change->keys, change->in_use});
+    }
+}
+
+std::optional<LinkKeyChange> LinkTable::poll_link_key() {
+    if (key_changes_.empty()) {
+        return std::nullopt;
+    }
+    LinkKeyChange change = key_changes_.front();
+    key_changes_.pop_front();
+    return change;
+}
+
+bool LinkTable::on_broadcast_key(NeighborId from, ByteView body) {
+    Neighbor* n = entry(from);
+    return n != nullptr && LinkBroadcast::on_key(body, n->broadcast);
+}
+
+LinkTable::Heard LinkTable::on_broadcast(Instant now, Neighbor& n, ByteView frame) {
+    if (!n.peer->up()) {
+        ++counters_.dropped_auth;
+        return {};
+    }
+    auto opened = LinkBroadcast::open(now, frame, n.peer->certificate().signing, n.broadcast);
+    switch (opened.refusal) {
+        case LinkBroadcast::Refusal::kNone:
+            return {false, std::move(opened.plain), false, true};
+        case LinkBroadcast::Refusal::kForged:
+            ++counters_.dropped_auth;
+            break;
+        case LinkBroadcast::Refusal::kReplayed:
+            ++counters_.dropped_replay;
+            break;
+        case LinkBroadcast::Refusal::kLimited:
+            ++counters_.handshakes_limited;
+            break;
+    }
+    return {};
+}
+
+void LinkTable::broadcast_control(Bytes message) {
+    if (!broadcast_.push(std::move(message))) {
+        ++counters_.dropped_queue_full;
+    }
 }
 
 void LinkTable::session_up(Instant now, Neighbor& n) {
@@ -136,30 +255,46 @@ void LinkTable::session_up(Instant now, Neighbor& n) {
     n.id = n.peer->id();
     n.start_at.reset();
     n.last_heard = now;
+    n.failures = 0;
+    n.greet = n.greet || n.peer->unheard();
     ++counters_.handshakes;
+    if (!n.queue.push_control(broadcast_.key_message())) {
+        ++counters_.dropped_queue_full;
+    }
 }
 
 LinkTable::Heard LinkTable::on_frame(Instant now, NeighborId from, ByteView frame) {
-    Neighbor* n = entry(from);
-    if (n == nullptr || !n->link_up || !n->peer) {
+    // A handshake may be the first we hear of a neighbour; its link is up once it has proven who it is.
+    const bool handshake = !frame.empty() && frame[0] >= 1 && frame[0] <= 3;
+    Neighbor* n = handshake ? stranger(from) : entry(from);
+    if (n == nullptr || !(n->link_up || handshake || n->peer->up())) {
         ++counters_.dropped_auth;
         return {};
     }
+    if (!frame.empty() && frame[0] == LinkBroadcast::kType) {
+        return on_broadcast(now, *n, frame);
+    }
     LinkPeer::Outcome outcome = n->peer->on_frame(now, frame);
+    take_keys(from, *n);
     switch (outcome.event) {
         case LinkPeer::Event::kNone:
             break;
         case LinkPeer::Event::kUp:
-            session_up(now, *n);
-            return {true, std::nullopt, false};
         case LinkPeer::Event::kUpAndData:
+            n->id = n->peer->id();
+            if (!n->link_up) {
+                break;  // up() follows, and finds the session
+            }
             session_up(now, *n);
-            return {true, std::move(outcome.plain), false};
+            if (outcome.event == LinkPeer::Event::kUp) {
+                return {true, std::nullopt, false, false};
+            }
+            return {true, std::move(outcome.plain), false, false};
         case LinkPeer::Event::kData:
             n->last_heard = now;
-            return {false, std::move(outcome.plain), outcome.replaced};
+            return {false, std::move(outcome.plain), outcome.replaced, false};
         case LinkPeer::Event::kConfirm:
-            send_control(from, {static_cast<std::uint8_t>(MessageType::kKeepalive)});
+            n->greet = true;
             break;
         case LinkPeer::Event::kForged:
             ++counters_.dropped_auth;
@@ -186,13 +321,21 @@ void LinkTable::on_timeout(Instant now) {
             n.start_at.reset();
             n.peer->start(now);
         }
-        if (n.peer) {
-            n.peer->on_timeout(now);
+        if (n.try_until && (n.link_up || now >= *n.try_until)) {
+            n.try_until.reset();
+            if (!n.link_up) {
+                n.peer->stop();
+            }
         }
+        n.peer->on_timeout(now);
         if (n.link_up && n.session_up && now >= n.last_heard + kSilence) {
             n.last_heard = now;
             n.peer->start(now);
         }
+        if (n.link_up && n.session_up && now >= n.peer->since() + config_.rekey_after) {
+            n.peer->start(now);
+        }
+        take_keys(link, n);
     }
 }
 
@@ -200,11 +343,13 @@ std::optional<Instant> LinkTable::next_timeout() const {
     std::optional<Instant> next;
     for (const auto& [link, n] : neighbors_) {
         next = earliest(next, n.start_at);
-        if (n.peer) {
-            next = earliest(next, n.peer->next_timeout());
-        }
+        next = earliest(next, n.try_until);
+        next = earliest(next, n.peer->next_timeout());
         if (n.link_up && n.session_up) {
             next = earliest(next, n.last_heard + kSilence);
+            if (!n.peer->next_timeout()) {
+                next = earliest(next, n.peer->since() + config_.rekey_after);
+            }
         }
     }
     return next;
@@ -232,19 +377,34 @@ void LinkTable::drop_flow(NeighborId to, std::uint32_t label) {
 }
 
 std::optional<OutFrame> LinkTable::poll_transmit(Instant now, NeighborId to, std::size_t max_bytes, DataGate& gate) {
-    Neighbor* n = entry(to);
-    if (n == nullptr || !n->link_up) {
-        return std::nullopt;
-    }
-    if (n->peer->handshake_pending()) {
-        if (n->peer->handshake_bytes() > max_bytes) {
+    if (to == kBroadcast) {
+        auto frame = broadcast_.poll(max_bytes);
+        if (!frame) {
             return std::nullopt;
         }
-        return OutFrame{to, Priority::kControl, *n->peer->poll_handshake()};
+        counters_.control_bytes_sent += frame->size();
+        return OutFrame{to, Priority::kControl, std::move(*frame), true, false};
+    }
+    Neighbor* n = entry(to);
+    if (n == nullptr) {
+        return std::nullopt;
+    }
+    if (auto handshake = n->peer->poll_handshake()) {
+        return OutFrame{to, Priority::kControl, std::move(handshake->frame), true, handshake->answer};
     }
     const std::size_t limit = std::min(max_bytes, kMaxFrameBytes);
-    if (!n->session_up || limit <= LinkSession::kOverheadBytes) {
+    if (!n->link_up || !n->session_up || limit <= LinkSession::kOverheadBytes) {
         return std::nullopt;
+    }
+    if (n->greet) {
+        if (limit < LinkSession::kOverheadBytes + 1 + Certificate::kBytes) {
+            return std::nullopt;
+        }
+        n->greet = false;
+        if (auto frame = n->peer->greeting()) {
+            counters_.control_bytes_sent += frame->size();
+            return OutFrame{to, Priority::kControl, std::move(*frame), false, false};
+        }
     }
     MessageBundle bundle(limit - LinkSession::kOverheadBytes);
     Priority priority = Priority::kControl;
@@ -275,31 +435,41 @@ std::optional<OutFrame> LinkTable::poll_transmit(Instant now, NeighborId to, std
     if (bundle.empty()) {
         return std::nullopt;
     }
-    auto frame = n->peer->seal(bundle.bytes());
-    if (!frame || n->peer->frames_sent() >= config_.rekey_after_frames) {
-        n->peer->start(now);
+    return seal(now, to, *n, priority, bundle.bytes());
+}
+
+std::optional<OutFrame> LinkTable::seal(Instant now, NeighborId to, Neighbor& n, Priority priority, ByteView plain) {
+    auto frame = n.peer->seal(plain);
+    if (!frame || n.peer->frames_sent() >= config_.rekey_after_frames) {
+        n.peer->start(now);
     }
     if (!frame) {
         return std::nullopt;
     }
     (priority == Priority::kControl ? counters_.control_bytes_sent : counters_.data_bytes_sent) += frame->size();
-    return OutFrame{to, priority, std::move(*frame)};
+    return OutFrame{to, priority, std::move(*frame), false, false};
 }
 
 std::vector<NeighborId> LinkTable::pending(const DataGate& gate) const {
     std::vector<std::pair<int, NeighborId>> found;
+    bool anybody = false;
     for (const auto& [link, n] : neighbors_) {
-        if (!n.link_up) {
-            continue;
-        }
+        anybody = anybody || (n.link_up && n.session_up);
         const auto open = [&, to = link](std::uint32_t label) { return gate.may_send(to, label); };
-        if (n.peer->handshake_pending() || (n.session_up && n.queue.front_control() != nullptr)) {
+        if (n.peer->handshake_pending()) {
+            found.emplace_back(0, link);
+        } else if (!n.link_up) {
+            continue;
+        } else if (n.session_up && (n.greet || n.queue.front_control() != nullptr)) {
             found.emplace_back(0, link);
         } else if (n.session_up && n.queue.ready(FlowClass::kInteractive, open)) {
             found.emplace_back(1, link);
         } else if (n.session_up && n.queue.ready(FlowClass::kBulk, open)) {
             found.emplace_back(2, link);
         }
+    }
+    if (anybody && broadcast_.pending()) {
+        found.emplace_back(0, kBroadcast);
     }
     std::sort(found.begin(), found.end());
     std::vector<NeighborId> out;

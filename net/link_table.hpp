@@ -5,6 +5,7 @@
 // then does send_control() reach the neighbour. Spec: docs/spec/net.md, "Link handshake".
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,8 +14,10 @@
 #include "core/random.hpp"
 #include "core/time.hpp"
 #include "net/flow_queue.hpp"
+#include "net/handshake_shared.hpp"
 #include "net/identity_secrets.hpp"
 #include "net/link.hpp"
+#include "net/link_broadcast.hpp"
 #include "net/link_peer.hpp"
 #include "net/router_counters.hpp"
 #include "net/token_bucket.hpp"
@@ -40,6 +43,7 @@ public:
         std::vector<NodeId> closed_fleet;  ///< if not empty: only these may be neighbours
         std::vector<NodeId> refused;       ///< never neighbours
         std::uint32_t rekey_after_frames = 1U << 20;
+        Duration rekey_after = 6h;  ///< and at least so often: numbers of bursts must not come round within a session
     };
     /// Work that unverified messages of a neighbour can cause; each kind has its own limit.
     enum class Effort : std::uint8_t {
@@ -55,7 +59,12 @@ public:
         NodeId id{};  ///< zero until the first session
         std::unique_ptr<LinkPeer> peer;
         FlowQueue queue;
-        std::optional<Instant> start_at;  ///< begin a handshake then
+        std::optional<Instant> start_at;   ///< begin a handshake then
+        std::optional<Instant> try_until;  ///< of a handshake although the link is down
+        bool greet = false;                ///< our certificate goes first in the new session
+        BroadcastReceiver broadcast;       ///< what it sends to everybody
+        unsigned failures = 0;             ///< frames given up in a row by the link layer
+        Instant failing_since{};
         Instant last_heard{};
         Instant down_since{};
         TokenBucket opens{4, 40};
@@ -64,6 +73,8 @@ public:
         TokenBucket hashes{20'000, 8'192};
     };
     using Neighbors = std::map<NeighborId, Neighbor>;
+    static constexpr std::size_t kMaxNeighbors = 256;  ///< that have proven who they are
+    static constexpr std::size_t kMaxStrangers = 32;   ///< that have not; they never take the place of those
 
     /// References must outlive the table.
     LinkTable(Config config, const Identity::Secrets& self, NeighborId self_link, RandomSource& random,
@@ -88,6 +99,7 @@ public:
         bool session_up = false;     ///< a session was confirmed with this frame (first one, or a new one)
         std::optional<Bytes> plain;  ///< messages of the neighbour
         bool replaced = false;       ///< they came in a session that a newer one has replaced
+        bool broadcast = false;      ///< they were sent to everybody
     };
     /// Any bytes at all. What is refused is counted.
     [[nodiscard]] Heard on_frame(Instant now, NeighborId from, ByteView frame);
@@ -95,6 +107,18 @@ public:
     void on_timeout(Instant now);
     [[nodiscard]] std::optional<Instant> next_timeout() const;
 
+    /// The neighbour is heard, its link is down, and it cannot prove who it is: tries to make a session for a while.
+    void unproven(Instant now, NeighborId link);
+    /// The link layer sent a frame of ours, or gave it up. True if the link is down because of it: a new session is
+    /// being made, and on_frame() will report it.
+    [[nodiscard]] bool on_frame_done(Instant now, NeighborId to, bool delivered);
+    /// The next change of the link layer's keys.
+    [[nodiscard]] std::optional<LinkKeyChange> poll_link_key();
+    /// A neighbour's key for what it sends to everybody; false if `body` is none.
+    [[nodiscard]] bool on_broadcast_key(NeighborId from, ByteView body);
+
+    /// Queues a control message (type and body) to all neighbours: unacknowledged, in one frame with others.
+    void broadcast_control(Bytes message);
     /// Queues a control message (type and body). Without a session it is dropped: whoever needs an answer repeats the
     /// question.
     void send_control(NeighborId to, Bytes message);
@@ -102,7 +126,8 @@ public:
     [[nodiscard]] bool push(NeighborId to, FlowClass flow_class, FlowQueue::Packet packet);
     /// Forgets what waits for a flow.
     void drop_flow(NeighborId to, std::uint32_t label);
-    /// The next frame for `to` that fits `max_bytes`; what waits is bundled.
+    /// The next frame for `to` (or kBroadcast) that fits `max_bytes`; what waits is bundled. A handshake goes whatever
+    /// `max_bytes` is.
     [[nodiscard]] std::optional<OutFrame> poll_transmit(Instant now, NeighborId to, std::size_t max_bytes,
                                                         DataGate& gate);
     /// Neighbours for which something waits that may leave, by priority of what waits.
@@ -110,6 +135,8 @@ public:
 
     [[nodiscard]] const Neighbors& neighbors() const noexcept { return neighbors_; }
     [[nodiscard]] const Neighbor* find(NeighborId link) const;
+    /// Where a node is reached, if it has a session that is up, or else the last number it proved.
+    [[nodiscard]] std::optional<NeighborId> link_of(const NodeId& id) const;
     /// Link and session are up.
     [[nodiscard]] bool reachable(NeighborId link) const;
     /// Not reachable, and long enough so that a flow through it is worth opening elsewhere.
@@ -118,19 +145,26 @@ public:
     [[nodiscard]] bool within_limit(Instant now, NeighborId link, Effort effort, std::int64_t count = 1);
     /// Work that turned out to be useful does not count.
     void give_back(NeighborId link, Effort effort, std::int64_t count);
-    /// The link over which this node is reachable: its session is up.
-    [[nodiscard]] std::optional<NeighborId> link_of(const NodeId& id) const;
 
 private:
     [[nodiscard]] Neighbor* entry(NeighborId link);
     [[nodiscard]] static TokenBucket& bucket(Neighbor& n, Effort effort);
     void session_up(Instant now, Neighbor& n);
+    void take_keys(NeighborId link, Neighbor& n);
+    /// The entry of `link`, made if there is room for one more stranger; null otherwise.
+    [[nodiscard]] Neighbor* stranger(NeighborId link);
+    [[nodiscard]] Heard on_broadcast(Instant now, Neighbor& n, ByteView frame);
+    [[nodiscard]] std::optional<OutFrame> seal(Instant now, NeighborId to, Neighbor& n, Priority priority,
+                                               ByteView plain);
 
     Config config_;
     const Identity::Secrets& self_;
     NeighborId self_link_;
     RandomSource& random_;
     RouterCounters& counters_;
+    HandshakeShared shared_;
+    LinkBroadcast broadcast_;
+    std::deque<LinkKeyChange> key_changes_;
     Neighbors neighbors_;
 };
 

@@ -36,6 +36,8 @@ enum class MessageType : std::uint8_t {
     kReceiptAck = 11,
     kProbe = 12,
     kBalance = 13,
+    kBroadcastKey = 14,  ///< of what the sender sends to everybody (net/link_broadcast.hpp)
+    kCertificate = 15,   ///< the first of a session, of who answered the handshake
     kRouteState = 20,
     kRouteSync = 21,
     kBalanceEcho = 30,

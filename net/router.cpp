@@ -215,6 +215,21 @@ void Router::on_frame(Instant now, NeighborId from, ByteView frame) {
     }
 }
 
+void Router::on_link_unproven(Instant now, NeighborId neighbor) {
+    parts_->links.unproven(now, neighbor);
+}
+
+void Router::on_frame_done(Instant now, NeighborId neighbor, bool delivered) {
+    if (parts_->links.on_frame_done(now, neighbor, delivered)) {
+        parts_->routes.neighbor_down(now, neighbor);
+        settle_routes(now);
+    }
+}
+
+std::optional<LinkKeyChange> Router::poll_link_key() {
+    return parts_->links.poll_link_key();
+}
+
 void Router::on_plain(Instant now, NeighborId from, ByteView plain, bool replaced) {
     MessageReader reader(plain);
     while (const auto message = reader.next()) {
@@ -266,6 +281,13 @@ void Router::on_control(Instant now, NeighborId from, MessageType type, ByteView
             return p.settlement.on_balance(now, from, body);
         case MessageType::kBalanceEcho:
             return p.settlement.on_balance_echo(now, from, body);
+        case MessageType::kBroadcastKey:
+            if (p.links.on_broadcast_key(from, body)) {
+                return;
+            }
+            break;
+        case MessageType::kCertificate:
+            return;  // repeated; the session has it
     }
     ++p.counters.dropped_malformed;  // also a type of a later version
 }

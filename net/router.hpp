@@ -114,14 +114,20 @@ public:
     void on_link_changed(Instant now, NeighborId neighbor, const LinkQuality& quality);
     void on_link_down(Instant now, NeighborId neighbor);
     void on_frame(Instant now, NeighborId from, ByteView frame);  ///< any bytes at all
-    void on_packet(Instant now, ByteView ip_packet);              ///< from our own host (IPv6, any bytes at all)
-    void on_persisted(Instant now, std::uint64_t batch);          ///< every batch up to this number is on disk
-    void on_timeout(Instant now);                                 ///< harmless if early or repeated
+    /// A neighbour that has a session is heard, and the link layer's keys prove nothing of it: a new session is tried.
+    void on_link_unproven(Instant now, NeighborId neighbor);
+    /// The fate of a frame that poll_transmit() gave for `neighbor`, open ones apart.
+    void on_frame_done(Instant now, NeighborId neighbor, bool delivered);
+    void on_packet(Instant now, ByteView ip_packet);      ///< from our own host (IPv6, any bytes at all)
+    void on_persisted(Instant now, std::uint64_t batch);  ///< every batch up to this number is on disk
+    void on_timeout(Instant now);                         ///< harmless if early or repeated
 
     // What to do: poll until empty after any call above.
     /// The next frame for `to` (or kBroadcast) that fits `max_bytes`; packets waiting are bundled into one frame when
-    /// polled.
+    /// polled. A handshake (OutFrame::open, at most 511 bytes) goes whatever `max_bytes` is.
     [[nodiscard]] std::optional<OutFrame> poll_transmit(Instant now, NeighborId to, std::size_t max_bytes);
+    /// New or no keys for the link layer.
+    [[nodiscard]] std::optional<LinkKeyChange> poll_link_key();
     /// Neighbours (and kBroadcast) for which something waits, by priority of what waits.
     [[nodiscard]] std::vector<NeighborId> pending() const;
     [[nodiscard]] std::optional<Bytes> poll_packet();  ///< an IP packet for our own host

@@ -399,7 +399,7 @@ std::optional<Instant> Settlement::next_timeout() const {
 void Settlement::sign_balance(const NodeId& peer) {
     const auto* before = book_.find(peer);
     const auto link = links_.link_of(peer);
-    if (!link || before == nullptr || !unsigned_change(*before)) {
+    if (!link || !links_.reachable(*link) || before == nullptr || !unsigned_change(*before)) {
         return;  // on_session_up() comes back to it
     }
     (void)book_.next_to_sign(peer);

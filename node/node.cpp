@@ -20,6 +20,7 @@ static_assert(net::kMaxFrameBytes <= mac::kMaxSduBytes);
 
 Node::Config with_identity(Node::Config config) {
     config.mac.self = config.router.identity.station_id();
+    config.mac.authenticated = true;
     return config;
 }
 
@@ -53,8 +54,22 @@ struct Node::Impl {
                 router.on_link_down(now, down->peer);
             } else if (const auto* received = std::get_if<mac::Received>(&*event)) {
                 router.on_frame(now, received->sdu.peer, received->sdu.bytes);
+            } else if (const auto* unproven = std::get_if<mac::LinkUnproven>(&*event)) {
+                router.on_link_unproven(now, unproven->peer);
+            } else if (const auto* done = std::get_if<mac::SduDone>(&*event)) {
+                router.on_frame_done(now, done->peer, done->delivered);
             }
-            // SduDone: the router counts what arrived by its own receipts.
+            give_keys(now);
+        }
+    }
+
+    void give_keys(Instant now) {
+        while (const auto change = router.poll_link_key()) {
+            if (change->keys) {
+                mac.set_link_keys(now, change->link, {change->keys->send, change->keys->receive}, change->in_use);
+            } else {
+                mac.forget_link_keys(now, change->link);
+            }
         }
     }
 
@@ -64,16 +79,16 @@ struct Node::Impl {
         while (progress) {
             progress = false;
             for (const net::NeighborId to : router.pending()) {
-                const std::size_t room = std::min(mac.room(to), net::kMaxFrameBytes);
-                if (room < kSmallestFrameBytes) {
-                    continue;
-                }
+                // A handshake needs no room.
+                std::size_t room = std::min(mac.room(to), net::kMaxFrameBytes);
+                room = room < kSmallestFrameBytes ? 0 : room;
                 auto frame = router.poll_transmit(now, to, room);
                 if (!frame) {
                     continue;
                 }
                 // A refused frame is lost like one lost on the air; what matters is not to try again at once.
-                progress = mac.enqueue(now, mac::Sdu{to, frame->priority, 0, std::move(frame->bytes)}) || progress;
+                mac::Sdu sdu{to, frame->priority, 0, std::move(frame->bytes), frame->open, frame->answer};
+                progress = mac.enqueue(now, std::move(sdu)) || progress;
             }
         }
     }
@@ -116,6 +131,8 @@ void Node::on_timeout(Instant now) {
     impl_->mac.on_timeout(now);
     impl_->drain_events(now);
     impl_->router.on_timeout(now);
+    impl_->give_keys(now);
+    impl_->drain_events(now);
 }
 
 std::optional<mac::TxRequest> Node::poll_transmit(Instant now) {

@@ -16,8 +16,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static const Identity two = Identity::generate(seed);
     Rng rng(7);
     const auto all = [](const NodeId&) { return true; };
-    LinkPeer a(one.secrets().certificate, one.secrets().exchange_secret, one.station_id(), two.station_id(), rng, all);
-    LinkPeer b(two.secrets().certificate, two.secrets().exchange_secret, two.station_id(), one.station_id(), rng, all);
+    HandshakeShared shared_a(rng);
+    HandshakeShared shared_b(rng);
+    LinkPeer a(one.secrets().certificate, one.secrets().exchange_secret, one.station_id(), two.station_id(), rng,
+               shared_a, all);
+    LinkPeer b(two.secrets().certificate, two.secrets().exchange_secret, two.station_id(), one.station_id(), rng,
+               shared_b, all);
     Instant now = instant_from_ns(1'000'000'000);
     a.start(now);
     ByteReader in({data, size});
@@ -25,7 +29,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const std::uint8_t what = in.u8();
         LinkPeer& from = (what & 1) != 0 ? a : b;
         LinkPeer& to = (what & 1) != 0 ? b : a;
-        auto frame = from.poll_handshake();
+        std::optional<Bytes> frame;
+        if (auto handshake = from.poll_handshake()) {
+            frame = std::move(handshake->frame);
+        } else if (from.up() && from.unheard()) {
+            frame = from.greeting();
+        }
         if ((what & 2) != 0 && frame) {  // a true frame with some bytes changed
             const ByteView patch = in.bytes(std::min<std::size_t>(what >> 5, in.left()));
             for (const std::uint8_t p : patch) (*frame)[p % frame->size()] ^= 0x41;

@@ -47,7 +47,7 @@ TEST(LinkTable, TheTableIsBounded) {
     for (NeighborId id = 1; id < 1'000; ++id) {
         (void)links.up(w.now, id, {});
     }
-    EXPECT_EQ(links.neighbors().size(), 256U);
+    EXPECT_EQ(links.neighbors().size(), LinkTable::kMaxStrangers) << "who has not proven anything";
 }
 
 TEST(LinkTable, TheSessionOutlivesAShortGap) {
