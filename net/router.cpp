@@ -195,6 +195,9 @@ void Router::on_link_down(Instant now, NeighborId neighbor) {
 
 void Router::on_session_up(Instant now, NeighborId link) {
     const LinkTable::Neighbor& n = *parts_->links.find(link);
+    if (parts_->routes.revoked(n.peer->certificate())) {
+        return;  // no device that acts for this node any more
+    }
     parts_->flows.rebind(n.id, link);
     parts_->routes.learn(n.peer->certificate());
     parts_->routes.neighbor_up(now, link, n.id, n.quality);
