@@ -87,8 +87,8 @@ ModeIndex Mac::Impl::open_mode(const OpenWaiting& w) const {
     if (n.up) {
         return n.rate.control_mode();
     }
-    const ModeIndex heard = mode_at((n.auth.known() ? n.snr_db : n.weakest_db) - 4.0F);
-    const ModeIndex mode = n.rate.known() ? std::min(heard, n.rate.control_mode()) : heard;
+    const float heard = n.auth.known() ? n.snr_db : n.weakest_db;
+    const ModeIndex mode = mode_at((n.rate.known() ? std::min(heard, n.rate.snr_db()) : heard) - 4.0F);
     const bool retry = n.opens % kRobustOpen == kRobustOpen - 1;
     return static_cast<ModeIndex>(retry ? std::max(int{mode} - 2, 0) : mode);
 }
