@@ -25,6 +25,8 @@ struct Certificate {
     Signature signature{};  ///< by `master`
 
     [[nodiscard]] NodeId id() const noexcept;
+    /// Its keys are zero: no device acts for the node under this serial or a lower one.
+    [[nodiscard]] bool revokes() const noexcept { return signing == Key32{} && exchange == Key32{}; }
     void encode(Bytes& out) const;
     /// Reads kBytes and verifies the signature (one Ed25519 verification); nothing if anything is wrong.
     [[nodiscard]] static std::optional<Certificate> decode(ByteView in);

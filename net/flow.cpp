@@ -4,7 +4,7 @@
 namespace meshnet::net {
 
 namespace {
-constexpr std::uint8_t kRowVersion = 1;
+constexpr std::uint8_t kRowVersion = 2;
 }
 
 LedgerRow flow_row(const Flow& f) {
@@ -38,6 +38,7 @@ LedgerRow flow_row(const Flow& f) {
     w.bytes(f.best.signature);
     w.u64(f.upstream_acked);
     w.u64(f.limit_bytes);
+    w.u64(f.forwarded_bytes - f.uncertain_bytes);
     return row;
 }
 
@@ -72,6 +73,7 @@ std::optional<Flow> flow_from_row(const LedgerRow& row) {
     f.best.signature = r.array<64>();
     f.upstream_acked = r.u64();
     f.limit_bytes = r.u64();
+    f.certain_bytes = r.u64();
     if (!key.complete() || !r.complete() || version != kRowVersion || role > 2 || flow_class > 1 ||
         f.unit_bytes < 1024 || f.unit_bytes > 65'536 || f.max_units == 0 || f.max_units > 65'536) {
         return std::nullopt;

@@ -48,10 +48,13 @@ struct Flow {
     Evidence best;                     ///< newest booked
     std::uint64_t upstream_acked = 0;  ///< prev has booked and stored this much
     std::uint64_t limit_bytes = 0;     ///< never more can have been forwarded, even counting what a crash lost
+    std::uint64_t certain_bytes = 0;   ///< forwarded when the row was written
 
     // Not durable.
     NeighborId prev = 0, next = 0;
     bool installing = false;            ///< accepted, not yet on disk: no packet may use it
+    bool restored = false;              ///< from the ledger
+    bool answer = false;                ///< source: the other end began, so we do not pay
     bool broken = false;                ///< no longer for packets; receipts are still settled
     Evidence durable;                   ///< newest evidence that is on disk: may be shown to others
     std::uint64_t forwarded_bytes = 0;  ///< sent to the next hop (source: sealed) since start
@@ -62,8 +65,17 @@ struct Flow {
     };
     std::deque<Mark> marks;  ///< forwarded and not resolved
     std::uint64_t resolved_bytes = 0;
-    std::uint64_t resolved_at_start = 0, proven_at_start = 0;  ///< after a restart: the delivery floor counts from here
+    std::uint64_t accounted_bytes = 0;  ///< forwarded up to the newest sequence that a receipt named
+    std::uint64_t resolved_at_start = 0, proven_at_start = 0;  ///< after a restart: what is proven counts from here
+    std::uint64_t unproven_bytes = 0;                          ///< taken off the payer's allowance
+    std::uint64_t earned_for = 0;                              ///< proven, and in the payer's allowance
     std::uint64_t counted_unresolved = 0;                      ///< our part in the paying neighbour's sum
+    std::int64_t counted_nsat = 0;                             ///< the same in money, without what is proven
+    std::uint64_t reserve_bytes = 65'536;                      ///< limit_bytes is so far ahead when it is raised
+    std::uint64_t reserved_from = 0;                           ///< forwarded when it was raised last
+    Instant reserved_at{};
+    std::uint64_t uncertain_bytes = 0;  ///< after a restart: of forwarded_bytes, what may never have been forwarded
+    std::optional<Evidence> claimed;    ///< after a restart: beyond what is certain; booked once upstream agrees
     bool probe_from_upstream = false;
     std::optional<Instant> probe_at;
     Duration probe_interval{};
@@ -74,13 +86,20 @@ struct Flow {
     std::optional<FlowAccept> accept;  ///< relay: to forward once durable; destination: to repeat
 
     // Ends only.
-    std::optional<Key32> key;           ///< end to end
-    std::uint32_t next_sequence = 0;    ///< source
-    ReplayWindow replay;                ///< destination
-    HashChain chain;                    ///< destination
-    std::uint64_t delivered_bytes = 0;  ///< destination
-    std::optional<Instant> payword_at;  ///< destination: not before this, so that receipts are not too many
-    std::optional<Instant> idle_at;     ///< destination: state the exact sum if nothing comes until then
+    std::optional<Key32> key;         ///< end to end
+    std::uint32_t next_sequence = 0;  ///< source
+    std::uint64_t sealed_bytes = 0;   ///< source
+    // Source: how well its way delivers (FlowOpener::watch).
+    std::uint64_t proven_when_watched = 0;
+    std::uint64_t watched_from = 0;                     ///< forwarded when proof last came
+    std::uint64_t watched_bytes = 0, judged_bytes = 0;  ///< accounted for and proven at the last report to routing
+    Instant watched_at{};
+    ReplayWindow replay;                    ///< destination
+    HashChain chain;                        ///< destination
+    std::uint64_t delivered_bytes = 0;      ///< destination
+    std::optional<Instant> payword_at;      ///< destination: not before this, so that receipts are not too many
+    std::optional<Instant> idle_at;         ///< destination: state the exact sum if no evidence is made until then
+    std::optional<Instant> unproven_since;  ///< destination: some bytes that arrived are not proven
 
     /// The neighbour that pays us, or would; zero at the end that pays.
     [[nodiscard]] NeighborId claims_from() const noexcept { return payer_is_destination ? next : prev; }

@@ -13,7 +13,6 @@ constexpr std::uint8_t kOffersReturn = 1;
 constexpr std::size_t kMaxOpening = 256;
 constexpr std::size_t kMaxConversations = 512;
 constexpr std::size_t kWaitingBytes = 65'536;  // of a conversation without a flow
-constexpr std::uint32_t kChainUnits = 4'096;
 constexpr Duration kWaitingAge = 3s;
 constexpr Duration kOpenRetry = 900ms;
 constexpr int kOpenTries = 4;
@@ -22,6 +21,13 @@ constexpr Duration kOpeningKept = 15s;        // a relay waits so long for an an
 constexpr Duration kOpenRepeatPause = 300ms;  // a repeated FLOW_OPEN is forwarded at most so often
 constexpr Duration kConversationPause = 100ms;
 constexpr Duration kConversationIdle = 600s;
+constexpr std::size_t kOwnOpening = 32;         // places for flows of our own host
+constexpr std::size_t kOpeningOfNeighbor = 64;  // of one neighbour
+constexpr std::uint64_t kTolerance = 100;       // msat per MiB, beside a share of what was advertised
+constexpr Duration kNothingArrives = 1'500ms;   // packets leave and no proof comes: look for another way
+constexpr Duration kNothingArrivesSlowly = 6s;
+constexpr std::uint64_t kWorthWatching = 4'096;  // bytes without proof
+constexpr std::uint64_t kUnitsToJudge = 4;       // of a flow, before its delivery is reported to routing
 
 Bytes flow_prologue(const FlowOpen& open) {
     Bytes out;
@@ -43,8 +49,9 @@ bool nearly_used_up(const Flow& f) {
 
 // ---- packets of our own host ----
 
-void FlowOpener::send(Instant now, const NodeId& destination, FlowClass flow_class, Bytes plain) {
-    const ConversationKey key{destination, flow_class};
+void FlowOpener::send(Instant now, const NodeId& destination, const IpView& packet) {
+    const ConversationKey key{destination, class_of(packet), p_.returns.answers(now, destination, packet)};
+    Bytes plain = compress_ip(packet);
     auto it = conversations_.find(key);
     if (it == conversations_.end()) {
         if (conversations_.size() >= kMaxConversations) {
@@ -56,21 +63,8 @@ void FlowOpener::send(Instant now, const NodeId& destination, FlowClass flow_cla
     Conversation& c = it->second;
     c.last_used = now;
     Flow* f = c.active ? p_.flows.find(*c.active) : nullptr;
-    if (f != nullptr && !f->broken && p_.credit.payer_alarmed(*f)) {
-        break_own_flow(now, *f);  // the next is free, or the other end pays, or there is none
-    } else if (f != nullptr && !f->broken) {
-        const auto route = p_.routes.lookup(destination);
-        const bool elsewhere = route && route->next_hop != f->next && p_.links.reachable(route->next_hop);
-        if ((elsewhere || !route) && p_.links.lost(now, f->next)) {
-            break_own_flow(now, *f);
-        } else {
-            if (nearly_used_up(*f) && !c.opening) {
-                open(now, c, key);
-            }
-            if (f->forwarded_bytes / f->unit_bytes < f->max_units) {
-                return p_.forwarder.send(now, *f, plain);
-            }
-        }
+    if (f != nullptr && !f->broken && still_good(now, c, key, *f)) {
+        return p_.forwarder.send(now, *f, plain);
     }
     if (c.waiting_bytes + plain.size() > kWaitingBytes) {
         ++p_.counters.dropped_queue_full;
@@ -82,12 +76,39 @@ void FlowOpener::send(Instant now, const NodeId& destination, FlowClass flow_cla
     open(now, c, key);
 }
 
+// The next packet may go by this flow. Opens its successor if a better way is known, or it is nearly used up; ends it
+// if it is of no more use.
+bool FlowOpener::still_good(Instant now, Conversation& c, const ConversationKey& key, Flow& f) {
+    const bool too_dear = f.pay_price > 0 && !p_.spend.allows(now, f.destination);
+    if (p_.credit.payer_alarmed(f) || too_dear) {
+        break_own_flow(now, f);  // the next is free, or the other end pays, or there is none
+        return false;
+    }
+    const auto route = p_.routes.lookup(key.destination);
+    const bool elsewhere = route && route->next_hop != f.next && p_.links.reachable(route->next_hop);
+    if ((elsewhere && !p_.links.reachable(f.next)) || (!route && p_.links.lost(now, f.next))) {
+        break_own_flow(now, f);
+        return false;
+    }
+    if ((elsewhere || nearly_used_up(f)) && !c.opening) {
+        open(now, c, key);  // this one goes on until the other is there
+    }
+    return f.forwarded_bytes / f.unit_bytes < f.max_units && f.next_sequence <= Forwarder::kLastSequence;
+}
+
+// What we pay for one way at most: what our neighbour advertised, and a little for what changes on the way.
+std::uint32_t FlowOpener::fair_price(const NodeId& other, std::uint64_t tenths) const {
+    const auto route = p_.routes.lookup(other);
+    const std::uint64_t advertised = route ? route->metric.price_msat_per_mib : 0;
+    return static_cast<std::uint32_t>(std::min(config_.max_price_msat_per_mib, advertised * tenths / 10 + kTolerance));
+}
+
 void FlowOpener::open(Instant now, Conversation& c, const ConversationKey& key) {
     if (c.opening || now < c.next_try) {
         return;
     }
-    const auto route = p_.routes.lookup(key.first);
-    const Certificate* certificate = p_.routes.certificate_of(key.first);
+    const auto route = p_.routes.lookup(key.destination);
+    const Certificate* certificate = p_.routes.certificate_of(key.destination);
     if (!route || certificate == nullptr || !p_.links.reachable(route->next_hop) || openings_.size() >= kMaxOpening) {
         return;  // on_timeout() tries again while packets wait
     }
@@ -100,16 +121,16 @@ void FlowOpener::open(Instant now, Conversation& c, const ConversationKey& key) 
     o.tries = 1;
     o.conversation = key;
     FlowOpen& m = o.open;
-    const auto offer = p_.offers.find(now, key.first);
+    const auto offer = p_.offers.find(now, key.destination);
     const KeyAlarms& alarms = p_.routes.alarms();
-    m.payer_is_destination = offer && !c.pay_ourselves && !alarms.standing(key.first) && !alarms.own_standing();
-    m.flow_class = key.second;
-    m.destination = key.first;
+    m.payer_is_destination = offer && !alarms.standing(key.destination) && !alarms.own_standing();
+    m.flow_class = key.flow_class;
+    m.destination = key.destination;
     p_.random.fill(m.nonce);
     m.unit_bytes = config_.unit_bytes;
-    m.max_units = kChainUnits;
-    const bool pay = config_.pay && !alarms.own_standing();
-    const auto own_limit = pay ? static_cast<std::uint32_t>(config_.max_price_msat_per_mib) : 0U;
+    m.max_units = kMaxUnits;
+    const bool pay = config_.pay && !key.answer && !alarms.own_standing() && p_.spend.allows(now, key.destination);
+    const std::uint32_t own_limit = pay ? fair_price(key.destination, 12) : 0U;
     m.max_price = m.payer_is_destination ? *offer : own_limit;
     m.source = p_.self.certificate;
     o.noise.emplace(NoisePattern::kIK, true, flow_prologue(m), p_.self.exchange_secret, random_key(p_.random),
@@ -118,7 +139,7 @@ void FlowOpener::open(Instant now, Conversation& c, const ConversationKey& key) 
     Bytes payload;
     ByteWriter w(payload);
     w.u8(m.payer_is_destination || !pay ? 0 : kOffersReturn);
-    w.u32(own_limit);
+    w.u32(pay ? fair_price(key.destination, 20) : 0U);
     if (!o.noise->write(payload, m.noise)) {
         return;
     }
@@ -207,8 +228,8 @@ void FlowOpener::relay_open(Instant now, NeighborId from, const FlowOpen& open) 
     if (!route || route->next_hop == from || !p_.links.reachable(route->next_hop) || open.hops_left == 0) {
         return reject(from, id, RejectReason::kNoRoute);
     }
-    if (openings_.size() >= kMaxOpening || !p_.flows.make_room()) {
-        return reject(from, id, RejectReason::kFull);
+    if (const auto reason = unwilling_to_carry(from, open, route->next_hop, price)) {
+        return reject(from, id, *reason);
     }
     Opening o;
     o.open = open;
@@ -223,6 +244,31 @@ void FlowOpener::relay_open(Instant now, NeighborId from, const FlowOpen& open) 
     openings_.emplace(id, std::move(o));
 }
 
+// A neighbour that would pay and owes too much, or that holds its share of the table already.
+std::optional<RejectReason> FlowOpener::unwilling_to_carry(NeighborId from, const FlowOpen& open, NeighborId next,
+                                                           std::uint64_t price) const {
+    const NeighborId payer = open.payer_is_destination ? next : from;
+    if (price > config_.highest_price_msat_per_mib) {
+        return RejectReason::kPrice;
+    }
+    if (price > 0 && p_.credit.out_of_credit(p_.links.find(payer)->id)) {
+        ++p_.counters.flows_refused_credit;
+        return RejectReason::kCredit;
+    }
+    std::size_t all = 0;
+    std::size_t of_neighbor = 0;
+    for (const auto& [id, o] : openings_) {
+        all += o.own ? 0 : 1;
+        of_neighbor += !o.own && o.prev == from ? 1 : 0;
+    }
+    if (all >= kMaxOpening - kOwnOpening || of_neighbor >= kOpeningOfNeighbor ||
+        !p_.flows.make_room(p_.links.find(from)->id)) {
+        ++p_.counters.flows_refused_quota;
+        return RejectReason::kFull;
+    }
+    return std::nullopt;
+}
+
 // We pay for a flow towards us only while a flow of ours to its source, which made the offer, is in use.
 std::optional<RejectReason> FlowOpener::unwilling_to_pay(Instant now, const FlowOpen& open) const {
     if (!open.payer_is_destination) {
@@ -232,26 +278,22 @@ std::optional<RejectReason> FlowOpener::unwilling_to_pay(Instant now, const Flow
     const FlowTable& flows = p_.flows;
     const bool offered = std::any_of(flows.begin(), flows.end(), [&](const auto& item) {
         const Flow& f = item.second;
-        return f.role == FlowRole::kSource && f.destination == source && !f.payer_is_destination && f.key &&
-               now - f.last_used < PaymentOffers::kKept;
+        return f.role == FlowRole::kSource && f.destination == source && !f.payer_is_destination && !f.answer &&
+               f.key && now - f.last_used < PaymentOffers::kKept;
     });
-    if (!offered || !config_.pay) {
+    if (!offered || !config_.pay || !p_.spend.allows(now, source) || !p_.returns.may_pay(source, 1)) {
         return RejectReason::kNotOffered;
     }
-    return open.price_so_far > config_.max_price_msat_per_mib ? std::optional(RejectReason::kPrice) : std::nullopt;
+    return open.price_so_far > fair_price(source, 20) ? std::optional(RejectReason::kPrice) : std::nullopt;
 }
 
 // The source pays for what we send back: flows of ours that we pay for are replaced.
 void FlowOpener::take_offer(Instant now, const NodeId& source, std::uint32_t max_price) {
     p_.offers.put(now, source, max_price);
     for (const FlowClass c : {FlowClass::kInteractive, FlowClass::kBulk}) {
-        const auto it = conversations_.find({source, c});
-        if (it == conversations_.end()) {
-            continue;
-        }
-        it->second.pay_ourselves = false;
-        Flow* active = it->second.active ? p_.flows.find(*it->second.active) : nullptr;
-        if (active != nullptr && active->paid() && !active->payer_is_destination) {
+        const auto it = conversations_.find({source, c, true});
+        Flow* active = it == conversations_.end() || !it->second.active ? nullptr : p_.flows.find(*it->second.active);
+        if (active != nullptr && !active->payer_is_destination) {
             it->second.active.reset();
             active->broken = true;
         }
@@ -269,7 +311,7 @@ void FlowOpener::accept_open(Instant now, NeighborId from, const FlowOpen& open)
     if (const auto reason = unwilling_to_pay(now, open)) {
         return reject(from, id, *reason);
     }
-    if (!p_.flows.make_room()) {
+    if (!p_.flows.make_room(p_.links.find(from)->id)) {
         return reject(from, id, RejectReason::kFull);
     }
     if ((*payload)[0] == kOffersReturn) {
@@ -292,7 +334,7 @@ void FlowOpener::accept_open(Instant now, NeighborId from, const FlowOpen& open)
     f.destination_key = p_.self.device.public_key();
     Payword last{};
     p_.random.fill(last);
-    f.chain = HashChain(id, f.paid() ? open.max_units : 1, last);
+    f.chain = HashChain(id, open.max_units, last);
     f.payword = f.chain.payword(0);
     FlowAccept accept;
     accept.label = f.label_in;
@@ -332,11 +374,25 @@ void FlowOpener::on_accept(Instant now, NeighborId from, ByteView body) {
     }
     const Opening opening = std::move(it->second);
     openings_.erase(it);
+    if (!honest_total(*accept, opening)) {
+        ++p_.counters.flows_refused_total;
+        return opening.own ? opening_failed(now, opening, RejectReason::kPrice)
+                           : reject(opening.prev, accept->flow, RejectReason::kPrice);
+    }
     if (opening.own) {
         accepted_as_source(now, *accept, opening);
     } else {
         accepted_as_relay(now, *accept, opening, destination->signing);
     }
+}
+
+// The relay before the destination knows the sum of all relays: a destination that signs another one would be paid for
+// receiving. And nobody names a price through us that we would not owe.
+bool FlowOpener::honest_total(const FlowAccept& accept, const Opening& opening) const {
+    const LinkTable::Neighbor* next = p_.links.find(opening.next);
+    const bool last = next != nullptr && next->id == opening.open.destination;
+    return (!last || accept.total_price == opening.open.price_so_far) &&
+           (opening.own || accept.total_price <= config_.highest_price_msat_per_mib);
 }
 
 void FlowOpener::accepted_as_source(Instant now, const FlowAccept& accept, Opening opening) {
@@ -347,13 +403,15 @@ void FlowOpener::accepted_as_source(Instant now, const FlowAccept& accept, Openi
     }
     it->second.opening.reset();
     const auto payload = opening.noise->read(accept.noise);
-    if (!payload || !p_.flows.make_room()) {
+    if (!payload || !p_.flows.make_room(NodeId{})) {
         ++p_.counters.flows_refused;
         return;
     }
     Flow f;
     f.id = accept.flow;
     f.role = FlowRole::kSource;
+    f.answer = opening.conversation.answer;
+    f.watched_at = now;
     f.flow_class = open.flow_class;
     f.payer_is_destination = open.payer_is_destination;
     f.source = p_.self.id;
@@ -374,7 +432,7 @@ void FlowOpener::accepted_as_source(Instant now, const FlowAccept& accept, Openi
 void FlowOpener::accepted_as_relay(Instant now, const FlowAccept& accept, const Opening& opening,
                                    const Key32& destination_key) {
     const FlowOpen& open = opening.open;
-    if (!p_.flows.make_room()) {
+    if (!p_.flows.make_room(p_.links.find(opening.prev)->id)) {
         return;
     }
     Flow f;
@@ -435,7 +493,7 @@ void FlowOpener::installed(Instant now, Flow& f) {
         p_.links.send_control(f.prev, f.accept->encode());
         return;
     }
-    const auto it = conversations_.find({f.destination, f.flow_class});
+    const auto it = conversations_.find(key_of(f));
     if (f.role != FlowRole::kSource || it == conversations_.end()) {
         return;
     }
@@ -489,7 +547,7 @@ void FlowOpener::opening_failed(Instant now, const Opening& opening, RejectReaso
     }
     Conversation& c = it->second;
     c.opening.reset();
-    c.full = reason == RejectReason::kFull;
+    c.full = reason == RejectReason::kFull || reason == RejectReason::kCredit;
     if (reason == RejectReason::kPrice || reason == RejectReason::kRefused) {  // asking again would not help
         while (!c.waiting.empty()) {
             give_up_front(c, opening.conversation,
@@ -498,9 +556,9 @@ void FlowOpener::opening_failed(Instant now, const Opening& opening, RejectReaso
         waiting_.erase(opening.conversation);
         return;
     }
-    if (reason == RejectReason::kNotOffered) {  // the offer was forgotten: we pay, or do not send
-        p_.offers.withdraw(opening.conversation.first);
-        c.pay_ourselves = true;
+    if (reason ==
+        RejectReason::kNotOffered) {  // the offer was forgotten: we pay for what we began, or send for nothing
+        p_.offers.withdraw(opening.conversation.destination);
         c.next_try = now;
     }
     waiting_.insert(opening.conversation);
@@ -512,13 +570,13 @@ void FlowOpener::give_up_front(Conversation& c, const ConversationKey& key, Unde
        : reason == Undeliverable::kRefused   ? counters.unreachable_refused
        : reason == Undeliverable::kRouteLost ? counters.unreachable_route_lost
                                              : counters.unreachable_no_answer);
-    p_.undeliverable.add_compressed(reason, c.waiting.front().plain, key.first);
+    p_.undeliverable.add_compressed(reason, c.waiting.front().plain, key.destination);
     c.waiting_bytes -= c.waiting.front().plain.size();
     c.waiting.pop_front();
 }
 
 Undeliverable FlowOpener::why_waiting(const Conversation& c, const ConversationKey& key) const {
-    const auto route = p_.routes.lookup(key.first);
+    const auto route = p_.routes.lookup(key.destination);
     return !route || !p_.links.reachable(route->next_hop) ? Undeliverable::kRouteLost
            : c.full                                       ? Undeliverable::kRefused
                                                           : Undeliverable::kNoAnswer;
@@ -546,7 +604,7 @@ void FlowOpener::break_own_flow(Instant now, Flow& f) {
         return;
     }
     p_.forwarder.break_flow(f);
-    const ConversationKey key{f.destination, f.flow_class};
+    const ConversationKey key = key_of(f);
     const auto it = conversations_.find(key);
     if (it != conversations_.end() && it->second.active == f.id) {
         it->second.active.reset();
@@ -629,6 +687,46 @@ void FlowOpener::sweep(Instant now) {
         return now - c.last_used >= kConversationIdle && !c.opening && c.waiting.empty() &&
                waiting_.count(item.first) == 0;
     });
+    for (const auto& [key, c] : conversations_) {
+        Flow* f = c.active ? p_.flows.find(*c.active) : nullptr;
+        if (f != nullptr && !f->broken) {
+            watch(now, *f);
+        }
+    }
+}
+
+// Packets leave, the neighbour acknowledges them, and the destination proves none: that neighbour, or somebody behind
+// it, drops them. The route is judged by what arrives.
+void FlowOpener::watch(Instant now, Flow& f) {
+    if (f.next_id == f.destination) {
+        return;  // nobody is between: the link itself acknowledges
+    }
+    if (f.best.bytes > f.proven_when_watched) {
+        const std::uint64_t accounted = f.accounted_bytes - f.watched_bytes;
+        if (accounted >= kUnitsToJudge * f.unit_bytes) {  // paywords come in whole units
+            const std::uint64_t arrived = f.best.bytes + f.unit_bytes - f.judged_bytes;
+            p_.routes.on_delivery(now, f.destination, f.next,
+                                  std::min(1.0, static_cast<double>(arrived) / static_cast<double>(accounted)));
+            f.watched_bytes = f.accounted_bytes;
+            f.judged_bytes = f.best.bytes;
+        }
+        f.proven_when_watched = f.best.bytes;
+        f.watched_from = f.forwarded_bytes;
+        f.watched_at = now;
+        return;
+    }
+    const std::uint64_t unproven = f.forwarded_bytes - f.watched_from;
+    if (unproven < kWorthWatching) {
+        f.watched_at = std::max(f.watched_at, now - 1s);  // nothing that could have been proven
+        return;
+    }
+    // A slow flow is proven every few seconds, a fast one with every unit.
+    const bool fast = unproven >= kWorthWatching + 2 * std::uint64_t{f.unit_bytes};
+    if (now - f.watched_at >= (fast ? kNothingArrives : kNothingArrivesSlowly)) {
+        ++p_.counters.flows_left;
+        p_.routes.on_delivery(now, f.destination, f.next, 0.0);
+        break_own_flow(now, f);
+    }
 }
 
 }  // namespace meshnet::net

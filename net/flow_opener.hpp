@@ -29,8 +29,9 @@ public:
     struct Config {
         std::uint64_t price_msat_per_mib = 1'000;        ///< what we charge for carrying a MiB one hop
         std::uint64_t max_price_msat_per_mib = 100'000;  ///< what our own flows pay at most, all hops together
-        std::uint32_t unit_bytes = 16'384;               ///< payload per payword
+        std::uint32_t unit_bytes = 65'536;               ///< payload per payword
         bool pay = true;
+        std::uint64_t highest_price_msat_per_mib = 1'000'000;  ///< carried through us: ours and all others' together
     };
     /// The other parts of the router that opening a flow needs. They must outlive the opener.
     struct Parts {
@@ -41,6 +42,8 @@ public:
         FlowTable& flows;
         CreditControl& credit;
         Forwarder& forwarder;
+        SpendBudget& spend;
+        ReturnTraffic& returns;
         PaymentOffers& offers;
         Outbox& outbox;
         UndeliverableQueue& undeliverable;
@@ -50,8 +53,8 @@ public:
     FlowOpener(const Config& config, const Parts& parts) : config_(config), p_(parts) {}
     void set_price(std::uint64_t msat_per_mib) { config_.price_msat_per_mib = msat_per_mib; }
 
-    /// Sends a compressed packet of our own host, or lets it wait for its flow.
-    void send(Instant now, const NodeId& destination, FlowClass flow_class, Bytes plain);
+    /// Sends a packet of our own host, or lets it wait for its flow.
+    void send(Instant now, const NodeId& destination, const IpView& packet);
 
     // Messages of neighbours, any bytes at all.
     void on_open(Instant now, NeighborId from, ByteView body);
@@ -70,7 +73,12 @@ public:
     [[nodiscard]] bool idle() const noexcept { return conversations_.empty(); }
 
 private:
-    using ConversationKey = std::pair<NodeId, FlowClass>;
+    struct ConversationKey {
+        NodeId destination{};
+        FlowClass flow_class{};
+        bool answer = false;  // the other end began: we do not pay for it
+        auto operator<=>(const ConversationKey&) const = default;
+    };
     struct Opening {
         FlowOpen open;
         bool own = false;
@@ -91,11 +99,16 @@ private:
         std::size_t waiting_bytes = 0;
         Instant next_try{};
         Instant last_used{};
-        bool pay_ourselves = false;  // the other end refused to pay
-        bool full = false;           // the newest opening was refused for lack of room
+        bool full = false;  // the newest opening was refused for lack of room
     };
 
     void open(Instant now, Conversation& c, const ConversationKey& key);
+    [[nodiscard]] bool still_good(Instant now, Conversation& c, const ConversationKey& key, Flow& f);
+    void watch(Instant now, Flow& f);
+    [[nodiscard]] std::uint32_t fair_price(const NodeId& other, std::uint64_t tenths) const;
+    [[nodiscard]] std::optional<RejectReason> unwilling_to_carry(NeighborId from, const FlowOpen& open, NeighborId next,
+                                                                 std::uint64_t price) const;
+    [[nodiscard]] bool honest_total(const FlowAccept& accept, const Opening& opening) const;
     [[nodiscard]] bool alarmed(NeighborId from, const FlowOpen& open) const;
     void relay_open(Instant now, NeighborId from, const FlowOpen& open);
     void accept_open(Instant now, NeighborId from, const FlowOpen& open);
@@ -113,6 +126,7 @@ private:
     /// Why packets of this conversation grow old.
     [[nodiscard]] Undeliverable why_waiting(const Conversation& c, const ConversationKey& key) const;
     void break_own_flow(Instant now, Flow& f);
+    [[nodiscard]] static ConversationKey key_of(const Flow& f) { return {f.destination, f.flow_class, f.answer}; }
     void retry_openings(Instant now);
     void retry_conversations(Instant now);
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "net/flow_table.hpp"
 
+#include <algorithm>
+
 #include "net/deadline.hpp"
+#include "net/payment/amount.hpp"
 
 namespace meshnet::net {
 
@@ -29,10 +32,13 @@ bool FlowTable::restore(const LedgerRow& row) {
     if (!f) {
         return false;
     }
+    f->restored = true;
     f->broken = f->role != FlowRole::kRelay;
     f->delivered_bytes = f->best.bytes;
     f->forwarded_bytes = f->limit_bytes;
-    f->resolved_bytes = f->forwarded_bytes;
+    const std::uint64_t certain = std::max(f->best.bytes, f->certain_bytes);
+    f->uncertain_bytes = f->forwarded_bytes - std::min(f->forwarded_bytes, certain);
+    f->resolved_bytes = f->accounted_bytes = f->reserved_from = f->forwarded_bytes;
     f->resolved_at_start = f->resolved_bytes;
     f->proven_at_start = f->best.bytes;
     enter_labels(*f);
@@ -75,22 +81,91 @@ std::uint32_t FlowTable::unused_label(NeighborId prev) {
     }
 }
 
-bool FlowTable::make_room() {
-    if (flows_.size() < kMaxFlows) {
-        return true;
-    }
-    auto oldest = flows_.end();
-    for (auto it = flows_.begin(); it != flows_.end(); ++it) {
-        const Flow& f = it->second;
-        if (f.receipts_acknowledged() && (oldest == flows_.end() || f.last_used < oldest->second.last_used)) {
-            oldest = it;
+// Of the neighbour that fills most of the table the flow with the least at stake for us, the longest unused of equals.
+// What it owes us is in the books; only what it has not acknowledged can still be lost.
+FlowTable::Flows::iterator FlowTable::least_at_stake() {
+    std::map<NodeId, std::size_t> held;
+    for (const auto& [id, f] : flows_) {
+        if (f.role != FlowRole::kSource) {
+            ++held[f.prev_id];
         }
     }
-    if (oldest == flows_.end()) {
+    const auto most =
+        std::max_element(held.begin(), held.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (most == held.end()) {
+        return flows_.end();
+    }
+    const auto at_stake = [](const Flow& f) {
+        const std::uint64_t not_acked = f.best.bytes - std::min(f.best.bytes, f.upstream_acked);
+        const std::uint64_t on_its_way = f.forwarded_bytes - std::min(f.forwarded_bytes, f.resolved_bytes);
+        return price_nsat(f.claim_price, not_acked + on_its_way);
+    };
+    auto least = flows_.end();
+    for (auto it = flows_.begin(); it != flows_.end(); ++it) {
+        const Flow& f = it->second;
+        if (f.role == FlowRole::kSource || f.prev_id != most->first || f.installing) {
+            continue;
+        }
+        if (least == flows_.end() ||
+            std::pair(at_stake(f), f.last_used) < std::pair(at_stake(least->second), least->second.last_used)) {
+            least = it;
+        }
+    }
+    return least;
+}
+
+bool FlowTable::make_room(const NodeId& prev) {
+    const bool own = prev == NodeId{};
+    const auto others = static_cast<std::size_t>(std::count_if(
+        flows_.begin(), flows_.end(), [](const auto& item) { return item.second.role != FlowRole::kSource; }));
+    if (flows_.size() < kMaxFlows && (own || others < kMaxFlows - kOwnFlows)) {
+        return true;
+    }
+    if (own && flows_.size() - others >= kOwnFlows) {  // our own crowd out the oldest of our own
+        auto oldest = flows_.end();
+        for (auto it = flows_.begin(); it != flows_.end(); ++it) {
+            const Flow& f = it->second;
+            if (f.role == FlowRole::kSource && (f.broken || !f.paid()) &&
+                (oldest == flows_.end() || f.last_used < oldest->second.last_used)) {
+                oldest = it;
+            }
+        }
+        if (oldest == flows_.end()) {
+            return false;
+        }
+        remove(oldest);
+        return true;
+    }
+    const auto least = least_at_stake();
+    if (least == flows_.end()) {
         return false;
     }
-    remove(oldest);
+    remove(least);
     return true;
+}
+
+void FlowTable::rebind(const NodeId& id, NeighborId link) {
+    for (auto& [flow_id, f] : flows_) {
+        const bool prev = f.prev_id == id && f.prev != link;
+        const bool next = f.next_id == id && f.next != link;
+        if (prev || next) {
+            forget_labels(f);
+            f.prev = prev ? link : f.prev;
+            f.next = next ? link : f.next;
+            enter_labels(f);
+        }
+    }
+}
+
+void FlowTable::forget_restored(const NodeId& peer) {
+    for (auto it = flows_.begin(); it != flows_.end();) {
+        const Flow& f = it->second;
+        const auto next = std::next(it);
+        if (f.restored && (f.prev_id == peer || f.next_id == peer)) {
+            remove(it);
+        }
+        it = next;
+    }
 }
 
 Flow& FlowTable::add(Instant now, Flow&& f) {
@@ -103,18 +178,22 @@ Flow& FlowTable::add(Instant now, Flow&& f) {
     return flows_.insert_or_assign(id, std::move(f)).first->second;
 }
 
-void FlowTable::remove(Flows::iterator it) {
-    const Flow& f = it->second;
-    on_removed_(f);
-    if (f.timer) {
-        deadlines_.erase({*f.timer, f.id});
-    }
+void FlowTable::forget_labels(const Flow& f) {
     if (f.role != FlowRole::kSource) {
         by_in_.erase({f.prev, f.label_in});
     }
     if (f.role != FlowRole::kDestination) {
         by_out_.erase({f.next, f.label_out});
     }
+}
+
+void FlowTable::remove(Flows::iterator it) {
+    const Flow& f = it->second;
+    on_removed_(f);
+    if (f.timer) {
+        deadlines_.erase({*f.timer, f.id});
+    }
+    forget_labels(f);
     if (f.paid()) {
         removed_.insert(f.id);
     }

@@ -17,6 +17,7 @@ namespace meshnet::net {
 class FlowTable {
 public:
     static constexpr std::size_t kMaxFlows = 1'024;
+    static constexpr std::size_t kOwnFlows = 128;
     /// The label of a flow on one link, by the neighbour at the other end.
     using LabelKey = std::pair<NeighborId, std::uint32_t>;
     using Labels = std::map<LabelKey, FlowId>;
@@ -43,8 +44,13 @@ public:
 
     /// A random label that `prev` does not use towards us.
     [[nodiscard]] std::uint32_t unused_label(NeighborId prev);
-    /// True if one more flow fits; forgets the longest unused of the settled ones if it must.
-    [[nodiscard]] bool make_room();
+    /// True if one more flow that comes from `prev` (zero: our own) fits. If it must it forgets one of the neighbour
+    /// that has most: the one with the least at stake. kOwnFlows places are for flows of our own host.
+    [[nodiscard]] bool make_room(const NodeId& prev);
+    /// A neighbour has another link number now: its flows are found by it.
+    void rebind(const NodeId& id, NeighborId link);
+    /// Forgets the flows with this neighbour that came from the ledger.
+    void forget_restored(const NodeId& peer);
     Flow& add(Instant now, Flow&& flow);
     /// Forgets settled flows that were idle for ten minutes, and any that was idle for a day.
     void remove_idle(Instant now);
@@ -70,6 +76,8 @@ public:
 private:
     void enter_labels(const Flow& flow);
     void remove(Flows::iterator it);
+    void forget_labels(const Flow& flow);
+    [[nodiscard]] Flows::iterator least_at_stake();
 
     RandomSource& random_;
     std::function<void(const Flow&)> on_removed_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "net/ip_header.hpp"
+#include "net/payment/amount.hpp"
 
 namespace meshnet::net {
 
@@ -52,6 +53,10 @@ void Forwarder::deliver(Instant now, Flow& f, const DataMessage& data) {
         ++counters_.dropped_auth;
         return;
     }
+    if (!settlement_.pays_for(now, f, f.delivered_bytes + plain->size() - std::min(f.best.bytes, f.delivered_bytes))) {
+        ++counters_.dropped_budget;  // more than we pay for came back: the sender learns it, and nobody carries more
+        return break_flow(f);
+    }
     f.replay.mark(data.sequence);
     f.last_used = now;
     f.highest_sequence = std::max(f.highest_sequence, data.sequence);
@@ -60,6 +65,9 @@ void Forwarder::deliver(Instant now, Flow& f, const DataMessage& data) {
         offers_.renew(now, f.source);
     }
     if (auto packet = restore_ip(*plain, address_of(f.source), own_address_)) {
+        if (const auto ip = parse_ip(*packet)) {
+            returns_.heard(now, f.source, *ip);
+        }
         if (to_host_.size() < kHostPackets) {
             ++counters_.packets_to_host;
             to_host_.push_back(std::move(*packet));
@@ -69,12 +77,22 @@ void Forwarder::deliver(Instant now, Flow& f, const DataMessage& data) {
     } else {
         ++counters_.dropped_malformed;
     }
-    if (f.paid()) {
-        settlement_.on_delivered(now, f);
-    }
+    settlement_.on_delivered(now, f);
 }
 
 void Forwarder::send(Instant now, Flow& f, ByteView plain) {
+    if (f.next_sequence > kLastSequence) {
+        ++counters_.dropped_queue_full;
+        return;
+    }
+    if (f.pay_price > 0) {
+        spend_.spend(now, f.destination,
+                     price_nsat(f.pay_price, f.sealed_bytes + plain.size()) - price_nsat(f.pay_price, f.sealed_bytes));
+    }
+    if (!f.answer) {
+        returns_.sent(f.destination, plain.size());
+    }
+    f.sealed_bytes += plain.size();
     FlowQueue::Packet packet;
     packet.label = f.label_out;
     packet.sequence = f.next_sequence;
@@ -102,8 +120,10 @@ void Forwarder::break_flow(Flow& f) {
         return;
     }
     f.broken = true;
-    links_.drop_flow(f.next, f.label_out);
-    if (f.role == FlowRole::kRelay) {
+    if (f.role != FlowRole::kDestination) {
+        links_.drop_flow(f.next, f.label_out);
+    }
+    if (f.role != FlowRole::kSource) {
         ++counters_.flow_errors;
         links_.send_control(f.prev, FlowError{f.label_in}.encode());
     }

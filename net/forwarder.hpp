@@ -17,24 +17,40 @@ namespace meshnet::net {
 
 class Forwarder {
 public:
-    /// References must outlive it.
-    Forwarder(const Address& own_address, LinkTable& links, FlowTable& flows, CreditControl& credit,
-              Settlement& settlement, PaymentOffers& offers, RouterCounters& counters)
-        : own_address_(own_address),
-          links_(links),
-          flows_(flows),
-          credit_(credit),
-          settlement_(settlement),
-          offers_(offers),
-          counters_(counters) {}
+    /// The other parts of the router that the data path needs. They must outlive it.
+    struct Parts {
+        const Address& own_address;
+        LinkTable& links;
+        FlowTable& flows;
+        CreditControl& credit;
+        Settlement& settlement;
+        SpendBudget& spend;
+        ReturnTraffic& returns;
+        PaymentOffers& offers;
+        RouterCounters& counters;
+    };
+    explicit Forwarder(const Parts& parts)
+        : own_address_(parts.own_address),
+          links_(parts.links),
+          flows_(parts.flows),
+          credit_(parts.credit),
+          settlement_(parts.settlement),
+          spend_(parts.spend),
+          returns_(parts.returns),
+          offers_(parts.offers),
+          counters_(parts.counters) {}
 
     /// A packet that a neighbour sent. An unknown label, or one whose flow is broken, is answered with FLOW_ERROR.
     void on_data(Instant now, NeighborId from, const DataMessage& data);
-    /// Seals a compressed packet of our own host and queues it. Precondition: we are the source of `f`.
+    /// Seals a compressed packet of our own host and queues it. Precondition: we are the source of `f`, and numbers are
+    /// left (kLastSequence).
     void send(Instant now, Flow& f, ByteView plain);
     /// No more packets for this flow: its queue is dropped, and a relay reports it upstream. Receipts are still
     /// settled.
     void break_flow(Flow& f);
+
+    /// A flow never uses a number twice: its nonces would repeat.
+    static constexpr std::uint32_t kLastSequence = 0xFFFF'FFFE;
 
     [[nodiscard]] std::optional<Bytes> poll_packet();  ///< an IP packet for our own host
 
@@ -47,6 +63,8 @@ private:
     FlowTable& flows_;
     CreditControl& credit_;
     Settlement& settlement_;
+    SpendBudget& spend_;
+    ReturnTraffic& returns_;
     PaymentOffers& offers_;
     RouterCounters& counters_;
     std::deque<Bytes> to_host_;

@@ -7,7 +7,7 @@ namespace meshnet::net {
 
 namespace {
 
-constexpr std::uint16_t kOutdated = 64;  // seqnos behind the newest: a statement that somebody kept
+constexpr std::uint64_t kOutdated = 64;  // seqnos behind the newest: a statement that somebody kept
 constexpr std::size_t kDirect = 8;
 
 }  // namespace
@@ -15,8 +15,7 @@ constexpr std::size_t kDirect = 8;
 bool KeyInstances::add(Instant now, const Statement& statement) {
     for (const Statement& s : statements_) {
         const bool same = s.instance.boot == statement.instance.boot;
-        if (same ? !seqno_newer(statement.seqno, s.seqno)
-                 : seqno_newer(s.seqno, static_cast<std::uint16_t>(statement.seqno + kOutdated))) {
+        if (same ? statement.seqno <= s.seqno : s.seqno > statement.seqno + kOutdated) {
             return false;
         }
     }
@@ -24,7 +23,7 @@ bool KeyInstances::add(Instant now, const Statement& statement) {
     statements_.push_back(statement);
     statements_.back().at = now;
     if (statements_.size() > kMost) {
-        statements_.pop_front();
+        statements_.erase(statements_.begin());
     }
     return true;
 }

@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "core/time.hpp"
@@ -18,7 +17,7 @@ public:
     static constexpr Duration kRemembered = 600s;
     static constexpr std::size_t kMost = 4;
     struct Statement {  // the newest of an instance
-        std::uint16_t seqno = 0;
+        std::uint32_t seqno = 0;
         Instance instance;
         Signature signature{};
         Instant at{};
@@ -28,12 +27,14 @@ public:
     bool add(Instant now, const Statement& statement);
     /// The newest statements of instances other than `boot`, of the last ten minutes.
     [[nodiscard]] std::vector<Statement> others(Instant now, std::uint64_t boot) const;
+    /// More than one instance is remembered.
+    [[nodiscard]] bool several() const noexcept { return statements_.size() > 1; }
     /// The destination itself announced `boot` in the newest session with us. True if an instance that another had
     /// replaced is back: a station that starts again never has its old number.
     [[nodiscard]] bool back_again(std::uint64_t boot);
 
 private:
-    std::deque<Statement> statements_;   // one per instance, the longest silent first
+    std::vector<Statement> statements_;  // one per instance, the longest silent first
     std::vector<std::uint64_t> direct_;  // instances in the order in which sessions brought them, the newest last
 };
 

@@ -50,20 +50,29 @@ bool LinkTable::lost(Instant now, NeighborId link) const {
     return !reachable(link) && (n == nullptr || now - n->down_since >= kNextHopPatience);
 }
 
-bool LinkTable::within_limit(Instant now, NeighborId link, Effort effort) {
-    Neighbor* n = entry(link);
-    if (n == nullptr) {
-        return false;
-    }
+TokenBucket& LinkTable::bucket(Neighbor& n, Effort effort) {
     switch (effort) {
         case Effort::kOpen:
-            return n->opens.take(now);
+            return n.opens;
         case Effort::kAnswer:
-            return n->answers.take(now);
+            return n.answers;
         case Effort::kBalance:
-            return n->balances.take(now);
+            return n.balances;
+        case Effort::kHash:
+            break;
     }
-    return false;
+    return n.hashes;
+}
+
+bool LinkTable::within_limit(Instant now, NeighborId link, Effort effort, std::int64_t count) {
+    Neighbor* n = entry(link);
+    return n != nullptr && bucket(*n, effort).take(now, count);
+}
+
+void LinkTable::give_back(NeighborId link, Effort effort, std::int64_t count) {
+    if (Neighbor* n = entry(link)) {
+        bucket(*n, effort).give_back(count);
+    }
 }
 
 std::optional<NeighborId> LinkTable::link_of(const NodeId& id) const {
@@ -104,8 +113,10 @@ LinkTable::Neighbor* LinkTable::stranger(NeighborId link) {
     Neighbor& n = neighbors_[link];
     n.peer = std::make_unique<LinkPeer>(
         self_.certificate, self_.exchange_secret, self_link_, link, random_, shared_, [this](const NodeId& id) {
-            const auto& fleet = config_.closed_fleet;
-            return fleet.empty() || std::find(fleet.begin(), fleet.end(), id) != fleet.end();
+            const auto in = [&](const std::vector<NodeId>& list) {
+                return std::find(list.begin(), list.end(), id) != list.end();
+            };
+            return !in(config_.refused) && (config_.closed_fleet.empty() || in(config_.closed_fleet));
         });
     return &n;
 }

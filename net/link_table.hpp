@@ -41,14 +41,16 @@ class LinkTable {
 public:
     struct Config {
         std::vector<NodeId> closed_fleet;  ///< if not empty: only these may be neighbours
+        std::vector<NodeId> refused;       ///< never neighbours
         std::uint32_t rekey_after_frames = 1U << 20;
         Duration rekey_after = 6h;  ///< and at least so often: numbers of bursts must not come round within a session
     };
     /// Work that unverified messages of a neighbour can cause; each kind has its own limit.
     enum class Effort : std::uint8_t {
-        kOpen,     ///< consider a FLOW_OPEN: 20 per second, 40 at once
+        kOpen,     ///< consider a FLOW_OPEN, about 2 ms: 4 per second, 40 at once
         kAnswer,   ///< answer an unknown label, verify a statement, pass a probe on: 20 per second, 20 at once
         kBalance,  ///< verify a balance: 5 per second, 10 at once
+        kHash,     ///< a step to a payword that proves to be forged, 0.3 us: 20 000 per second, 8192 at once
     };
     struct Neighbor {
         LinkQuality quality;
@@ -65,9 +67,10 @@ public:
         Instant failing_since{};
         Instant last_heard{};
         Instant down_since{};
-        TokenBucket opens{20, 40};
+        TokenBucket opens{4, 40};
         TokenBucket answers{20, 20};
         TokenBucket balances{5, 10};
+        TokenBucket hashes{20'000, 8'192};
     };
     using Neighbors = std::map<NeighborId, Neighbor>;
     static constexpr std::size_t kMaxNeighbors = 256;  ///< that have proven who they are
@@ -139,10 +142,13 @@ public:
     /// Not reachable, and long enough so that a flow through it is worth opening elsewhere.
     [[nodiscard]] bool lost(Instant now, NeighborId link) const;
     /// Takes one from the neighbour's limit; false if it is used up or there is no such neighbour.
-    [[nodiscard]] bool within_limit(Instant now, NeighborId link, Effort effort);
+    [[nodiscard]] bool within_limit(Instant now, NeighborId link, Effort effort, std::int64_t count = 1);
+    /// Work that turned out to be useful does not count.
+    void give_back(NeighborId link, Effort effort, std::int64_t count);
 
 private:
     [[nodiscard]] Neighbor* entry(NeighborId link);
+    [[nodiscard]] static TokenBucket& bucket(Neighbor& n, Effort effort);
     void session_up(Instant now, Neighbor& n);
     void take_keys(NeighborId link, Neighbor& n);
     /// The entry of `link`, made if there is room for one more stranger; null otherwise.

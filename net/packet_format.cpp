@@ -12,7 +12,7 @@ constexpr std::uint8_t kLengthBit = 0x40;
 constexpr std::uint8_t kSameFlowBit = 0x20;
 constexpr std::uint8_t kHopsMask = 0x1F;
 constexpr std::uint8_t kTypeMask = 0x3F;
-constexpr std::uint8_t kOpenVersion = 1;
+constexpr std::uint8_t kOpenVersion = 2;
 constexpr std::size_t kNoiseLimit = 255;
 
 Bytes begin(MessageType type) {
@@ -128,7 +128,7 @@ Bytes FlowOpen::signed_part() const {
 }
 
 FlowId FlowOpen::id() const {
-    return blake2b<16>({as_bytes("meshnet flow id v1"), ByteView(signed_part())});
+    return blake2b<16>({as_bytes("meshnet flow id v2"), ByteView(signed_part())});
 }
 
 Bytes FlowOpen::encode() const {
@@ -160,7 +160,7 @@ std::optional<FlowOpen> FlowOpen::decode(ByteView body) {
     m.noise.assign(noise.begin(), noise.end());
     m.signature = r.array<64>();
     const bool unit_ok = m.unit_bytes >= 1024 && m.unit_bytes <= 65'536;
-    const bool chain_ok = m.max_units >= 1 && m.max_units <= 65'536;
+    const bool chain_ok = m.max_units >= 1 && m.max_units <= kMaxUnits;
     if (!r.complete() || !source || version != kOpenVersion || flags > 3 || m.hops_left > kMaxHops || !unit_ok ||
         !chain_ok) {
         return std::nullopt;
@@ -313,22 +313,23 @@ std::optional<Probe> Probe::decode(ByteView body) {
     return r.complete() ? std::optional(m) : std::nullopt;
 }
 
-Bytes BalanceMessage::signed_part(const NodeId& from, const NodeId& to, std::uint64_t sequence, std::int64_t owed,
-                                  std::int64_t claimed) {
+Bytes BalanceMessage::signed_part(const NodeId& from, const NodeId& to) const {
     Bytes out;
     out.reserve(512);
     ByteWriter w(out);
     w.bytes(from);
     w.bytes(to);
+    w.u32(generation);
     w.u64(sequence);
-    w.i64(owed);
-    w.i64(claimed);
+    w.i64(owed_nsat);
+    w.i64(claimed_nsat);
     return out;
 }
 
-Bytes BalanceMessage::encode() const {
-    Bytes out = begin(MessageType::kBalance);
+Bytes BalanceMessage::encode(MessageType type) const {
+    Bytes out = begin(type);
     ByteWriter w(out);
+    w.u32(generation);
     w.u64(sequence);
     w.i64(owed_nsat);
     w.i64(claimed_nsat);
@@ -339,6 +340,7 @@ Bytes BalanceMessage::encode() const {
 std::optional<BalanceMessage> BalanceMessage::decode(ByteView body) {
     ByteReader r(body);
     BalanceMessage m;
+    m.generation = r.u32();
     m.sequence = r.u64();
     m.owed_nsat = r.i64();
     m.claimed_nsat = r.i64();

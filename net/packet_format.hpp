@@ -20,6 +20,7 @@ namespace meshnet::net {
 
 inline constexpr std::uint8_t kMaxHops = 31;
 inline constexpr std::size_t kDataHeaderBytes = 9;
+inline constexpr std::uint32_t kMaxUnits = 4'096;  ///< of a flow: the destination makes the chain at once, in 1.2 ms
 
 enum class MessageType : std::uint8_t {
     kKeepalive = 1,
@@ -37,6 +38,9 @@ enum class MessageType : std::uint8_t {
     kBalance = 13,
     kBroadcastKey = 14,  ///< of what the sender sends to everybody (net/link_broadcast.hpp)
     kCertificate = 15,   ///< the first of a session, of who answered the handshake
+    kRouteState = 20,
+    kRouteSync = 21,
+    kBalanceEcho = 30,
 };
 
 /// A packet of a flow on its way.
@@ -103,7 +107,7 @@ struct FlowOpen {
     NodeId destination{};
     std::array<std::uint8_t, 16> nonce{};
     std::uint32_t unit_bytes = 0;  ///< 1024..65536
-    std::uint32_t max_units = 0;   ///< 1..65536: length of the hash chain
+    std::uint32_t max_units = 0;   ///< 1..kMaxUnits: length of the hash chain
     std::uint32_t max_price = 0;   ///< msat per MiB: relays refuse to go above it
     Certificate source;            ///< parsed, not verified
     Bytes noise;                   ///< message 1 of the end-to-end handshake
@@ -129,7 +133,14 @@ struct FlowAccept {
     [[nodiscard]] static std::optional<FlowAccept> decode(ByteView body);
 };
 
-enum class RejectReason : std::uint8_t { kNoRoute = 1, kPrice = 2, kNotOffered = 3, kFull = 4, kRefused = 5 };
+enum class RejectReason : std::uint8_t {
+    kNoRoute = 1,
+    kPrice = 2,
+    kNotOffered = 3,
+    kFull = 4,
+    kRefused = 5,
+    kCredit = 6,  ///< a neighbour on the way that would pay owes too much
+};
 struct FlowReject {
     FlowId flow{};
     RejectReason reason{};
@@ -180,21 +191,25 @@ struct Probe {
     [[nodiscard]] static std::optional<Probe> decode(ByteView body);
 };
 
-/// One side's signed view of a bilateral balance: 89 bytes with its type. Totals only grow.
+/// One side's signed view of a bilateral balance: 93 bytes with its type. Totals only grow. As kBalanceEcho: the newest
+/// that the sender holds of the receiver, for one that lost it.
 struct BalanceMessage {
-    std::uint64_t sequence = 0;
+    std::uint32_t generation = 0;   ///< grows when its signer learns that it lost what it had signed
+    std::uint64_t sequence = 0;     ///< within the generation; 0: none
     std::int64_t owed_nsat = 0;     ///< what the sender owes the receiver, all flows, ever
     std::int64_t claimed_nsat = 0;  ///< what the receiver owes the sender
     Signature signature{};
-    [[nodiscard]] Bytes encode() const;
+    [[nodiscard]] bool newer_than(const BalanceMessage& other) const noexcept {
+        return generation != other.generation ? generation > other.generation : sequence > other.sequence;
+    }
+    [[nodiscard]] Bytes encode(MessageType type = MessageType::kBalance) const;
     [[nodiscard]] static std::optional<BalanceMessage> decode(ByteView body);
-    [[nodiscard]] static Bytes signed_part(const NodeId& from, const NodeId& to, std::uint64_t sequence,
-                                           std::int64_t owed, std::int64_t claimed);
+    [[nodiscard]] Bytes signed_part(const NodeId& from, const NodeId& to) const;
 };
 
-inline constexpr std::string_view kOpenContext = "meshnet flow open v1";
-inline constexpr std::string_view kAcceptContext = "meshnet flow accept v1";
-inline constexpr std::string_view kStatementContext = "meshnet statement v1";
-inline constexpr std::string_view kBalanceContext = "meshnet balance v1";
+inline constexpr std::string_view kOpenContext = "meshnet flow open v2";
+inline constexpr std::string_view kAcceptContext = "meshnet flow accept v2";
+inline constexpr std::string_view kStatementContext = "meshnet statement v2";
+inline constexpr std::string_view kBalanceContext = "meshnet balance v2";
 
 }  // namespace meshnet::net

@@ -9,6 +9,12 @@ namespace meshnet::net {
 namespace {
 
 constexpr unsigned kNotablePercent = 25;
+constexpr int kSteadyDelayMs = 5;
+constexpr double kHarmlessLoss = 0.25;  // collisions with control traffic make so much on an idle link
+constexpr double kMostLoss = 0.95;
+constexpr double kSecondsToWorse = 3.0;  // time constants
+constexpr double kSecondsToBetter = 10.0;
+constexpr Duration kSettle = 1s;
 constexpr unsigned kLinkChangePercent = 20;  // of a link's airtime, below which routes are not weighed anew
 
 std::uint32_t add(std::uint32_t a, std::uint32_t b) noexcept {
@@ -35,14 +41,49 @@ LinkMetric LinkMetric::measured(const LinkQuality& q) noexcept {
 
 bool LinkMetric::follow(const LinkMetric& now) noexcept {
     const bool airtime_changed = differs_by(airtime_us_per_kib, now.airtime_us_per_kib, kLinkChangePercent);
-    if (!airtime_changed && delay_ms == now.delay_ms) {
-        return false;
-    }
+    const bool delay_changed = differs_by(delay_ms, now.delay_ms, kLinkChangePercent) &&
+                               std::abs(int{delay_ms} - int{now.delay_ms}) > kSteadyDelayMs;
     if (airtime_changed) {
         airtime_us_per_kib = now.airtime_us_per_kib;
     }
-    delay_ms = now.delay_ms;
-    return true;
+    if (delay_changed) {
+        delay_ms = now.delay_ms;
+    }
+    return airtime_changed || delay_changed;
+}
+
+LinkEstimate::LinkEstimate(Instant now, const LinkQuality& quality) : at_(now) {
+    (void)update(now, quality);
+    metric_ = lossless_;
+}
+
+bool LinkEstimate::update(Instant now, const LinkQuality& quality) {
+    (void)settle(now);
+    measured_loss_ = quality.loss >= 0.0 && quality.loss <= kMostLoss ? quality.loss : kMostLoss;
+    lossless_ = LinkMetric::measured(quality);
+    // The link layer's airtime holds its retransmissions; they are added back as far as they last.
+    const double us = lossless_.airtime_us_per_kib * (1.0 - measured_loss_);
+    lossless_.airtime_us_per_kib = static_cast<std::uint32_t>(std::max(1.0, us));
+    return settle(now);
+}
+
+bool LinkEstimate::settle(Instant now) {
+    const double elapsed = std::chrono::duration<double>(now - at_).count();
+    at_ = std::max(at_, now);
+    if (elapsed > 0.0) {
+        const double seconds = measured_loss_ > loss_ ? kSecondsToWorse : kSecondsToBetter;
+        loss_ += (measured_loss_ - loss_) * (1.0 - std::exp(-elapsed / seconds));
+    }
+    settle_at_.reset();
+    if (std::abs(measured_loss_ - loss_) > 0.05 && std::max(measured_loss_, loss_) > kHarmlessLoss) {
+        settle_at_ = now + kSettle;
+    }
+    LinkMetric candidate = lossless_;
+    if (loss_ > kHarmlessLoss) {
+        candidate.airtime_us_per_kib =
+            static_cast<std::uint32_t>(std::min(4e9, lossless_.airtime_us_per_kib / (1.0 - loss_)));
+    }
+    return metric_.follow(candidate);
 }
 
 void RouteMetric::encode(ByteWriter& w) const {

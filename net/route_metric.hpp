@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "core/bytes.hpp"
 #include "net/link.hpp"
@@ -23,9 +24,33 @@ struct LinkMetric {
     /// Of a link as measured: airtime of a KiB in whole us, at least 1 whatever the link layer says; half the round
     /// trip.
     [[nodiscard]] static LinkMetric measured(const LinkQuality& quality) noexcept;
-    /// Takes what is notably new in `now`: airtime beyond 20 %, any other delay. True: routes over it must be weighed
-    /// anew.
+    /// Takes what is notably new in `now`: airtime beyond 20 %, a delay beyond 20 % and 5 ms. True: routes over it must
+    /// be weighed anew.
     [[nodiscard]] bool follow(const LinkMetric& now) noexcept;
+};
+
+/// The metric of a link from what the link layer reports of it, steady enough so that price decides among equal links:
+/// the airtime of its mode, and of its loss only what lasts and is more than collisions with control traffic make.
+class LinkEstimate {
+public:
+    LinkEstimate() = default;
+    LinkEstimate(Instant now, const LinkQuality& quality);
+    /// The link layer has measured anew. True: the metric has changed.
+    [[nodiscard]] bool update(Instant now, const LinkQuality& quality);
+    /// Loss that lasts counts more and more. True: the metric has changed.
+    [[nodiscard]] bool settle(Instant now);
+    /// When settle() will find something; nothing while the loss is steady.
+    [[nodiscard]] std::optional<Instant> next_settle() const noexcept { return settle_at_; }
+    [[nodiscard]] const LinkMetric& metric() const noexcept { return metric_; }
+    /// What the link carries, retransmissions included, bytes/s.
+    [[nodiscard]] double bytes_per_second() const noexcept { return 1024e6 / metric_.airtime_us_per_kib; }
+
+private:
+    LinkMetric lossless_;
+    LinkMetric metric_;
+    double loss_ = 0.0, measured_loss_ = 0.0;
+    Instant at_{};
+    std::optional<Instant> settle_at_;
 };
 
 /// Exchange rates of the components, us of airtime per KiB each.

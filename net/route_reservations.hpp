@@ -13,8 +13,12 @@ namespace meshnet::net {
 class RouteReservations {
 public:
     /// The sequence number from which on we never used one.
-    [[nodiscard]] static std::uint16_t restored_seqno(const LedgerState& restored);
+    [[nodiscard]] static std::uint32_t restored_seqno(const LedgerState& restored);
+    /// The epoch of the run that wrote the ledger, 0 for none.
+    [[nodiscard]] static std::uint32_t restored_epoch(const LedgerState& restored);
     [[nodiscard]] static RouteTable::Ceilings restored_ceilings(const LedgerState& restored);
+    /// Revocations, and certificates that replaced others.
+    [[nodiscard]] static std::vector<Certificate> restored_certificates(const LedgerState& restored);
 
     /// References must outlive it.
     RouteReservations(RouteTable& routes, Outbox& outbox);
@@ -26,7 +30,8 @@ public:
 private:
     RouteTable& routes_;
     Outbox& outbox_;
-    std::uint16_t reserved_ = 0;
+    std::uint32_t reserved_ = 0;
+    std::uint32_t epoch_ = 0;
     bool changed_ = true;
 };
 

@@ -9,681 +9,464 @@ namespace meshnet::net {
 
 namespace {
 
-constexpr std::size_t kOutLimit = 8'192;
-constexpr Duration kTriggerDelay = 40ms;  // lets several changes share a message
-constexpr Duration kUrgentDelay = 5ms;    // a lost route
-constexpr Duration kSweep = 1s;
 constexpr Duration kForget = 180s;  // a source table entry outlives its routes (RFC 8966, 3.7.3)
 constexpr Duration kRequestInterval = 500ms;
-constexpr int kRequestRepeats = 4;
-constexpr int kPeriodsPerSeqno = 8;
-constexpr int kRetractions = 2;
-constexpr std::uint16_t kSeqnosPerReservation = 16;  // a write per destination every eight minutes
-constexpr std::uint16_t kLongestJump = 1'024;        // of our own seqno, when a neighbour requests one
-constexpr Duration kOtherKept = 90s;                 // we mention another instance so long after its newest signature
-constexpr std::size_t kMaxOthers = 64;
+constexpr int kRequestDoublings = 6;
+constexpr std::size_t kRequestsAtOnce = 2;
+constexpr std::uint32_t kPromptDestinations = 256;  // of a neighbour; what it brings beyond is passed on unhurriedly
+constexpr Duration kSyncAgain = 2s;
+constexpr int kSyncDoublings = 4;
 
 }  // namespace
 
 RouteTable::RouteTable(Config config, const Certificate& certificate, const SigningKey& device,
-                       std::uint16_t first_seqno, const Ceilings& ceilings)
-    : config_(config),
-      certificate_(certificate),
-      device_(device),
-      self_(certificate.id()),
-      seqno_(first_seqno),
-      alarms_(self_) {
-    own_instance_.boot = config_.boot;
-    next_seqno(Instant{});
+                       std::uint32_t first_seqno, const Ceilings& ceilings)
+    : shared_{config, {}, {}, {}, 0, {}},
+      alarms_(certificate.id()),
+      origin_({config.update_interval, config.boot, config.epoch, first_seqno}, certificate, device, alarms_,
+              shared_.counters),
+      selection_(shared_),
+      advertiser_(shared_, origin_, selection_),
+      wanted_(shared_, advertiser_) {
     for (const auto& [id, ceiling] : ceilings) {
-        if (id != self_ && destinations_.size() < config_.max_destinations) {
-            Destination& d = destinations_[id];
-            d.ceiling = ceiling;
-            d.feasible = Distance{ceiling, 0};  // anything up to it may be an echo of what we advertised ourselves
+        if (id != origin_.id() && shared_.destinations.size() < config.max_destinations) {
+            Destination& d = shared_.destinations[id];
+            d.ceiling = ceiling.seqno;
+            d.proofs.restore(ceiling.epoch, ceiling.serial, ceiling.proof);
+            // Anything up to it may be an echo of what we advertised ourselves.
+            d.feasible = RouteDistance{ceiling.seqno, 0};
+            forget_.emplace_back(Instant{}, id);
         }
     }
 }
 
-void RouteTable::next_seqno(Instant now) {
-    const std::uint16_t before = seqno_;
-    if (heard_seqno_ && seqno_newer(*heard_seqno_, seqno_)) {
-        seqno_ = *heard_seqno_;
+// ---- neighbours ----
+
+void RouteTable::neighbor_up(Instant now, NeighborId neighbor, const NodeId& id, const LinkQuality& link) {
+    const auto known = shared_.links.find(neighbor);
+    bool was_up = known != shared_.links.end();
+    if (was_up && known->second.id != id) {
+        neighbor_down(now, neighbor);
+        was_up = false;
     }
-    heard_seqno_.reset();
-    answer_ = false;
-    answer_after_ = now + config_.update_interval;
-    if (now >= other_until_) {
-        own_instance_.other = 0;
+    RouteNeighbor& n = shared_.links[neighbor];
+    n.id = id;
+    if (!was_up) {
+        n.link = LinkEstimate(now, link);
     }
-    own_instance_.alarm = alarms_.own_standing();
-    ++seqno_;
-    seqnos_passed_ = std::min<std::uint32_t>(seqnos_passed_ + static_cast<std::uint16_t>(seqno_ - before), 0x1'0000U);
-    own_signature_ =
-        device_.sign(kRouteContext, RouteUpdate::signed_part(self_, seqno_, certificate_.serial, own_instance_));
-    own_sent_to_.clear();
-}
-
-void RouteTable::push(NeighborId to, Bytes message) {
-    if (out_.size() < kOutLimit) {
-        out_.push_back({to, std::move(message)});
-    } else {
-        ++counters_.overflow;
-    }
-}
-
-std::optional<RouteTable::Out> RouteTable::poll_message() {
-    if (out_.empty()) {
-        return std::nullopt;
-    }
-    Out out = std::move(out_.front());
-    out_.pop_front();
-    return out;
-}
-
-// RFC 8966, 3.5.1: feasible if there is no source entry, or the seqno is newer, or it is equal and the metric strictly
-// smaller.
-bool RouteTable::closer(std::uint16_t seqno, std::uint32_t airtime, const std::optional<Distance>& than) {
-    return !than || seqno_newer(seqno, than->seqno) || (seqno == than->seqno && airtime < than->airtime);
-}
-
-bool RouteTable::feasible(const NodeId& id, const Destination& d, NeighborId via, const Route& route) {
-    // A destination that announces itself is never behind us.
-    const std::uint32_t airtime = route.metric.airtime_us_per_kib;
-    return (airtime == 0 && link_of(id) == via) || closer(route.seqno, airtime, d.feasible);
-}
-
-std::optional<RouteTable::Reservation> RouteTable::poll_reservation() {
-    if (reservations_.empty()) {
-        return std::nullopt;
-    }
-    Reservation r = reservations_.front();
-    reservations_.pop_front();
-    return r;
-}
-
-void RouteTable::reserved(Instant now, const NodeId& destination, std::uint16_t ceiling) {
-    const auto it = destinations_.find(destination);
-    if (it == destinations_.end()) {
-        return;
-    }
-    it->second.ceiling = ceiling;
-    if (it->second.pending_ceiling == ceiling) {
-        it->second.pending_ceiling.reset();
-    }
-    if (it->second.selected) {
-        announce(now, it->second, false);
-    }
-}
-
-RouteMetric RouteTable::metric_from_here(NeighborId via, const Route& route) const {
-    const auto link = links_.find(via);
-    return link == links_.end() ? RouteMetric{} : route.metric.over(link->second);
-}
-
-std::uint64_t RouteTable::cost(NeighborId via, const Route& route) const {
-    return metric_from_here(via, route).cost(config_.weights);
-}
-
-bool RouteTable::usable(NeighborId via, const Route& route) const {
-    return route.metric.reachable() && route.metric.hops < kMaxHops && metric_from_here(via, route).reachable();
-}
-
-void RouteTable::neighbor_up(Instant now, NeighborId neighbor, const LinkMetric& link) {
-    links_[neighbor] = link;
-    own_sent_to_.erase(neighbor);
-    send_own(neighbor, false);
-    for (auto& [id, d] : destinations_) {
-        d.sent_to.erase(neighbor);
-        select(now, id, d);
-        send_update(neighbor, id, d, true);
-        if (const auto known = d.instances.others(now, 0); link_of(id) == neighbor && known.size() > 1) {
-            for (const auto& statement : known) {
-                notify(neighbor, id, d, statement);
+    advertiser_.neighbor_up(now, neighbor, was_up);
+    n.sync_at = now;
+    n.sync_tries = 0;
+    neighbors_at_ = earliest(neighbors_at_, now);
+    if (const auto it = shared_.destinations.find(id); it != shared_.destinations.end()) {
+        Destination& d = it->second;
+        if (d.instances.several()) {
+            for (const auto& s : d.instances.others(now, 0)) {
+                notify(now, neighbor, id, d, s.seqno, s.instance, s.signature);
             }
         }
     }
-    if (!periodic_at_) {
-        periodic_at_ = now + config_.update_interval;
+}
+
+void RouteTable::neighbor_changed(Instant now, NeighborId neighbor, const LinkQuality& link) {
+    RouteNeighbor* n = shared_.neighbor(neighbor);
+    if (n == nullptr) {
+        return;
+    }
+    const bool changed = n->link.update(now, link);
+    if (n->link.next_settle()) {
+        neighbors_at_ = earliest(neighbors_at_, *n->link.next_settle());
+    }
+    if (changed) {
+        for (auto& [id, d] : shared_.destinations) {
+            if (d.find(neighbor) != nullptr) {
+                select(now, id, d);
+            }
+        }
     }
 }
 
-void RouteTable::neighbor_changed(Instant now, NeighborId neighbor, const LinkMetric& link) {
-    const auto it = links_.find(neighbor);
-    if (it == links_.end()) {
-        return;
-    }
-    if (!it->second.follow(link)) {
-        return;
-    }
-    for (auto& [id, d] : destinations_) {
-        if (d.routes.count(neighbor) != 0) {
+void RouteTable::drop_routes(Instant now, NeighborId via) {
+    for (auto& [id, d] : shared_.destinations) {
+        if (d.erase(via)) {
             select(now, id, d);
         }
     }
 }
 
 void RouteTable::neighbor_down(Instant now, NeighborId neighbor) {
-    if (links_.erase(neighbor) == 0) {
+    if (shared_.links.count(neighbor) == 0) {
         return;
     }
-    own_sent_to_.erase(neighbor);
-    for (auto& [id, d] : destinations_) {
-        d.sent_to.erase(neighbor);
-        if (d.routes.erase(neighbor) != 0) {
-            select(now, id, d);
+    advertiser_.neighbor_down(neighbor);
+    shared_.links.erase(neighbor);
+    wanted_.neighbor_down(neighbor);
+    drop_routes(now, neighbor);
+    for (auto& [id, d] : shared_.destinations) {
+        if (d.brought_by == neighbor) {
+            d.brought_by = d.selected.value_or(0);
+            if (RouteNeighbor* n = shared_.neighbor(d.brought_by)) {
+                ++n->brought;
+            }
         }
     }
-    if (links_.empty()) {
-        periodic_at_.reset();
-    }
+}
+
+bool RouteTable::is_neighbor(const NodeId& id) const {
+    return std::any_of(shared_.links.begin(), shared_.links.end(), [&](const auto& n) { return n.second.id == id; });
 }
 
 void RouteTable::set_price(Instant now, std::uint32_t msat_per_mib) {
-    own_price_ = msat_per_mib;
-    for (auto& [id, d] : destinations_) {
-        announce(now, d, false);
-    }
-}
-
-void RouteTable::learn(const Certificate& certificate) {
-    const NodeId id = certificate.id();
-    const auto it = destinations_.find(id);
-    if (id == self_ || (it == destinations_.end() && destinations_.size() >= config_.max_destinations)) {
+    if (std::exchange(shared_.own_price, msat_per_mib) == msat_per_mib) {
         return;
     }
-    destinations_[id].proofs.learn(certificate);
-    address_changes_ += by_address_.insert_or_assign(address_of(id), id).second ? 1 : 0;
-}
-
-// ---- the same key twice ----
-
-void RouteTable::raise(Instant now, const NodeId& key) {
-    ++counters_.key_evidence;
-    if (!alarms_.evidence(now, key)) {
-        return;
-    }
-    ++counters_.key_alarms;
-    if (key == self_) {  // who relies on our key shall know soon
-        answer_ = true;
-        answer_after_ = now;
-    }
-}
-
-void RouteTable::sweep_alarms(Instant now) {
-    alarms_.sweep(now);
-}
-
-// A signature of our own key: an echo of ours, one of an earlier run of ours, or of another station.
-void RouteTable::on_own_update(Instant now, const RouteUpdate& u) {
-    if (!u.signature || u.serial != certificate_.serial || (!u.notice && !u.metric.reachable())) {
-        return;
-    }
-    const auto known = others_.find(u.instance.boot);
-    const bool ours = u.instance.boot == own_instance_.boot;
-    const bool news =
-        ours ? seqno_newer(u.seqno, seqno_) : known == others_.end() || seqno_newer(u.seqno, known->second);
-    if (!news || !own_checks_.take(now) ||
-        !verify(device_.public_key(), kRouteContext, RouteUpdate::signed_part(self_, u.seqno, u.serial, u.instance),
-                *u.signature)) {
-        return;
-    }
-    if (seqno_newer(u.seqno, heard_seqno_.value_or(seqno_))) {
-        heard_seqno_ = u.seqno;  // if our state was lost, we continue above it
-        answer_ = true;
-    }
-    if (!ours) {
-        on_other_instance(now, u);
-    } else if (config_.boot != 0 && never_used(u.seqno)) {
-        raise(now, self_);  // a copy of this process
-    }
-    answer_other_instance(now);
-}
-
-// An earlier run of ours can have signed anything but our own number, which nobody knew before we started. Whoever
-// signs that has run since, as we have.
-void RouteTable::on_other_instance(Instant now, const RouteUpdate& u) {
-    if (others_.count(u.instance.boot) == 0) {
-        answer_ = true;  // the first time: answered at once
-        answer_after_ = std::min(answer_after_, now);
-        if (others_.size() >= kMaxOthers) {
-            others_.erase(others_.begin());
-        }
-    }
-    others_[u.instance.boot] = u.seqno;
-    own_instance_.other = u.instance.boot;
-    other_until_ = now + kOtherKept;
-    if (u.instance.other == own_instance_.boot) {
-        raise(now, self_);
-    }
-}
-
-// At most once an update interval but for the first few, and once a second station is proven only with the regular
-// change of the seqno: two stations that each insist on the newest would never come to rest.
-void RouteTable::answer_other_instance(Instant now) {
-    if (answer_ && (now >= answer_after_ || quick_answers_ > 0)) {
-        quick_answers_ = std::max(0, quick_answers_ - 1);
-        next_seqno(now);
-        if (alarms_.own_standing()) {
-            quick_answers_ = 0;
-            answer_after_ = now + kPeriodsPerSeqno * config_.update_interval;
-        }
-        triggered_at_ = now + kUrgentDelay;
-    }
-}
-
-// A verified signature that was not seen before.
-void RouteTable::observe(Instant now, NeighborId from, const NodeId& id, Destination& d, const RouteUpdate& u) {
-    const KeyInstances::Statement statement{u.seqno, u.instance, *u.signature, now};
-    const bool recent = d.instances.add(now, statement);
-    if (recent && u.instance.alarm && u.instance.other != 0) {
-        raise(now, id);  // only who has the key can say so
-    }
-    const auto others = d.instances.others(now, u.instance.boot);
-    if (others.empty()) {
-        return;
-    }
-    if (recent && d.selected && *d.selected != from) {
-        notify(*d.selected, id, d, statement);  // towards another instance, if that is where the route leads
-    }
-    if (link_of(id) == from) {
-        for (const auto& other : others) {
-            notify(from, id, d, other);
+    for (auto& [id, d] : shared_.destinations) {
+        if (d.selected) {
+            advertiser_.mark(now, id, d, RouteDue::kNormal);
         }
     }
 }
 
-void RouteTable::notify(NeighborId to, const NodeId& id, const Destination& d,
-                        const KeyInstances::Statement& statement) {
-    const Certificate* certificate = d.proofs.certificate();
-    if (certificate == nullptr) {
-        return;
+// ---- selection ----
+
+RouteDue RouteTable::due_of(const Destination& d, const Route& best, bool changed) const {
+    const bool new_here = d.version == 0 || !d.advertised.reachable();
+    if (new_here || selection_.metric_from_here(best).differs_notably(d.advertised)) {
+        const auto by = shared_.links.find(d.brought_by);
+        const bool crowd = by != shared_.links.end() && by->second.brought > kPromptDestinations;
+        return new_here && crowd && d.asked == Instant{} ? RouteDue::kLazy : RouteDue::kNormal;
     }
-    RouteUpdate u;
-    u.notice = true;
-    u.destination = id;
-    u.seqno = statement.seqno;
-    u.serial = certificate->serial;
-    u.signature = statement.signature;
-    u.instance = statement.instance;
-    ++counters_.key_notices;
-    push(to, u.encode());
+    if (best.seqno != d.advertised_seqno) {
+        const bool requested = d.requested_seqno != 0 && best.seqno >= d.requested_seqno;
+        return requested ? RouteDue::kNormal : RouteDue::kLazy;
+    }
+    return changed ? RouteDue::kLazy : RouteDue::kNone;
 }
 
-// ---- routes ----
-
-void RouteTable::on_retraction(Instant now, NeighborId from, const NodeId& id) {
-    const auto it = destinations_.find(id);
-    if (it != destinations_.end() && it->second.routes.erase(from) != 0) {
-        select(now, id, it->second);
-    }
-}
-
-// RFC 8966, 3.5.3: route acquisition.
-void RouteTable::on_update(Instant now, NeighborId from, const RouteUpdate& u, Session session) {
-    if (links_.count(from) == 0) {
-        return;
-    }
-    ++counters_.updates;
-    if (u.destination == self_) {
-        return on_own_update(now, u);
-    }
-    if (!u.metric.reachable() && !u.notice) {
-        return on_retraction(now, from, u.destination);
-    }
-    auto it = destinations_.find(u.destination);
-    if (it == destinations_.end()) {
-        if (u.notice) {
-            return;
-        }
-        if (destinations_.size() >= config_.max_destinations) {
-            ++counters_.overflow;
-            return;
-        }
-        it = destinations_.emplace(u.destination, Destination{}).first;
-        it->second.forget_at = now + kForget;
-    }
-    Destination& d = it->second;
-    const RouteProofs::Verdict verdict = d.proofs.verify(u, counters_.verified);
-    if (verdict.new_certificate) {
-        d.sent_to.clear();
-    }
-    if (!verdict.genuine) {
-        ++counters_.refused;
-        if (!u.notice && (!u.signature || d.proofs.certificate() == nullptr)) {
-            push(from, RouteRequest{u.destination}.encode());
-        }
-        return;
-    }
-    if (verdict.new_signature) {
-        observe(now, from, u.destination, d, u);
-    }
-    if (u.notice) {
-        return;
-    }
-    const bool from_itself = link_of(u.destination) == from && u.metric.airtime_us_per_kib == 0;
-    if (u.signature && from_itself && session == Session::kNewest && d.instances.back_again(u.instance.boot)) {
-        raise(now, u.destination);
-    }
-    address_changes_ += by_address_.insert_or_assign(address_of(u.destination), u.destination).second ? 1 : 0;
-    const Route received{u.seqno, u.metric, now + config_.update_interval * 7 / 2};
-    if (!feasible(u.destination, d, from, received) && d.selected == from) {
-        // 3.5.3: an unfeasible update of the chosen route may be ignored; it then expires unless a new seqno comes.
-        request_seqno(now, u.destination, d);
-        return;
-    }
-    d.routes[from] = received;
-    select(now, u.destination, d);
-}
-
-// The chosen route, although another is cheaper: changing often costs more than it gains (RFC 8966, 3.6).
-bool RouteTable::keep_selected(Instant now, const NodeId& id, const Destination& d, std::uint64_t best_cost) const {
-    const auto current = d.routes.find(*d.selected);
-    if (current == d.routes.end() || !usable(current->first, current->second) ||
-        !feasible(id, d, current->first, current->second)) {
-        return false;
-    }
-    const std::uint64_t current_cost = cost(current->first, current->second);
-    const bool better = best_cost * 10 < current_cost * 9;
-    const bool much_better = best_cost * 2 < current_cost;
-    return !much_better && (!better || now - d.selected_since < config_.hold);
-}
-
-// RFC 8966, 3.6: the cheapest of the feasible routes.
 void RouteTable::select(Instant now, const NodeId& id, Destination& d) {
-    std::optional<NeighborId> best;
-    std::uint64_t best_cost = 0;
-    bool blocked = false;
-    for (const auto& [via, route] : d.routes) {
-        if (!usable(via, route)) {
-            continue;
-        }
-        if (!feasible(id, d, via, route)) {
-            blocked = true;
-            continue;
-        }
-        const std::uint64_t c = cost(via, route);
-        if (!best || c < best_cost) {
-            best = via;
-            best_cost = c;
-        }
-    }
+    const RouteSelection::Choice choice = selection_.choose(now, id, d);
     const auto before = d.selected;
-    if (before && best && *best != *before && keep_selected(now, id, d, best_cost)) {
-        best = before;
+    if (choice.again) {
+        reconsider_.emplace(*choice.again, id);
     }
-    d.selected = best;
-    if (best) {
-        const Route& route = d.routes.at(*best);
-        if (best != before) {
-            d.selected_since = now;
+    if (choice.best == nullptr) {
+        d.selected.reset();
+        if (before) {
+            lost(now, id, d);
         }
-        d.request_repeats = 0;
-        d.retractions = kRetractions;
-        if (best != before || route.seqno != d.advertised_seqno ||
-            metric_from_here(*best, route).differs_notably(d.advertised)) {
-            announce(now, d, false);
+        if (choice.blocked) {
+            request_seqno(now, id, d);
         }
         return;
     }
-    if (before) {
-        d.forget_at = now + kForget;
-        announce(now, d, true);
+    const bool changed = before != choice.best->via;
+    d.selected = choice.best->via;
+    if (changed) {
+        if (choice.voluntary) {
+            d.held_until = now + shared_.config.hold;
+        }
+        for (Route& r : d.routes) {
+            r.accepted = r.metric.airtime_us_per_kib;
+        }
     }
-    if (blocked) {
+    if (stuck(id, d)) {
         request_seqno(now, id, d);
+    } else {
+        d.request_repeats = 0;
+    }
+    advertiser_.mark(now, id, d, due_of(d, *choice.best, changed));
+}
+
+// No way is left of those we know.
+void RouteTable::lost(Instant now, const NodeId& id, Destination& d) {
+    d.forget_at = now + kForget;
+    forget_.emplace_back(d.forget_at, id);
+    if (d.version != 0) {
+        advertiser_.mark(now, id, d, RouteDue::kUrgent);
+    }
+    if (std::exchange(d.more, false)) {
+        for (const auto& [link, n] : shared_.links) {
+            advertiser_.ask(now, link, short_id(id), false);
+        }
     }
 }
 
-// RFC 8966, 3.7.2: triggered updates.
-void RouteTable::announce(Instant now, Destination& d, bool urgent) {
-    d.announce = true;
-    const Instant at = now + (urgent ? kUrgentDelay : kTriggerDelay);
-    triggered_at_ = earliest(triggered_at_, at);
+// RFC 8966, 3.8.2: no feasible route is left, or the chosen one has become worse than what was feasible.
+bool RouteTable::stuck(const NodeId& id, const Destination& d) const {
+    if (const Route* r = d.chosen()) {
+        return !(r->metric.airtime_us_per_kib == 0 && shared_.is(r->via, id)) &&
+               !RouteSelection::closer(r->seqno, r->metric.airtime_us_per_kib, d.feasible);
+    }
+    return std::any_of(d.routes.begin(), d.routes.end(), [&](const Route& r) { return selection_.usable(r); });
 }
 
-// RFC 8966, 3.8.2.1: no feasible route is left, or the chosen one stopped being feasible.
 void RouteTable::request_seqno(Instant now, const NodeId& id, Destination& d) {
-    if (!d.feasible || now < d.request_again) {
+    blocked_.insert(id);
+    if (!d.feasible || now < d.request_again || d.feasible->seqno == 0xFFFF'FFFF) {
+        blocked_at_ = earliest(blocked_at_, std::max(d.request_again, now + 1ms));
         return;
     }
-    d.requested_seqno = static_cast<std::uint16_t>(d.feasible->seqno + 1);
-    d.request_again = now + kRequestInterval;
-    ++d.request_repeats;
-    ++counters_.seqno_requests;
-    for (const auto& [via, route] : d.routes) {
-        push(via, SeqnoRequest{id, d.requested_seqno, kMaxHops}.encode());
+    d.requested_seqno = d.feasible->seqno + 1;
+    d.request_again = now + kRequestInterval * (std::int64_t{1} << std::min(d.request_repeats, kRequestDoublings));
+    blocked_at_ = earliest(blocked_at_, d.request_again);
+    ++shared_.counters.seqno_requests;
+    const Bytes message = SeqnoRequest{short_id(id), d.requested_seqno, kMaxHops}.encode();
+    const std::size_t count = std::min(d.routes.size(), kRequestsAtOnce);
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t at = (i + static_cast<std::size_t>(d.request_repeats) * kRequestsAtOnce) % d.routes.size();
+        advertiser_.direct(now, d.routes[at].via, message);
     }
+    ++d.request_repeats;
 }
 
-void RouteTable::on_route_request(NeighborId from, const RouteRequest& request) {
-    if (links_.count(from) == 0) {
-        return;
-    }
-    if (request.destination == self_) {
-        send_own(from, true);
-        return;
-    }
-    const auto it = destinations_.find(request.destination);
-    if (it != destinations_.end()) {
-        send_update(from, it->first, it->second, true);
+void RouteTable::on_route_request(Instant now, NeighborId from, const RouteRequest& request) {
+    for (const ShortId& id : request.destinations) {
+        if (id == short_id(origin_.id()) || shared_.find(id) != shared_.destinations.end()) {
+            advertiser_.answer(now, from, id, request.certificates);
+        }
     }
 }
 
 void RouteTable::on_seqno_request(Instant now, NeighborId from, const SeqnoRequest& request) {
-    if (links_.count(from) == 0) {
+    if (shared_.links.count(from) == 0) {
         return;
     }
-    if (request.destination == self_) {
-        const auto ahead = static_cast<std::uint16_t>(request.seqno - seqno_);
-        if (ahead != 0 && ahead <= kLongestJump) {
-            const auto before = static_cast<std::uint16_t>(request.seqno - 1);
-            heard_seqno_ = seqno_newer(before, heard_seqno_.value_or(seqno_)) ? before : heard_seqno_;
-            next_seqno(now);
-            triggered_at_ = now + kUrgentDelay;
-        } else {
-            send_own(from, false);
+    if (request.destination == short_id(origin_.id())) {
+        if (!origin_.on_request(now, request.seqno)) {
+            advertiser_.answer(now, from, request.destination, false);
         }
-        return;
+        return take_news(now);
     }
-    const auto it = destinations_.find(request.destination);
-    if (it == destinations_.end()) {
+    const auto it = shared_.find(request.destination);
+    if (it == shared_.destinations.end()) {
         return;
     }
     Destination& d = it->second;
-    if (d.selected && !seqno_newer(request.seqno, d.routes.at(*d.selected).seqno)) {
-        send_update(from, it->first, d, false);
+    const Route* chosen = d.chosen();
+    if (chosen != nullptr && request.seqno <= chosen->seqno) {
+        return advertiser_.answer(now, from, request.destination, false);
+    }
+    if (request.hops_left == 0 || (d.requested_seqno >= request.seqno && now < d.request_again)) {
         return;
     }
-    if (request.hops_left == 0 || (d.requested_seqno == request.seqno && now < d.request_again)) {
-        return;
-    }
-    for (const auto& [via, route] : d.routes) {
-        if (via != from && usable(via, route) && (!d.selected || via == *d.selected)) {
+    for (const Route& route : d.routes) {
+        if (route.via != from && selection_.usable(route) && (chosen == nullptr || &route == chosen)) {
             d.requested_seqno = request.seqno;
             d.request_again = now + kRequestInterval;
-            push(via, SeqnoRequest{request.destination, request.seqno, static_cast<std::uint8_t>(request.hops_left - 1)}
-                          .encode());
+            const auto left = static_cast<std::uint8_t>(request.hops_left - 1);
+            return advertiser_.direct(now, route.via, SeqnoRequest{request.destination, request.seqno, left}.encode());
+        }
+    }
+}
+
+// ---- persistence ----
+
+std::optional<RouteTable::Reservation> RouteTable::poll_reservation() {
+    if (shared_.reservations.empty()) {
+        return std::nullopt;
+    }
+    Reservation r = shared_.reservations.front();
+    shared_.reservations.pop_front();
+    return r;
+}
+
+void RouteTable::reserved(Instant now, const NodeId& destination, std::uint32_t ceiling) {
+    const auto it = shared_.destinations.find(destination);
+    if (it == shared_.destinations.end()) {
+        return;
+    }
+    Destination& d = it->second;
+    d.ceiling = ceiling;
+    if (d.pending_ceiling == ceiling) {
+        d.pending_ceiling.reset();
+    }
+    if (const Route* r = d.chosen()) {
+        advertiser_.mark(now, destination, d, due_of(d, *r, true));
+    }
+}
+
+std::optional<Certificate> RouteTable::poll_certificate() {
+    if (certificates_.empty()) {
+        return std::nullopt;
+    }
+    const Certificate c = certificates_.front();
+    certificates_.pop_front();
+    return c;
+}
+
+// ---- time ----
+
+void RouteTable::take_news(Instant now) {
+    switch (origin_.take_news()) {
+        case RouteOrigin::News::kNone:
             return;
-        }
+        case RouteOrigin::News::kRenewed:
+            return advertiser_.mark_own(now, RouteDue::kLazy);
+        case RouteOrigin::News::kUrgent:
+            return advertiser_.mark_own(now, RouteDue::kUrgent);
     }
 }
 
-void RouteTable::send_own(NeighborId to, bool complete) {
-    RouteUpdate u;
-    u.destination = self_;
-    u.seqno = seqno_;
-    u.metric = RouteMetric::origin();
-    u.serial = certificate_.serial;
-    const auto sent = own_sent_to_.find(to);
-    if (complete || sent == own_sent_to_.end() || sent->second != seqno_) {
-        u.signature = own_signature_;
-        u.instance = own_instance_;
-        own_sent_to_[to] = seqno_;
-    }
-    if (complete) {
-        u.certificate = certificate_;
-    }
-    push(to, u.encode());
-}
-
-void RouteTable::send_update(NeighborId to, const NodeId& id, Destination& d, bool complete) {
-    RouteUpdate u;
-    u.destination = id;
-    if (!d.selected) {
-        if (d.retractions > 0) {
-            push(to, u.encode());  // its metric is unreachable
-        }
+void RouteTable::neighbor_timeouts(Instant now) {
+    if (!neighbors_at_ || now < *neighbors_at_) {
         return;
     }
-    if (*d.selected == to) {
-        return;  // split horizon (RFC 8966, 3.7.4)
-    }
-    const Route& route = d.routes.at(*d.selected);
-    const RouteMetric metric = metric_from_here(*d.selected, route);
-    const Certificate* certificate = d.proofs.certificate();
-    const RouteProofs::Proof* proof = d.proofs.find(route.seqno);
-    if (certificate == nullptr || proof == nullptr || !metric.reachable()) {
-        return;
-    }
-    if (!d.ceiling || seqno_newer(route.seqno, *d.ceiling)) {
-        if (!d.pending_ceiling || seqno_newer(route.seqno, *d.pending_ceiling)) {
-            d.pending_ceiling = static_cast<std::uint16_t>(route.seqno + kSeqnosPerReservation);
-            reservations_.push_back({id, d.pending_ceiling});
+    neighbors_at_.reset();
+    for (auto& [link, n] : shared_.links) {
+        if (n.sync_at && now >= *n.sync_at) {
+            advertiser_.direct(now, link, RouteSync{n.run, n.have}.encode());
+            n.sync_at = now + kSyncAgain * (std::int64_t{1} << std::min(n.sync_tries, kSyncDoublings));
+            ++n.sync_tries;
         }
-        return;  // reserved() announces it
-    }
-    u.seqno = route.seqno;
-    u.metric = metric.charging(own_price_);
-    u.serial = certificate->serial;
-    const auto sent = d.sent_to.find(to);
-    const bool first = sent == d.sent_to.end();
-    if (complete || first) {
-        u.certificate = *certificate;
-    }
-    if (complete || first || sent->second != route.seqno) {
-        u.signature = proof->signature;
-        u.instance = proof->instance;
-        d.sent_to[to] = route.seqno;
-    }
-    // 3.7.3: the source table holds the best we ever advertised.
-    if (closer(route.seqno, metric.airtime_us_per_kib, d.feasible)) {
-        d.feasible = Distance{route.seqno, metric.airtime_us_per_kib};
-    }
-    push(to, u.encode());
-}
-
-void RouteTable::send_all(bool only_due) {
-    for (const auto& [neighbor, link] : links_) {
-        if (!only_due || own_sent_to_.count(neighbor) == 0) {
-            send_own(neighbor, false);
+        neighbors_at_ = earliest(neighbors_at_, n.sync_at);
+        if (n.link.next_settle() && now >= *n.link.next_settle() && n.link.settle(now)) {
+            for (auto& [id, d] : shared_.destinations) {
+                if (d.find(link) != nullptr) {
+                    select(now, id, d);
+                }
+            }
         }
-    }
-    for (auto& [id, d] : destinations_) {
-        if (only_due && !d.announce) {
-            continue;
-        }
-        for (const auto& [neighbor, link] : links_) {
-            send_update(neighbor, id, d, false);
-        }
-        if (d.selected) {
-            const Route& route = d.routes.at(*d.selected);
-            d.advertised_seqno = route.seqno;
-            d.advertised = metric_from_here(*d.selected, route);
-        } else if (d.retractions > 0) {
-            --d.retractions;
-        }
-        d.announce = false;
+        neighbors_at_ = earliest(neighbors_at_, n.link.next_settle());
     }
 }
 
 void RouteTable::on_timeout(Instant now) {
-    answer_other_instance(now);
-    if (triggered_at_ && now >= *triggered_at_) {
-        triggered_at_.reset();
-        send_all(true);
-    }
-    if (periodic_at_ && now >= *periodic_at_) {
-        if (++periods_ % kPeriodsPerSeqno == 0) {
-            next_seqno(now);
-        }
-        send_all(false);
-        periodic_at_ = now + config_.update_interval;
-    }
-    if (now >= sweep_at_) {
-        sweep_at_ = now + kSweep;
-        sweep(now);
-    }
-}
-
-void RouteTable::sweep(Instant now) {
-    for (auto it = destinations_.begin(); it != destinations_.end();) {
-        Destination& d = it->second;
-        if (d.forget_at == Instant{}) {
-            d.forget_at = now + kForget;
-        }
-        const bool lost = std::erase_if(d.routes, [&](const auto& r) { return now >= r.second.expires; }) != 0;
-        if (lost || (!d.selected && !d.routes.empty() && d.request_repeats < kRequestRepeats)) {
-            select(now, it->first, d);
-        }
-        if (d.routes.empty() && now >= d.forget_at && links_.count(link_of(it->first)) == 0) {
-            if (d.ceiling || d.pending_ceiling) {
-                reservations_.push_back({it->first, std::nullopt});
+    latest_ = std::max(latest_, now);
+    origin_.on_timeout(now);
+    take_news(now);
+    neighbor_timeouts(now);
+    wanted_.on_timeout(now);
+    if (blocked_at_ && now >= *blocked_at_) {
+        blocked_at_.reset();
+        for (auto it = blocked_.begin(); it != blocked_.end();) {
+            const auto d = shared_.destinations.find(*it);
+            if (d == shared_.destinations.end() || !stuck(d->first, d->second)) {
+                it = blocked_.erase(it);
+                continue;
             }
-            by_address_.erase(address_of(it->first));
-            ++address_changes_;
-            it = destinations_.erase(it);
-        } else {
+            if (now >= d->second.request_again) {
+                request_seqno(now, d->first, d->second);
+            } else {
+                blocked_at_ = earliest(blocked_at_, d->second.request_again);
+            }
             ++it;
         }
     }
+    while (!reconsider_.empty() && reconsider_.begin()->first <= now) {
+        const NodeId id = reconsider_.begin()->second;
+        reconsider_.erase(reconsider_.begin());
+        if (const auto it = shared_.destinations.find(id); it != shared_.destinations.end()) {
+            select(now, id, it->second);
+        }
+    }
+    while (!forget_.empty() && forget_.front().first <= now) {
+        const auto [at, id] = forget_.front();
+        forget_.pop_front();
+        const auto it = shared_.destinations.find(id);
+        if (it == shared_.destinations.end() || !it->second.routes.empty()) {
+            continue;
+        }
+        const Certificate* certificate = it->second.proofs.certificate();
+        const bool kept = is_neighbor(id) || (certificate != nullptr && certificate->revokes());
+        if (at == Instant{} || (kept && it->second.forget_at <= now)) {
+            it->second.forget_at = now + kForget;
+            forget_.emplace_back(now + kForget, id);
+        } else if (it->second.forget_at <= now) {
+            forget(it);
+        }
+    }
+    advertiser_.on_timeout(now);
 }
 
 std::optional<Instant> RouteTable::next_timeout() const {
-    auto next = earliest(triggered_at_, periodic_at_);
-    if (answer_) {
-        next = earliest(next, answer_after_);
+    std::optional<Instant> next = earliest(advertiser_.next_timeout(), wanted_.next_timeout());
+    next = earliest(next, earliest(neighbors_at_, blocked_at_));
+    if (!reconsider_.empty()) {
+        next = earliest(next, reconsider_.begin()->first);
     }
-    return destinations_.empty() ? next : earliest(next, sweep_at_);
+    if (!forget_.empty()) {
+        next = earliest(next, forget_.front().first);
+    }
+    return shared_.links.empty() ? next : earliest(next, origin_.next_timeout());
 }
 
+void RouteTable::forget(Destinations::iterator it) {
+    Destination& d = it->second;
+    if (d.ceiling || d.pending_ceiling) {
+        shared_.reservations.push_back({it->first, std::nullopt});
+    }
+    if (RouteNeighbor* n = shared_.neighbor(d.brought_by)) {
+        n->brought -= std::min(n->brought, 1U);
+    }
+    advertiser_.forget(it->first, d);
+    address_changes_ += d.proofs.certificate() != nullptr ? 1 : 0;
+    shared_.destinations.erase(it);
+}
+
+// ---- what others ask ----
+
 std::optional<RouteTable::Selected> RouteTable::lookup(const NodeId& destination) const {
-    const auto it = destinations_.find(destination);
-    if (it == destinations_.end() || !it->second.selected) {
+    const auto it = shared_.destinations.find(destination);
+    if (it == shared_.destinations.end()) {
         return std::nullopt;
     }
-    const NeighborId via = *it->second.selected;
-    return Selected{via, metric_from_here(via, it->second.routes.at(via))};
+    it->second.asked = std::max(latest_, Instant{1ns});
+    const Route* route = it->second.chosen();
+    return route == nullptr ? std::nullopt : std::optional(Selected{route->via, selection_.metric_from_here(*route)});
+}
+
+std::vector<NeighborId> RouteTable::successors(const NodeId& destination) const {
+    const auto it = shared_.destinations.find(destination);
+    return it == shared_.destinations.end() ? std::vector<NeighborId>{}
+                                            : selection_.successors(latest_, destination, it->second);
+}
+
+void RouteTable::on_delivery(Instant now, const NodeId& destination, NeighborId via, double ratio) {
+    const auto it = shared_.destinations.find(destination);
+    Route* route = it == shared_.destinations.end() ? nullptr : it->second.find(via);
+    if (route != nullptr && ratio >= 0.0) {
+        route->delivered = static_cast<float>(std::min(ratio, 1.0));
+        route->measured = now;
+        select(now, destination, it->second);
+    }
 }
 
 std::optional<NodeId> RouteTable::id_of(const Address& address) const {
-    const auto it = by_address_.find(address);
-    return it == by_address_.end() ? std::nullopt : std::optional(it->second);
+    NodeId low{};
+    std::copy(address.begin() + 1, address.end(), low.begin());
+    const auto it = shared_.destinations.lower_bound(low);
+    return it != shared_.destinations.end() && address_of(it->first) == address && it->second.proofs.certificate()
+               ? std::optional(it->first)
+               : std::nullopt;
 }
 
 std::vector<Address> RouteTable::addresses() const {
     std::vector<Address> out;
-    for (const auto& [address, id] : by_address_) {
-        out.push_back(address);
+    for (const auto& [id, d] : shared_.destinations) {
+        if (d.proofs.certificate() != nullptr) {
+            out.push_back(address_of(id));
+        }
     }
     return out;
 }
 
 const Certificate* RouteTable::certificate_of(const NodeId& id) const {
-    const auto it = destinations_.find(id);
-    return it == destinations_.end() ? nullptr : it->second.proofs.certificate();
+    const auto it = shared_.destinations.find(id);
+    const Certificate* c = it == shared_.destinations.end() ? nullptr : it->second.proofs.certificate();
+    return c == nullptr || c->revokes() ? nullptr : c;
 }
 
 std::vector<RouteTable::View> RouteTable::routes() const {
     std::vector<View> out;
-    for (const auto& [id, d] : destinations_) {
-        for (const auto& [via, route] : d.routes) {
+    for (const auto& [id, d] : shared_.destinations) {
+        for (const Route& route : d.routes) {
             View v;
             v.destination = id;
-            v.next_hop = via;
+            v.next_hop = route.via;
             v.seqno = route.seqno;
-            v.metric = metric_from_here(via, route);
-            v.selected = d.selected == via;
-            v.feasible = usable(via, route) && feasible(id, d, via, route);
+            v.metric = selection_.metric_from_here(route);
+            v.selected = d.selected == route.via;
+            v.feasible = selection_.usable(route) && selection_.feasible(id, d, route);
             out.push_back(v);
         }
     }

@@ -3,91 +3,89 @@
 //
 // Rules of RFC 8966 (Babel): the feasibility condition (2.4, 3.5.1), the source table (3.7.3), route acquisition
 // (3.5.3), selection (3.6), triggered updates (3.7.2), seqno requests (3.8). One origin per destination: the node
-// itself. Feasibility depends on (seqno, airtime) alone; price and delay only choose among feasible routes, so a change
-// of price can neither make a loop nor a storm of requests. Tables have caps; what does not fit is ignored and counted.
+// itself, which signs. Instead of periodic updates there is a journal of changes (route_advertiser.hpp).
 //
 // A node that forgot its source table could close a loop through itself. So it never advertises a seqno above a ceiling
 // that is on disk, and after a restart accepts only seqnos above that ceiling, or the destination itself.
-// Spec: docs/spec/net.md, "Routing".
+//
+// Nothing is kept of a destination before its signature was verified. Tables have caps and are shared out: a full one
+// makes room at the cost of the neighbour that has brought most. Spec: docs/spec/net.md, "Routing".
 #pragma once
 
-#include <deque>
-#include <map>
-#include <optional>
-#include <vector>
-
-#include "core/time.hpp"
-#include "net/key_alarms.hpp"
-#include "net/key_instances.hpp"
-#include "net/link.hpp"
-#include "net/route_messages.hpp"
-#include "net/route_metric.hpp"
-#include "net/route_proofs.hpp"
-#include "net/router_counters.hpp"
-#include "net/token_bucket.hpp"
+#include "net/route_advertiser.hpp"
+#include "net/route_wanted.hpp"
 
 namespace meshnet::net {
 
 class RouteTable {
 public:
-    struct Config {
-        Duration update_interval = 4s;
-        Duration hold = 30s;  ///< a chosen route stays at least so long, unless lost or twice as costly as another
-        MetricWeights weights;
-        std::size_t max_destinations = 4'096;
-        std::uint64_t boot = 0;  ///< drawn at random at each start of the node
-    };
+    using Config = RouteConfig;
     /// The session in which a message came: the newest with its neighbour, or one that a newer has replaced.
     enum class Session : std::uint8_t { kNewest, kReplaced };
     struct Selected {
         NeighborId next_hop = 0;
-        RouteMetric metric;  ///< from here; price: all relays on the way, ourselves not
+        RouteMetric metric;  ///< from here; price: all relays before the destination, ourselves not
     };
     struct View {
         NodeId destination{};
         NeighborId next_hop = 0;
-        std::uint16_t seqno = 0;
+        std::uint32_t seqno = 0;
         RouteMetric metric;  ///< from here
         bool selected = false, feasible = false;
     };
-
-    using Ceilings = std::map<NodeId, std::uint16_t>;
+    using Ceiling = RouteCeiling;
+    using Ceilings = std::map<NodeId, Ceiling>;
+    using Reservation = RouteReservation;
+    using Out = RouteAdvertiser::Out;
 
     /// `first_seqno`: higher than any this node ever used, as far as is known; `ceilings`: what was reserved() before
     /// the restart. References must outlive the table.
-    RouteTable(Config config, const Certificate& certificate, const SigningKey& device, std::uint16_t first_seqno,
+    RouteTable(Config config, const Certificate& certificate, const SigningKey& device, std::uint32_t first_seqno,
                const Ceilings& ceilings = {});
+    RouteTable(const RouteTable&) = delete;
+    RouteTable& operator=(const RouteTable&) = delete;
 
-    void neighbor_up(Instant now, NeighborId neighbor, const LinkMetric& link);
-    void neighbor_changed(Instant now, NeighborId neighbor, const LinkMetric& link);
+    /// A session with `id` is up under this number, also a further one.
+    void neighbor_up(Instant now, NeighborId neighbor, const NodeId& id, const LinkQuality& link);
+    void neighbor_changed(Instant now, NeighborId neighbor, const LinkQuality& link);
     void neighbor_down(Instant now, NeighborId neighbor);
     /// Our own price for carrying a MiB one hop, added to what we advertise.
     void set_price(Instant now, std::uint32_t msat_per_mib);
 
+    /// A routing message; false if it is not one, or malformed.
+    [[nodiscard]] bool on_message(Instant now, NeighborId from, MessageType type, ByteView body,
+                                  Session session = Session::kNewest);
+    /// One update outside of any journal.
     void on_update(Instant now, NeighborId from, const RouteUpdate& update, Session session = Session::kNewest);
-    void on_route_request(NeighborId from, const RouteRequest& request);
+    void on_route_request(Instant now, NeighborId from, const RouteRequest& request);
     void on_seqno_request(Instant now, NeighborId from, const SeqnoRequest& request);
     /// Remembers a verified certificate that came by another way (a neighbour's handshake).
     void learn(const Certificate& certificate);
+    /// Certificate or revocation from the ledger.
+    void restore(const Certificate& certificate);
+    /// A newer certificate of this node is known, or a revocation.
+    [[nodiscard]] bool revoked(const Certificate& certificate) const;
+    /// Enters a revocation, or a certificate that replaces another, and passes it on. False if it is not genuine or
+    /// nothing new.
+    bool revoke(Instant now, const Certificate& certificate);
 
     void on_timeout(Instant now);
     [[nodiscard]] std::optional<Instant> next_timeout() const;
-    struct Out {
-        NeighborId to = 0;
-        Bytes message;
-    };
-    [[nodiscard]] std::optional<Out> poll_message();
+    [[nodiscard]] std::optional<Out> poll_message() { return advertiser_.poll(); }
 
     /// To be stored before the route may be advertised; nothing: the row may be deleted.
-    struct Reservation {
-        NodeId destination{};
-        std::optional<std::uint16_t> ceiling;
-    };
     [[nodiscard]] std::optional<Reservation> poll_reservation();
     /// A reservation is on disk.
-    void reserved(Instant now, const NodeId& destination, std::uint16_t ceiling);
+    void reserved(Instant now, const NodeId& destination, std::uint32_t ceiling);
+    /// To be stored and given to restore() ever after.
+    [[nodiscard]] std::optional<Certificate> poll_certificate();
 
     [[nodiscard]] std::optional<Selected> lookup(const NodeId& destination) const;
+    /// Neighbours that lead there without a loop, the cheapest first.
+    [[nodiscard]] std::vector<NeighborId> successors(const NodeId& destination) const;
+    /// Of what was sent to `destination` by `via`, `ratio` (0..1) arrived. Price and airtime of that way count divided
+    /// by it; it fades back to 1 in 60 s.
+    void on_delivery(Instant now, const NodeId& destination, NeighborId via, double ratio);
     [[nodiscard]] std::optional<NodeId> id_of(const Address& address) const;
     /// Every address that id_of() knows, and how often that set has changed.
     [[nodiscard]] std::vector<Address> addresses() const;
@@ -95,104 +93,64 @@ public:
     /// The verified certificate of a destination we received updates of.
     [[nodiscard]] const Certificate* certificate_of(const NodeId& id) const;
     [[nodiscard]] std::vector<View> routes() const;
-    [[nodiscard]] std::uint16_t own_seqno() const noexcept { return seqno_; }
-    [[nodiscard]] const Instance& own_instance() const noexcept { return own_instance_; }  ///< as last signed
-    [[nodiscard]] const RouteCounters& counters() const noexcept { return counters_; }
+    [[nodiscard]] std::uint32_t own_seqno() const noexcept { return origin_.seqno(); }
+    [[nodiscard]] const Instance& own_instance() const noexcept { return origin_.instance(); }  ///< as last signed
+    [[nodiscard]] const RouteCounters& counters() const noexcept { return shared_.counters; }
     /// Keys that two stations use.
     [[nodiscard]] const KeyAlarms& alarms() const noexcept { return alarms_; }
     /// Once a second: alarms that are over.
-    void sweep_alarms(Instant now);
+    void sweep_alarms(Instant now) { alarms_.sweep(now); }
+    [[nodiscard]] std::size_t destinations() const noexcept { return shared_.destinations.size(); }
 
 private:
-    struct Route {  // as the neighbour advertised it
-        std::uint16_t seqno = 0;
-        RouteMetric metric;
-        Instant expires{};
-    };
-    struct Distance {  // RFC 8966, 2.4: the feasibility distance
-        std::uint16_t seqno = 0;
-        std::uint32_t airtime = kUnreachable;
-    };
-    struct Destination {
-        RouteProofs proofs;
-        KeyInstances instances;
-        std::optional<Distance> feasible;
-        std::map<NeighborId, Route> routes;
-        std::optional<NeighborId> selected;
-        Instant selected_since{};
-        bool announce = false;  // a triggered update is due
-        int retractions = 0;    // how often we still advertise that there is no way
-        std::uint16_t advertised_seqno = 0;
-        RouteMetric advertised;                       // last, without our own price
-        std::map<NeighborId, std::uint16_t> sent_to;  // neighbours that have the certificate and this seqno's signature
-        std::optional<std::uint16_t> ceiling;         // on disk: seqnos up to it may be advertised
-        std::optional<std::uint16_t> pending_ceiling;  // on its way to the disk
-        Instant forget_at{};                           // without any route: when to drop it
-        std::uint16_t requested_seqno = 0;
-        Instant request_again{};  // a seqno request is out until then
-        int request_repeats = 0;
-    };
-    using Destinations = std::map<NodeId, Destination>;
+    using Destination = RouteDestination;
+    using Destinations = RouteDestinations;
 
-    [[nodiscard]] static bool closer(std::uint16_t seqno, std::uint32_t airtime, const std::optional<Distance>& than);
-    [[nodiscard]] RouteMetric metric_from_here(NeighborId via, const Route& route) const;
-    [[nodiscard]] std::uint64_t cost(NeighborId via, const Route& route) const;
-    [[nodiscard]] bool usable(NeighborId via, const Route& route) const;
-    /// May this route be chosen without closing a loop?
-    [[nodiscard]] static bool feasible(const NodeId& id, const Destination& d, NeighborId via, const Route& route);
-    void on_own_update(Instant now, const RouteUpdate& update);
-    void on_other_instance(Instant now, const RouteUpdate& update);
-    void answer_other_instance(Instant now);
-    void raise(Instant now, const NodeId& key);
+    // route_updates.cpp: what neighbours say
+    void on_updates(Instant now, NeighborId from, const RouteUpdates& updates, Session session);
+    void on_state(Instant now, NeighborId from, const RouteState& state);
+    void expect_run(Instant now, NeighborId from, RouteNeighbor& n, std::uint32_t run);
+    [[nodiscard]] bool apply(Instant now, NeighborId from, const RouteUpdate& u, Session session);
+    [[nodiscard]] bool apply_new(Instant now, NeighborId from, const RouteUpdate& u, Session session);
+    [[nodiscard]] bool apply_known(Instant now, NeighborId from, const NodeId& id, Destination& d, const RouteUpdate& u,
+                                   Session session);
+    void accept(Instant now, const NodeId& id, Destination& d, const RouteWanted::Candidate& c);
+    void take_certificate(Instant now, NeighborId from, const RouteUpdate& u);
+    void on_certificate(Instant now, const NodeId& id, Destination& d);
+    void on_retraction(Instant now, NeighborId from, const ShortId& id);
+    [[nodiscard]] bool make_room(NeighborId from);
+    [[nodiscard]] bool checks_left(Instant now, NeighborId from, int checks);
     void observe(Instant now, NeighborId from, const NodeId& id, Destination& d, const RouteUpdate& update);
-    void notify(NeighborId to, const NodeId& id, const Destination& d, const KeyInstances::Statement& statement);
-    void on_retraction(Instant now, NeighborId from, const NodeId& id);
-    void select(Instant now, const NodeId& id, Destination& d);
-    [[nodiscard]] bool keep_selected(Instant now, const NodeId& id, const Destination& d,
-                                     std::uint64_t best_cost) const;
-    void request_seqno(Instant now, const NodeId& id, Destination& d);
-    void announce(Instant now, Destination& d, bool urgent);
-    void send_update(NeighborId to, const NodeId& id, Destination& d, bool complete);
-    void send_own(NeighborId to, bool complete);
-    void send_all(bool only_due);
-    void sweep(Instant now);
-    void next_seqno(Instant now);
-    /// No seqno of this run is so far ahead of the present one.
-    [[nodiscard]] bool never_used(std::uint16_t seqno) const noexcept {
-        return seqnos_passed_ + static_cast<std::uint16_t>(seqno - seqno_) < 0x1'0000U;
-    }
-    void push(NeighborId to, Bytes message);
+    void notify(Instant now, NeighborId to, const NodeId& id, const Destination& d, std::uint32_t seqno,
+                const Instance& instance, const Signature& signature);
+    void raise(Instant now, const NodeId& key);
 
-    Config config_;
-    const Certificate& certificate_;
-    const SigningKey& device_;
-    NodeId self_{};
-    std::uint16_t seqno_;
-    std::uint32_t seqnos_passed_ = 0;  // since the start, at most 2^16: then any may have been ours
-    Instance own_instance_;
-    Signature own_signature_{};
-    // Of another run with our key: a former one of ours, or another station.
-    std::optional<std::uint16_t> heard_seqno_;  // newer than ours: to be taken over
-    bool answer_ = false;                       // what we sign is to mention it
-    Instant answer_after_{};
-    int quick_answers_ = 4;  // left of those that need not wait: after a loss of state we hear of it from several
-    Instant other_until_{};
-    std::map<std::uint64_t, std::uint16_t> others_;  // newest seqno of each
-    TokenBucket own_checks_{10, 20};
+    void select(Instant now, const NodeId& id, Destination& d);
+    [[nodiscard]] RouteDue due_of(const Destination& d, const Route& best, bool changed) const;
+    void request_seqno(Instant now, const NodeId& id, Destination& d);
+    [[nodiscard]] bool stuck(const NodeId& id, const Destination& d) const;
+    void lost(Instant now, const NodeId& id, Destination& d);
+    void forget(Destinations::iterator it);
+    void drop_routes(Instant now, NeighborId via);
+    [[nodiscard]] bool is_neighbor(const NodeId& id) const;
+    void take_news(Instant now);
+    void neighbor_timeouts(Instant now);
+
+    RouteShared shared_;
     KeyAlarms alarms_;
-    std::uint32_t own_price_ = 0;
-    std::map<NeighborId, LinkMetric> links_;
-    std::map<NeighborId, std::uint16_t> own_sent_to_;
-    Destinations destinations_;
-    std::map<Address, NodeId> by_address_;
+    RouteOrigin origin_;
+    RouteSelection selection_;
+    RouteAdvertiser advertiser_;
+    RouteWanted wanted_;
     std::uint64_t address_changes_ = 0;
-    std::deque<Out> out_;
-    std::deque<Reservation> reservations_;
-    std::optional<Instant> triggered_at_;
-    std::optional<Instant> periodic_at_;
-    Instant sweep_at_{};
-    int periods_ = 0;
-    RouteCounters counters_;
+    std::deque<Certificate> certificates_;
+    std::set<NodeId> blocked_;  // a request for a newer seqno is out, or due
+    std::optional<Instant> blocked_at_;
+    std::set<std::pair<Instant, NodeId>> reconsider_;
+    std::deque<std::pair<Instant, NodeId>> forget_;
+    std::optional<Instant> neighbors_at_;
+    NodeId evicted_{};  // where the last search for room ended
+    Instant latest_{};
 };
 
 }  // namespace meshnet::net

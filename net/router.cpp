@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::uint64_t kMaxPrice = 0xFFFF'FFFE;  // msat per MiB
 constexpr Duration kSweepInterval = 1s;
+constexpr std::string_view kSpentKey = "spent";
+constexpr std::int64_t kNotableSpending = 100 * kNsatPerMsat;  // worth a row
 
 void check(bool ok, const char* field, const char* range) {
     if (!ok) {
@@ -36,8 +38,10 @@ Router::Config checked(Router::Config c) {
     return c;
 }
 
-RouteTable::Config route_config(const Router::Config& c, RandomSource& random) {
+RouteTable::Config route_config(const Router::Config& c, RandomSource& random, const LedgerState& restored) {
     RouteTable::Config r;
+    const std::uint32_t epoch = RouteReservations::restored_epoch(restored);
+    r.epoch = epoch == 0xFFFF'FFFF ? epoch : epoch + 1;
     r.update_interval = c.update_interval;
     while (r.boot == 0) {
         r.boot = random.next_u64();
@@ -45,11 +49,32 @@ RouteTable::Config route_config(const Router::Config& c, RandomSource& random) {
     return r;
 }
 
-const char* state_of(const LinkTable::Neighbor& n, const CreditWindow& window) {
+const char* state_of(const LinkTable::Neighbor& n, const CreditWindow* window, CreditControl::Hold hold) {
     if (!n.link_up || !n.session_up) {
         return "closed";
     }
-    return !window.open() ? "paused" : window.half_used() ? "soft" : "open";
+    return hold != CreditControl::Hold::kNone ? "paused" : window != nullptr && window->half_used() ? "soft" : "open";
+}
+
+const char* name_of(CreditControl::Hold hold) {
+    switch (hold) {
+        case CreditControl::Hold::kWindow:
+            return "window";
+        case CreditControl::Hold::kCredit:
+            return "credit";
+        case CreditControl::Hold::kUnsigned:
+            return "unsigned";
+        case CreditControl::Hold::kStrangers:
+            return "strangers";
+        case CreditControl::Hold::kNone:
+            break;
+    }
+    return "";
+}
+
+bool is_spent_row(const LedgerRow& row) {
+    return row.table == LedgerRow::Table::kCredit && row.key.size() == kSpentKey.size() &&
+           std::equal(row.key.begin(), row.key.end(), as_bytes(kSpentKey).begin());
 }
 
 const char* name_of(FlowRole role) {
@@ -62,11 +87,12 @@ Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored
     : config(checked(std::move(c))),
       self(config.identity.secrets()),
       own_address(config.identity.address()),
-      routes(route_config(config, random), self.certificate, self.device, RouteReservations::restored_seqno(restored),
-             RouteReservations::restored_ceilings(restored)),
+      routes(route_config(config, random, restored), self.certificate, self.device,
+             RouteReservations::restored_seqno(restored), RouteReservations::restored_ceilings(restored)),
       undeliverable(own_address),
       reservations(routes, outbox),
-      links({config.closed_fleet, config.rekey_after_frames}, self, config.link != 0 ? config.link : config.identity.station_id(), random, counters),
+      links({config.closed_fleet, config.credit.refused, config.rekey_after_frames}, self,
+            config.link != 0 ? config.link : config.identity.station_id(), random, counters),
       flows(random,
             [this](const Flow& f) {
                 credit.release(f);
@@ -74,23 +100,61 @@ Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored
                     links.drop_flow(f.next, f.label_out);
                 }
             }),
-      credit({config.initial_window_bytes, config.max_window_bytes}, links, flows, routes.alarms(), counters),
-      settlement(self, links, flows, credit, outbox, counters),
-      forwarder(own_address, links, flows, credit, settlement, offers, counters),
-      opener({config.price_msat_per_mib, config.max_price_msat_per_mib, config.unit_bytes, config.pay},
-             {self, random, routes, links, flows, credit, forwarder, offers, outbox, undeliverable, counters}) {
+      book(random.next_u64()),
+      spend(config.spend),
+      credit({config.initial_window_bytes, config.max_window_bytes, config.credit}, links, flows, book, routes.alarms(),
+             counters),
+      settlement({self, links, flows, book, credit, spend, returns, outbox, counters}),
+      forwarder({own_address, links, flows, credit, settlement, spend, returns, offers, counters}),
+      opener({config.price_msat_per_mib, config.max_price_msat_per_mib, config.unit_bytes, config.pay,
+              config.credit.highest_price_msat_per_mib},
+             {self, random, routes, links, flows, credit, forwarder, spend, returns, offers, outbox, undeliverable,
+              counters}) {
     outbox.add_source([this](Outbox::Rows& rows) { reservations.take_rows(rows); });
     outbox.add_source([this](Outbox::Rows& rows) { flows.take_rows(rows); });
-    outbox.add_source([this](Outbox::Rows& rows) { settlement.take_rows(rows); });
+    outbox.add_source([this](Outbox::Rows& rows) { book.take(rows); });
+    outbox.add_source([this](Outbox::Rows& rows) { credit.take_rows(rows); });
+    outbox.add_source([this](Outbox::Rows& rows) { take_spent(rows); });
+    for (const Certificate& certificate : RouteReservations::restored_certificates(restored)) {
+        routes.restore(certificate);
+    }
     routes.set_price(Instant{}, static_cast<std::uint32_t>(config.price_msat_per_mib));
     for (const LedgerRow& row : restored.rows) {
-        if (row.table == LedgerRow::Table::kBalance && !settlement.restore(row)) {
-            throw std::invalid_argument("the ledger holds a balance row that cannot be read");
-        }
-        if (row.table == LedgerRow::Table::kFlow && !flows.restore(row)) {
-            throw std::invalid_argument("the ledger holds a flow row that cannot be read");
-        }
+        restore(row);
     }
+}
+
+void Router::Parts::restore(const LedgerRow& row) {
+    const auto require = [](bool read, const char* what) {
+        if (!read) {
+            throw std::invalid_argument(std::string("the ledger holds a ") + what + " row that cannot be read");
+        }
+    };
+    if (row.table == LedgerRow::Table::kBalance) {
+        require(book.restore(row), "balance");
+    } else if (row.table == LedgerRow::Table::kFlow) {
+        require(flows.restore(row), "flow");
+    } else if (is_spent_row(row)) {
+        require(row.value.size() == sizeof(std::int64_t), "spending");
+        stored_spent_nsat = ByteReader(row.value).i64();
+        spend.restore(stored_spent_nsat);
+    } else if (row.table == LedgerRow::Table::kCredit) {
+        require(credit.restore(row), "credit");
+    }
+}
+
+void Router::Parts::take_spent(std::vector<LedgerRow>& rows) {
+    const std::int64_t spent = spend.spent_nsat(seen);
+    const std::int64_t change = spent > stored_spent_nsat ? spent - stored_spent_nsat : stored_spent_nsat - spent;
+    if (change < kNotableSpending) {
+        return;
+    }
+    stored_spent_nsat = spent;
+    LedgerRow row;
+    row.table = LedgerRow::Table::kCredit;
+    row.key.assign(kSpentKey.begin(), kSpentKey.end());
+    ByteWriter(row.value).i64(spent);
+    rows.push_back(std::move(row));
 }
 
 Router::Router(Config config, RandomSource& random, const LedgerState& restored)
@@ -117,7 +181,7 @@ void Router::on_link_up(Instant now, NeighborId neighbor, const LinkQuality& qua
 
 void Router::on_link_changed(Instant now, NeighborId neighbor, const LinkQuality& quality) {
     if (parts_->links.change(neighbor, quality)) {
-        parts_->routes.neighbor_changed(now, neighbor, LinkMetric::measured(quality));
+        parts_->routes.neighbor_changed(now, neighbor, quality);
         settle_routes(now);
     }
 }
@@ -131,9 +195,9 @@ void Router::on_link_down(Instant now, NeighborId neighbor) {
 
 void Router::on_session_up(Instant now, NeighborId link) {
     const LinkTable::Neighbor& n = *parts_->links.find(link);
-    parts_->credit.on_link(link);
+    parts_->flows.rebind(n.id, link);
     parts_->routes.learn(n.peer->certificate());
-    parts_->routes.neighbor_up(now, link, LinkMetric::measured(n.quality));
+    parts_->routes.neighbor_up(now, link, n.id, n.quality);
     parts_->settlement.on_session_up(now, link);
     parts_->opener.on_session_up();
     settle_routes(now);
@@ -188,19 +252,13 @@ void Router::on_control(Instant now, NeighborId from, MessageType type, ByteView
         case MessageType::kKeepalive:
             return;
         case MessageType::kUpdate:
-            if (const auto m = RouteUpdate::decode(body)) {
-                return p.routes.on_update(now, from, *m,
-                                          replaced ? RouteTable::Session::kReplaced : RouteTable::Session::kNewest);
-            }
-            break;
         case MessageType::kRouteRequest:
-            if (const auto m = RouteRequest::decode(body)) {
-                return p.routes.on_route_request(from, *m);
-            }
-            break;
         case MessageType::kSeqnoRequest:
-            if (const auto m = SeqnoRequest::decode(body)) {
-                return p.routes.on_seqno_request(now, from, *m);
+        case MessageType::kRouteState:
+        case MessageType::kRouteSync:
+            if (p.routes.on_message(now, from, type, body,
+                                    replaced ? RouteTable::Session::kReplaced : RouteTable::Session::kNewest)) {
+                return;
             }
             break;
         case MessageType::kFlowOpen:
@@ -221,6 +279,8 @@ void Router::on_control(Instant now, NeighborId from, MessageType type, ByteView
             return p.settlement.on_probe(now, from, body);
         case MessageType::kBalance:
             return p.settlement.on_balance(now, from, body);
+        case MessageType::kBalanceEcho:
+            return p.settlement.on_balance_echo(now, from, body);
         case MessageType::kBroadcastKey:
             if (p.links.on_broadcast_key(from, body)) {
                 return;
@@ -261,7 +321,7 @@ void Router::on_packet(Instant now, ByteView packet) {
     if (!destination || *destination == p.self.id) {
         return give_up(Undeliverable::kNoRoute, p.counters.dropped_no_route);
     }
-    p.opener.send(now, *destination, class_of(*ip), compress_ip(*ip));
+    p.opener.send(now, *destination, *ip);
 }
 
 std::optional<OutFrame> Router::poll_transmit(Instant now, NeighborId to, std::size_t max_bytes) {
@@ -276,7 +336,8 @@ std::optional<Bytes> Router::poll_packet() {
 std::optional<UndeliverablePacket> Router::poll_undeliverable() {
     return parts_->undeliverable.poll();
 }
-std::optional<LedgerBatch> Router::poll_persist(Instant) {
+std::optional<LedgerBatch> Router::poll_persist(Instant now) {
+    parts_->seen = now;
     return parts_->outbox.poll();
 }
 void Router::on_persisted(Instant now, std::uint64_t batch) {
@@ -316,6 +377,7 @@ void Router::sweep(Instant now) {
     parts_->credit.write_off_lost(now);
     parts_->flows.remove_idle(now);
     parts_->offers.sweep(now);
+    parts_->returns.sweep(now);
     parts_->opener.sweep(now);
     parts_->credit.sweep(now);
 }
@@ -340,8 +402,31 @@ void Router::set_price(Instant now, std::uint64_t msat_per_mib) {
     parts_->routes.set_price(now, static_cast<std::uint32_t>(price));
 }
 
+MoneyView Router::money(Instant now) const {
+    const Parts& p = *parts_;
+    MoneyView v;
+    v.strangers_msat = to_msat(p.credit.strangers_nsat());
+    v.strangers_limit_msat = static_cast<std::int64_t>(p.config.credit.strangers_msat);
+    v.spent_msat = to_msat(p.spend.spent_nsat(now));
+    v.spend_limit_msat = static_cast<std::int64_t>(p.config.spend.day_msat);
+    return v;
+}
+
 std::vector<NeighborView> Router::neighbors() const {
     const Parts& p = *parts_;
+    const auto add_money = [&p](NeighborView& v, const NodeId& id) {
+        const CreditControl::Exposure e = p.credit.exposure(id);
+        const Book::Balance* b = p.book.find(id);
+        const CreditWindow* window = p.credit.window(id);
+        v.balance_msat = b == nullptr ? 0 : to_msat(b->net_nsat());
+        v.exposure_msat = to_msat(e.nsat);
+        v.credit_msat = to_msat(e.limit_nsat);
+        v.unproven_bytes = window == nullptr ? 0 : window->unproven();
+        v.allowance_bytes = window == nullptr ? p.config.initial_window_bytes : window->allowance();
+        v.hold = name_of(e.hold);
+        const auto& trusted = p.config.credit.trusted;
+        v.trusted = std::any_of(trusted.begin(), trusted.end(), [&](const TrustedNode& t) { return t.id == id; });
+    };
     std::vector<NeighborView> out;
     for (const auto& [link, n] : p.links.neighbors()) {
         NeighborView v;
@@ -350,27 +435,22 @@ std::vector<NeighborView> Router::neighbors() const {
         v.address = n.id == NodeId{} ? Address{} : address_of(n.id);
         v.session_up = n.session_up;
         v.quality = n.quality;
-        if (const auto* b = p.settlement.book().find(n.id)) {
-            v.balance_msat = to_msat(b->net_nsat());
-        }
-        if (const CreditWindow* window = p.credit.window(link)) {
-            v.unresolved_bytes = window->unresolved();
-            v.window_bytes = window->bytes();
-            v.state = state_of(n, *window);
-        } else {
-            v.state = "closed";  // a stranger
-        }
+        const CreditControl::Exposure exposure = p.credit.exposure(n.id);
+        add_money(v, n.id);
+        const CreditWindow* window = p.credit.window(n.id);
+        v.unresolved_bytes = window == nullptr ? 0 : window->unresolved();
+        v.window_bytes = window == nullptr ? p.config.initial_window_bytes : window->bytes();
+        v.state = state_of(n, window, exposure.hold);
         v.alarm = p.routes.alarms().standing(n.id);
         out.push_back(std::move(v));
     }
-    for (const auto& [id, b] : p.settlement.book().balances()) {  // neighbours of earlier days still owe, or are owed
-        const LinkTable::Neighbor* n = p.links.find(link_of(id));
-        if (n == nullptr || n->id != id) {
+    for (const auto& [id, b] : p.book.balances()) {  // neighbours of earlier days still owe, or are owed
+        const bool shown = std::any_of(out.begin(), out.end(), [id = id](const auto& v) { return v.id == id; });
+        if (!shown) {
             NeighborView v;
-            v.link = link_of(id);
             v.id = id;
             v.address = address_of(id);
-            v.balance_msat = to_msat(b.net_nsat());
+            add_money(v, id);
             v.state = "closed";
             v.alarm = p.routes.alarms().standing(id);
             out.push_back(std::move(v));

@@ -20,11 +20,13 @@
 #include "core/bytes.hpp"
 #include "core/random.hpp"
 #include "core/time.hpp"
+#include "net/credit_limits.hpp"
 #include "net/link.hpp"
 #include "net/node_id.hpp"
 #include "net/payment/ledger.hpp"
 #include "net/route_metric.hpp"
 #include "net/router_counters.hpp"
+#include "net/spend_budget.hpp"
 #include "net/undeliverable.hpp"
 
 namespace meshnet::net {
@@ -37,9 +39,15 @@ struct NeighborView {
     bool session_up = false;
     LinkQuality quality;
     std::int64_t balance_msat = 0;       ///< > 0: the neighbour owes us
+    std::int64_t exposure_msat = 0;      ///< what we would lose if it never paid: balance and what is on its way
+    std::int64_t credit_msat = 0;        ///< the most that may become
+    std::uint64_t unproven_bytes = 0;    ///< carried for it and never proven
+    std::uint64_t allowance_bytes = 0;   ///< what more may stay unproven
     std::uint64_t unresolved_bytes = 0;  ///< forwarded for it and not yet resolved by a receipt
     std::uint64_t window_bytes = 0;
-    std::string state;   ///< "open", "soft", "paused", "closed"
+    std::string state;  ///< "open", "soft", "paused", "closed"
+    std::string hold;   ///< why it is paused: "window", "credit", "unsigned", "strangers"; empty if it is not
+    bool trusted = false;
     bool alarm = false;  ///< two stations use its key
 };
 struct RouteView {
@@ -47,7 +55,7 @@ struct RouteView {
     Address address{};
     NeighborId next_hop = 0;
     RouteMetric metric;
-    std::uint16_t seqno = 0;
+    std::uint32_t seqno = 0;
     bool selected = false;
     bool feasible = false;
 };
@@ -69,6 +77,11 @@ struct AlarmView {
     Instant since{}, newest{};  ///< the first and the newest evidence
     std::uint64_t evidence = 0;
 };
+/// What this station risks and spends in all.
+struct MoneyView {
+    std::int64_t strangers_msat = 0, strangers_limit_msat = 0;  ///< exposure to all neighbours that are not trusted
+    std::int64_t spent_msat = 0, spend_limit_msat = 0;          ///< for our own traffic, of a day's budget
+};
 enum class MessageType : std::uint8_t;
 
 class Router {
@@ -78,9 +91,11 @@ public:
         NeighborId link = 0;                             ///< our own link number; 0: Identity::station_id()
         std::uint64_t price_msat_per_mib = 1'000;        ///< what we charge for carrying a MiB one hop
         std::uint64_t max_price_msat_per_mib = 100'000;  ///< what our own flows pay at most, all hops together
-        std::uint32_t unit_bytes = 16'384;               ///< payload per payword, 1024..65536
+        std::uint32_t unit_bytes = 65'536;               ///< payload per payword, 1024..65536
         std::uint64_t initial_window_bytes = 262'144;    ///< credit of a neighbour before it has settled anything
         std::uint64_t max_window_bytes = 16'777'216;
+        CreditLimits credit;
+        SpendBudget::Config spend;
         std::vector<NodeId> closed_fleet;  ///< if not empty: only these may be neighbours
         bool pay = true;                   ///< false: our own flows are not paid and relays that charge refuse them
         std::size_t mtu = 1'400;           ///< IP packet bytes, 1280..1500
@@ -128,6 +143,7 @@ public:
     [[nodiscard]] std::vector<RouteView> routes() const;
     [[nodiscard]] std::vector<FlowView> flows() const;
     [[nodiscard]] std::vector<AlarmView> alarms() const;
+    [[nodiscard]] MoneyView money(Instant now) const;
     /// The stations packets can be sent to, also those to which no way leads at the moment.
     [[nodiscard]] std::vector<Address> stations() const;
     /// Another number whenever stations() has changed.

@@ -27,6 +27,12 @@ struct RouterCounters {
     std::uint64_t balances_accepted = 0, balances_refused = 0;
     std::uint64_t probes_sent = 0;
     std::uint64_t control_bytes_sent = 0, data_bytes_sent = 0;  ///< sealed, by kind of frame
+    std::uint64_t dropped_budget = 0;                           ///< for our host, beyond what we pay for
+    std::uint64_t flows_refused_credit = 0;  ///< of those refused: the neighbour that would pay has no credit left
+    std::uint64_t flows_refused_quota = 0;   ///< of those refused: the neighbour holds its share of a table
+    std::uint64_t flows_refused_total = 0;   ///< of those refused: the destination signed another sum than the relays'
+    std::uint64_t flows_left = 0;            ///< of our own: nothing arrived over that neighbour
+    std::uint64_t balances_restored = 0;     ///< a neighbour held newer signatures of ours than we remembered
 };
 template <class Visit>
 constexpr void visit_counters(const RouterCounters& c, Visit&& visit) {
@@ -65,6 +71,12 @@ constexpr void visit_counters(const RouterCounters& c, Visit&& visit) {
     visit("probes_sent", c.probes_sent);
     visit("control_bytes_sent", c.control_bytes_sent);
     visit("data_bytes_sent", c.data_bytes_sent);
+    visit("dropped_budget", c.dropped_budget);
+    visit("flows_refused_credit", c.flows_refused_credit);
+    visit("flows_refused_quota", c.flows_refused_quota);
+    visit("flows_refused_total", c.flows_refused_total);
+    visit("flows_left", c.flows_left);
+    visit("balances_restored", c.balances_restored);
 }
 static_assert(visits_every_counter<RouterCounters>());
 
@@ -78,6 +90,9 @@ struct RouteCounters {
     std::uint64_t key_evidence = 0;    ///< proofs that two stations use one key, ours or another
     std::uint64_t key_alarms = 0;      ///< alarms that such proofs raised
     std::uint64_t key_notices = 0;     ///< signatures of one instance of a key sent towards another
+    std::uint64_t bytes_sent = 0;      ///< of messages handed to the links; a broadcast counts once
+    std::uint64_t limited = 0;         ///< updates put off: their neighbour has used up its share of our work or table
+    std::uint64_t evicted = 0;         ///< destinations that made room for those of a neighbour that had brought fewer
 };
 template <class Visit>
 constexpr void visit_counters(const RouteCounters& c, Visit&& visit) {
@@ -89,6 +104,9 @@ constexpr void visit_counters(const RouteCounters& c, Visit&& visit) {
     visit("key_evidence", c.key_evidence);
     visit("key_alarms", c.key_alarms);
     visit("key_notices", c.key_notices);
+    visit("bytes_sent", c.bytes_sent);
+    visit("limited", c.limited);
+    visit("evicted", c.evicted);
 }
 static_assert(visits_every_counter<RouteCounters>());
 

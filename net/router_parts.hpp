@@ -22,6 +22,10 @@ namespace meshnet::net {
 struct Router::Parts {
     Parts(Config config, RandomSource& random, const LedgerState& restored);
 
+    /// A row of an earlier run; throws std::invalid_argument if it cannot be read.
+    void restore(const LedgerRow& row);
+    void take_spent(std::vector<LedgerRow>& rows);
+
     Config config;
     const Identity::Secrets& self;
     Address own_address{};
@@ -32,12 +36,17 @@ struct Router::Parts {
     RouteReservations reservations;
     LinkTable links;
     FlowTable flows;
+    Book book;
+    SpendBudget spend;
+    ReturnTraffic returns;
     CreditControl credit;
     Settlement settlement;
     PaymentOffers offers;
     Forwarder forwarder;
     FlowOpener opener;
     std::optional<Instant> sweep_at;
+    std::int64_t stored_spent_nsat = 0;  // of the row on disk
+    Instant seen{};                      // the newest time we were given
 };
 
 }  // namespace meshnet::net

@@ -13,17 +13,27 @@ namespace {
 
 constexpr Duration kPaywordSpacing = 100ms;
 constexpr Duration kIdleStatement = 1'200ms;
+constexpr Duration kLatestStatement = 3s;  // of a flow too slow for a payword
 constexpr Duration kReceiptInterval = 1s;
 constexpr Duration kLongestReceiptInterval = 8s;
 constexpr Duration kBalanceAfter = 10s;
-constexpr Duration kBalanceSoon = 100ms;
+constexpr Duration kBalanceSoon = 250ms;
 constexpr Duration kBalanceAfterSession = 1s;
 constexpr std::uint64_t kBalanceBytes = 262'144;
+constexpr std::int64_t kBalanceNsat = 1'000 * kNsatPerMsat;  // of new debts of ours
+constexpr std::int64_t kTolerance = 4'000 * kNsatPerMsat;    // of a claim that we cannot check, having lost our books
+constexpr std::size_t kMostLost = 64;
+constexpr std::uint64_t kFreeStatement = 4'096;  // bytes of a free flow that are worth a statement
 
 /// Nobody books more than it forwarded, whoever pays: otherwise a destination and a node upstream could together make a
 /// relay owe the one what the other will never pay.
 bool plausible(const Flow& f, std::uint64_t bytes) {
     return bytes <= f.forwarded_bytes;
+}
+
+/// After a restart: every byte of it is known to have been forwarded.
+bool certain(const Flow& f, std::uint64_t bytes) {
+    return bytes + f.uncertain_bytes <= f.forwarded_bytes;
 }
 
 /// Our totals differ from those we last signed.
@@ -36,9 +46,19 @@ bool unsigned_change(const Book::Balance& b) {
 // ---- the destination makes evidence ----
 
 void Settlement::on_delivered(Instant now, Flow& f) {
-    f.idle_at = now + kIdleStatement;
+    if (!f.paid() && f.prev_id == f.source) {
+        return;  // nobody is between: the link itself acknowledges
+    }
+    if (!f.unproven_since) {
+        f.unproven_since = now;
+    }
+    f.idle_at = std::min(now + kIdleStatement, *f.unproven_since + kLatestStatement);
     consider_payword(now, f);
     flows_.schedule(f);
+}
+
+bool Settlement::pays_for(Instant now, const Flow& f, std::uint64_t bytes) const {
+    return f.pay_price == 0 || (returns_.may_pay(f.source, bytes) && spend_.allows(now, f.source));
 }
 
 void Settlement::consider_payword(Instant now, Flow& f) {
@@ -77,7 +97,7 @@ void Settlement::on_flow_timeout(Instant now, Flow& f) {
     }
     if (f.idle_at && now >= *f.idle_at) {
         f.idle_at.reset();
-        if (f.delivered_bytes > f.best.bytes) {
+        if (f.delivered_bytes >= f.best.bytes + (f.paid() ? 1 : kFreeStatement)) {
             make_statement(now, f, f.highest_sequence);
         }
     }
@@ -95,16 +115,28 @@ void Settlement::enter(Instant now, Flow& f, const Evidence& e) {
     assert(e.bytes > f.best.bytes);
     const std::uint64_t from = f.best.bytes;
     f.best = e;
+    f.unproven_since.reset();
+    if (!f.paid()) {  // nothing to book: it only shows the source that the way works
+        f.durable = e;
+        if (f.role != FlowRole::kSource && links_.reachable(f.prev)) {
+            send_evidence(f, e);
+        }
+        return;
+    }
     f.limit_bytes = std::max(f.limit_bytes, credit_.limit_for(f));
     const std::int64_t claim = price_nsat(f.claim_price, e.bytes) - price_nsat(f.claim_price, from);
     const std::int64_t pay = price_nsat(f.pay_price, e.bytes) - price_nsat(f.pay_price, from);
     if (claim > 0) {
-        book_.enter(f.claims_from_id(), f.id, from, e.bytes, claim, "relay");
+        book_.enter(now, f.claims_from_id(), f.id, from, e.bytes, claim, "relay");
         balance_changed(now, f.claims_from_id());
     }
     if (pay > 0) {
-        book_.enter(f.pays_to_id(), f.id, from, e.bytes, -pay, f.role == FlowRole::kRelay ? "pay" : "own");
+        book_.enter(now, f.pays_to_id(), f.id, from, e.bytes, -pay, f.role == FlowRole::kRelay ? "pay" : "own");
         balance_changed(now, f.pays_to_id());
+    }
+    if (f.role == FlowRole::kDestination && pay > 0) {
+        returns_.paid(f.source, e.bytes - from);
+        spend_.spend(now, f.source, pay);
     }
     flows_.mark_changed(f);
     outbox_.after_persist([this, id = f.id, e](Instant then) {
@@ -161,18 +193,17 @@ void Settlement::on_payword(Instant now, NeighborId from, ByteView body) {
         return;
     }
     Flow* f = flows_.by_label_out(from, m->label);
-    if (f == nullptr || !f->paid()) {
+    if (f == nullptr) {
         return;
     }
     const std::uint64_t bytes = std::uint64_t{m->index} * f->unit_bytes;
     if (bytes <= f->best.bytes) {  // repeated, because our acknowledgement was lost
-        if (bytes <= f->durable.bytes) {
+        if (f->paid() && bytes <= f->durable.bytes) {
             links_.send_control(from, ReceiptAck{m->label, f->durable.bytes}.encode());
         }
         return;
     }
-    if (m->index > f->max_units || !plausible(*f, bytes) ||
-        !payword_follows(f->id, f->payword_index, f->payword, m->index, m->payword)) {
+    if (m->index > f->max_units || !plausible(*f, bytes) || !follows(now, from, *f, *m)) {
         ++counters_.paywords_refused;
         return;
     }
@@ -184,8 +215,33 @@ void Settlement::on_payword(Instant now, NeighborId from, ByteView body) {
     e.sequence = m->sequence;
     e.index = m->index;
     e.payword = m->payword;
-    enter(now, *f, e);
-    credit_.resolve(now, *f, m->sequence);
+    accept(now, *f, e);
+    credit_.resolve(now, *f, m->sequence, false);
+}
+
+// Each step to a payword that is accepted was paid for. Those to refused ones come off the neighbour's limit, so that
+// forged paywords cost little time.
+bool Settlement::follows(Instant now, NeighborId from, const Flow& f, const PaywordReceipt& m) {
+    const std::int64_t steps = std::int64_t{m.index} - f.payword_index;
+    if (steps <= 0 || !links_.within_limit(now, from, LinkTable::Effort::kHash, steps)) {
+        return false;
+    }
+    if (!payword_follows(f.id, f.payword_index, f.payword, m.index, m.payword)) {
+        return false;
+    }
+    links_.give_back(from, LinkTable::Effort::kHash, steps);
+    return true;
+}
+
+// Evidence for what a crash left uncertain is booked once the side that pays has stored it: only then are we sure that
+// we carried it.
+void Settlement::accept(Instant now, Flow& f, const Evidence& e) {
+    if (f.paid() && f.role == FlowRole::kRelay && !f.payer_is_destination && !certain(f, e.bytes)) {
+        f.claimed = e;
+        send_evidence(f, e);
+        return;
+    }
+    enter(now, f, e);
 }
 
 void Settlement::on_statement(Instant now, NeighborId from, ByteView body) {
@@ -195,13 +251,13 @@ void Settlement::on_statement(Instant now, NeighborId from, ByteView body) {
         return;
     }
     Flow* f = flows_.by_label_out(from, m->label);
-    if (f == nullptr || !f->paid()) {
+    if (f == nullptr) {
         return;
     }
     const bool more_bytes = m->bytes > f->best.bytes;
     const bool resolves = !f->marks.empty() && m->sequence >= f->marks.front().sequence;
     if (!more_bytes && !resolves && !f->probe_from_upstream) {
-        if (m->bytes <= f->durable.bytes) {
+        if (f->paid() && m->bytes <= f->durable.bytes) {
             links_.send_control(from, ReceiptAck{m->label, f->durable.bytes}.encode());
         }
         return;
@@ -221,12 +277,12 @@ void Settlement::on_statement(Instant now, NeighborId from, ByteView body) {
     e.sequence = m->sequence;
     e.signature = m->signature;
     if (more_bytes) {
-        enter(now, *f, e);
+        accept(now, *f, e);
     } else if (f->role == FlowRole::kRelay && f->probe_from_upstream) {
         send_evidence(*f, e);
     }
     f->probe_from_upstream = false;
-    credit_.resolve(now, *f, m->sequence);
+    credit_.resolve(now, *f, m->sequence, true);
 }
 
 void Settlement::on_receipt_ack(Instant now, NeighborId from, ByteView body) {
@@ -238,6 +294,13 @@ void Settlement::on_receipt_ack(Instant now, NeighborId from, ByteView body) {
     Flow* f = flows_.by_label_in(from, m->label);
     if (f == nullptr || !f->paid()) {
         return;
+    }
+    if (f->claimed && m->bytes >= f->claimed->bytes && f->claimed->bytes > f->best.bytes) {
+        const Evidence agreed = *f->claimed;
+        f->uncertain_bytes = std::min(f->uncertain_bytes, f->forwarded_bytes - agreed.bytes);
+        f->claimed.reset();
+        enter(now, *f, agreed);
+        credit_.resolve(now, *f, agreed.sequence, agreed.is_statement);
     }
     const std::uint64_t acked = std::min(m->bytes, f->durable.bytes);
     if (acked > f->upstream_acked) {
@@ -260,7 +323,7 @@ void Settlement::on_probe(Instant now, NeighborId from, ByteView body) {
         return;
     }
     Flow* f = flows_.by_label_in(from, m->label);
-    if (f == nullptr || !f->paid() || !links_.within_limit(now, from, LinkTable::Effort::kAnswer)) {
+    if (f == nullptr || !links_.within_limit(now, from, LinkTable::Effort::kAnswer)) {
         return;
     }
     if (f->role == FlowRole::kDestination) {
@@ -282,19 +345,34 @@ void Settlement::on_session_up(Instant now, NeighborId link) {
             credit_.recount(now, f);
         }
     }
-    if (const auto* b = book_.find(links_.find(link)->id); b != nullptr && unsigned_change(*b)) {
-        balance_at_[link] = now + kBalanceAfterSession;
+    const NodeId& peer = links_.find(link)->id;
+    const auto* b = book_.find(peer);
+    if (b == nullptr) {
+        return;
+    }
+    // Whoever lost his books learns from the other what he had signed.
+    if (b->theirs.sequence > 0) {
+        links_.send_control(link, b->theirs.encode(MessageType::kBalanceEcho));
+    }
+    if (b->sequence > 0) {
+        send_balance(link, peer);
+    }
+    if (unsigned_change(*b)) {
+        balance_at_[peer] = now + kBalanceAfterSession;
     }
 }
 
 void Settlement::balance_changed(Instant now, const NodeId& peer) {
-    const NeighborId link = link_of(peer);
+    credit_.balance_changed(peer);
     const auto* b = book_.find(peer);
-    if (links_.find(link) == nullptr || b == nullptr) {
+    if (b == nullptr) {
         return;
     }
-    const Instant at = now + (b->bytes - b->signed_bytes >= kBalanceBytes ? kBalanceSoon : kBalanceAfter);
-    const auto [it, added] = balance_at_.try_emplace(link, at);
+    // What we owe is worth a signature soon; what we claim is only told.
+    const std::int64_t new_debt = b->owed_nsat - b->signed_owed_nsat;
+    const bool soon = new_debt >= kBalanceNsat || (new_debt > 0 && b->bytes - b->signed_bytes >= kBalanceBytes);
+    const Instant at = now + (soon ? kBalanceSoon : kBalanceAfter);
+    const auto [it, added] = balance_at_.try_emplace(peer, at);
     it->second = std::min(it->second, at);
 }
 
@@ -304,37 +382,40 @@ void Settlement::on_timeout(Instant now) {
             ++it;
             continue;
         }
-        const NeighborId link = it->first;
+        const NodeId peer = it->first;
         it = balance_at_.erase(it);
-        sign_balance(*links_.find(link));
+        sign_balance(peer);
     }
 }
 
 std::optional<Instant> Settlement::next_timeout() const {
     std::optional<Instant> next;
-    for (const auto& [link, at] : balance_at_) {
+    for (const auto& [peer, at] : balance_at_) {
         next = earliest(next, at);
     }
     return next;
 }
 
-void Settlement::sign_balance(const LinkTable::Neighbor& n) {
-    if (!n.session_up || n.id == NodeId{}) {
+void Settlement::sign_balance(const NodeId& peer) {
+    const auto* before = book_.find(peer);
+    const auto link = links_.link_of(peer);
+    if (!link || !links_.reachable(*link) || before == nullptr || !unsigned_change(*before)) {
         return;  // on_session_up() comes back to it
     }
-    const auto* before = book_.find(n.id);
-    if (before == nullptr || !unsigned_change(*before)) {
-        return;
-    }
-    const Book::Balance& b = book_.next_to_sign(n.id);
-    BalanceMessage m;
-    m.sequence = b.sequence;
-    m.owed_nsat = b.owed_nsat;
-    m.claimed_nsat = b.claimed_nsat;
-    m.signature = self_.device.sign(
-        kBalanceContext, BalanceMessage::signed_part(self_.id, n.id, m.sequence, m.owed_nsat, m.claimed_nsat));
+    (void)book_.next_to_sign(peer);
     // It leaves when its number and totals are on disk.
-    outbox_.after_persist([this, link = link_of(n.id), m](Instant) { links_.send_control(link, m.encode()); });
+    outbox_.after_persist([this, peer, number = book_.find(peer)->sequence](Instant) {
+        const auto now_at = links_.link_of(peer);
+        if (now_at && book_.find(peer)->sequence == number) {
+            send_balance(*now_at, peer);
+        }
+    });
+}
+
+void Settlement::send_balance(NeighborId link, const NodeId& peer) {
+    BalanceMessage m = book_.find(peer)->last_signed();
+    m.signature = self_.device.sign(kBalanceContext, m.signed_part(self_.id, peer));
+    links_.send_control(link, m.encode());
 }
 
 void Settlement::on_balance(Instant now, NeighborId from, ByteView body) {
@@ -348,19 +429,26 @@ void Settlement::on_balance(Instant now, NeighborId from, ByteView body) {
         return;
     }
     const auto* mine = book_.find(n->id);
-    const std::uint64_t newest = mine == nullptr ? 0 : mine->theirs.sequence;
-    if (m->sequence <= newest) {
+    const auto lost = lost_.find(n->id);
+    if (lost == lost_.end() && mine != nullptr && !m->newer_than(mine->theirs)) {
         return;  // repeated
     }
     if (!links_.within_limit(now, from, LinkTable::Effort::kBalance) ||
-        !verify(n->peer->certificate().signing, kBalanceContext,
-                BalanceMessage::signed_part(n->id, self_.id, m->sequence, m->owed_nsat, m->claimed_nsat),
-                m->signature)) {
+        !verify(n->peer->certificate().signing, kBalanceContext, m->signed_part(n->id, self_.id), m->signature)) {
         ++counters_.balances_refused;
         return;
     }
     ++counters_.balances_accepted;
-    book_.received(n->id, *m);
+    if (lost != lost_.end()) {
+        const BalanceMessage echo = lost->second;
+        lost_.erase(lost);
+        restore_from(now, from, *m, echo);
+    }
+    mine = book_.find(n->id);
+    if (mine == nullptr || m->newer_than(mine->theirs)) {
+        book_.received(n->id, *m);
+    }
+    credit_.balance_changed(n->id);
     if (mine = book_.find(n->id); m->owed_nsat != mine->claimed_nsat || m->claimed_nsat != mine->owed_nsat) {
         // It may not have received our newest receipts: send them again.
         for (auto& [id, f] : flows_) {
@@ -369,6 +457,40 @@ void Settlement::on_balance(Instant now, NeighborId from, ByteView body) {
             }
         }
     }
+}
+
+// A neighbour shows the newest that it holds of ours. If it is newer than what we remember, we lost our books: they
+// were restored from a copy, or the file was replaced.
+void Settlement::on_balance_echo(Instant now, NeighborId from, ByteView body) {
+    const auto m = BalanceMessage::decode(body);
+    if (!m) {
+        ++counters_.dropped_malformed;
+        return;
+    }
+    const LinkTable::Neighbor* n = links_.find(from);
+    const auto* mine = n == nullptr ? nullptr : book_.find(n->id);
+    if (n == nullptr || (mine != nullptr && !m->newer_than(mine->last_signed()))) {
+        return;
+    }
+    if (!links_.within_limit(now, from, LinkTable::Effort::kBalance) ||
+        !verify(self_.device.public_key(), kBalanceContext, m->signed_part(self_.id, n->id), m->signature)) {
+        ++counters_.balances_refused;
+        return;
+    }
+    if (lost_.size() < kMostLost || lost_.count(n->id) != 0) {
+        lost_[n->id] = *m;  // its own BALANCE, with what it owes, comes next
+    }
+}
+
+// What we signed we owe; what it signed it owes. Flows that the books and the lost time share can no longer be told
+// apart, so they end.
+void Settlement::restore_from(Instant now, NeighborId from, const BalanceMessage& theirs, const BalanceMessage& echo) {
+    const NodeId peer = links_.find(from)->id;
+    const std::int64_t owed = std::max(echo.owed_nsat, std::min(theirs.claimed_nsat, echo.owed_nsat + kTolerance));
+    ++counters_.balances_restored;
+    book_.adopt(now, peer, echo, theirs.owed_nsat, owed);
+    flows_.forget_restored(peer);
+    balance_changed(now, peer);
 }
 
 }  // namespace meshnet::net

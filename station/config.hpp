@@ -16,7 +16,9 @@
 
 #include "core/result.hpp"
 #include "mac/mac.hpp"
+#include "net/credit_limits.hpp"
 #include "net/node_id.hpp"
+#include "net/spend_budget.hpp"
 #include "phy/modes.hpp"
 #include "station/guard/guard_config.hpp"
 #include "station/ip_prefix.hpp"
@@ -48,11 +50,14 @@ struct Config {
     // [net]
     std::uint64_t price_msat_per_mib = 1'000;
     std::uint64_t max_price_msat_per_mib = 100'000;
-    std::uint32_t unit_bytes = 16'384;
+    std::uint32_t unit_bytes = 65'536;
     std::uint64_t initial_window_bytes = 256 * 1024;
     std::uint64_t max_window_bytes = 16'384 * 1024;
     std::vector<net::NodeId> neighbours;
     bool pay = true;
+    // [credit]
+    net::CreditLimits credit;
+    net::SpendBudget::Config spend;
     // [tun]
     bool tun_enabled = true;
     std::string tun_name = "meshnet0";

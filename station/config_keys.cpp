@@ -11,6 +11,7 @@
 #include "phy/modes.hpp"
 #include "phy/profile.hpp"
 #include "station/config.hpp"
+#include "station/credit_keys.hpp"
 #include "station/radio/radio.hpp"
 
 namespace meshnet::station {
@@ -413,7 +414,7 @@ std::vector<ConfigKey> net_keys() {
          "Asked for carrying a MiB one hop, paid when it has arrived.", store_integer<&C::price_msat_per_mib>},
         {"net", "max_price_msat_per_mib", Kind::kInteger, "millisatoshi per MiB", 0, 1e12, "100000",
          "What this station's own traffic pays at most, all hops together.", store_integer<&C::max_price_msat_per_mib>},
-        {"net", "unit_bytes", Kind::kInteger, "bytes", 1'024, 65'536, "16384", "Payload one payword pays for.",
+        {"net", "unit_bytes", Kind::kInteger, "bytes", 1'024, 65'536, "65536", "Payload one payword pays for.",
          store_integer<&C::unit_bytes>},
         {"net", "initial_window_kib", Kind::kInteger, "KiB", 16, 1'048'576, "256",
          "Carried on credit for a neighbour that has settled nothing yet.", store_kib<&C::initial_window_bytes>},
@@ -464,7 +465,8 @@ std::vector<ConfigKey> log_keys() {
 std::span<const ConfigKey> config_keys() {
     static const std::vector<ConfigKey> kKeys = [] {
         std::vector<ConfigKey> all;
-        for (const auto section : {station_keys, radio_keys, mac_keys, transmit_keys, net_keys, tun_keys, log_keys}) {
+        for (const auto section :
+             {station_keys, radio_keys, mac_keys, transmit_keys, net_keys, credit_keys, tun_keys, log_keys}) {
             for (ConfigKey& key : section()) {
                 all.push_back(std::move(key));
             }

@@ -30,6 +30,7 @@
 #include "station/guard/transmit_guard.hpp"
 #include "station/key_file.hpp"
 #include "station/ledger/ledger_sqlite.hpp"
+#include "station/money_log.hpp"
 #include "station/radio/radio.hpp"
 #include "station/radio/radio_supervisor.hpp"
 #include "station/radio/recorder.hpp"
@@ -87,6 +88,8 @@ node::Node::Config node_config(const Config& config, net::Identity identity) {
     out.router.max_window_bytes = config.max_window_bytes;
     out.router.closed_fleet = config.neighbours;
     out.router.pay = config.pay;
+    out.router.credit = config.credit;
+    out.router.spend = config.spend;
     out.router.mtu = config.tun_mtu;
     return out;
 }
@@ -351,6 +354,7 @@ struct Daemon::Impl final : RadioEvents {
         control.on_tick(wall);
         neighbors.update(node, radio.link());
         alarms.update(node.router());
+        money.update(node.router(), radio.link().now());
         if (tun) {
             tun->on_tick(wall);
         }
@@ -464,6 +468,7 @@ struct Daemon::Impl final : RadioEvents {
     std::uint64_t price;
     NeighborLog neighbors;
     AlarmLog alarms;
+    MoneyLog money;
     WallClock::time_point started = WallClock::now();
     bool ledger_locked = false;
     bool inversion_reported = false;

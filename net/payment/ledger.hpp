@@ -23,15 +23,16 @@ struct LedgerRow {
         kNonce = 1,    ///< reserved counters and epochs: never reused after a crash
         kFlow = 2,     ///< newest payword and prices of a flow
         kBalance = 3,  ///< balance with a neighbour
-        kEntry = 4,    ///< one credit or debit, append-only, unique id: (peer, flow, first unit, last unit)
+        kEntry = 4,    ///< credits or debits of one flow or time, see Book; a newer row of a key has more in it
         kCertificate = 5,
+        kCredit = 6,  ///< what a neighbour has cost us, and what we have spent ourselves
     };
     Table table{};
     Bytes key;
     Bytes value;
     // kEntry and kBalance only:
     std::array<std::uint8_t, 32> peer{};  ///< node id of the neighbour
-    std::int64_t amount_nsat = 0;         ///< nano-satoshi... see docs/spec/payment.md; > 0: the peer owes us
+    std::int64_t amount_nsat = 0;         ///< nano-satoshi, see docs/spec/payment.md; > 0: the peer owes us
     std::uint64_t bytes_delivered = 0;    ///< payload bytes this entry is for
     std::string kind;  ///< "relay" (we earned), "own" (we owe for our own flow), "pay" (we owe the next hop), ...
 };

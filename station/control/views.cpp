@@ -96,6 +96,11 @@ Result<std::string> status_view(const ViewContext& c) {
     j["tun_state"] = c.tun_state;
     j["host_attached"] = c.host_attached;
     j["alarms"] = alarms_json(c);
+    const net::MoneyView money = c.node.router().money(c.link.now());
+    j["money"] = Json{{"strangers_msat", money.strangers_msat},
+                      {"strangers_limit_msat", money.strangers_limit_msat},
+                      {"spent_msat", money.spent_msat},
+                      {"spend_limit_msat", money.spend_limit_msat}};
     j["cpu_s"] = cpu_seconds();
     j["radio"] = Json{{"device", c.config.device},
                       {"profile", c.config.profile},
@@ -118,7 +123,7 @@ Result<std::string> status_view(const ViewContext& c) {
 }
 
 Result<std::string> neighbours_view(const ViewContext& c) {
-    std::map<std::uint32_t, Json> rows;
+    std::map<std::pair<std::uint32_t, net::NodeId>, Json> rows;  // those without a link: by their node id
     for (const auto& n : c.node.mac().neighbors(c.link.now())) {
         Json row;
         row["link"] = link_name(n.quality.peer);
@@ -134,15 +139,21 @@ Result<std::string> neighbours_view(const ViewContext& c) {
         row["retransmissions"] = n.retransmissions;
         row["cfo_hz"] = n.doppler ? Json(n.doppler->cfo_hz) : Json(nullptr);
         row["doppler_rate_hz_s"] = n.doppler ? Json(n.doppler->rate_hz_s) : Json(nullptr);
-        rows[n.quality.peer] = std::move(row);
+        rows[{n.quality.peer, {}}] = std::move(row);
     }
     for (const auto& n : c.node.router().neighbors()) {
-        Json& row = rows[n.link];
-        row["link"] = link_name(n.link);
+        Json& row = rows[{n.link, n.link == 0 ? n.id : net::NodeId{}}];
+        row["link"] = n.link == 0 ? Json(nullptr) : Json(link_name(n.link));
         row["id"] = net::to_string(n.id);
         row["address"] = net::to_string(n.address);
         row["session_up"] = n.session_up;
         row["balance_msat"] = n.balance_msat;
+        row["exposure_msat"] = n.exposure_msat;
+        row["credit_msat"] = n.credit_msat;
+        row["trusted"] = n.trusted;
+        row["hold"] = n.hold.empty() ? Json(nullptr) : Json(n.hold);
+        row["unproven_bytes"] = n.unproven_bytes;
+        row["allowance_bytes"] = n.allowance_bytes;
         row["unresolved_bytes"] = n.unresolved_bytes;
         row["window_bytes"] = n.window_bytes;
         row["state"] = n.state;
@@ -213,7 +224,11 @@ constexpr std::array kNeighbourColumns{
     Column{"Hz/s", "doppler_rate_hz_s", Format::kFixed1},
     Column{"heard/s", "heard_ago_s", Format::kFixed1},
     Column{"balance/msat", "balance_msat"},
+    Column{"exposure", "exposure_msat"},
+    Column{"credit", "credit_msat"},
+    Column{"unproven/B", "unproven_bytes"},
     Column{"state", "state"},
+    Column{"hold", "hold"},
     Column{"alarm", "alarm"},
     Column{"address", "address"},
 };

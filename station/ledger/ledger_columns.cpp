@@ -134,12 +134,13 @@ std::string insert_sql(LedgerTable table, int format) {
         list(table, here, [&number](const Column& /*c*/) { return "?" + std::to_string(++number); });
     const std::string insert = std::string("INSERT INTO ") + table_name(table) + " (" + list(table, here, name_of) +
                                ") VALUES (" + parameters + ")";
-    if (table == LedgerTable::kEntries) {
-        return insert;
-    }
-    return insert + " ON CONFLICT (" + list(table, in_state_key, name_of) + ") DO UPDATE SET " +
+    // A row of the same key replaces the older one; of an entry, with more in it.
+    const auto key = table == LedgerTable::kState ? in_state_key : [](const Column& column) {
+        return std::string_view(column.name) == "key";
+    };
+    return insert + " ON CONFLICT (" + list(table, key, name_of) + ") DO UPDATE SET " +
            list(
-               table, [&](const Column& c) { return here(c) && !in_state_key(c); },
+               table, [&](const Column& c) { return here(c) && !key(c); },
                [](const Column& c) { return std::string(c.name) + "=excluded." + c.name; });
 }
 

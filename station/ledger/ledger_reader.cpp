@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "net/payment/book.hpp"
 #include "station/ledger/ledger_columns.hpp"
 
 namespace meshnet::station {
@@ -67,11 +68,18 @@ Result<std::vector<LedgerReader::Entry>> LedgerReader::entries(std::size_t limit
         Entry e;
         e.id = static_cast<std::uint64_t>(record.id);
         e.unix_seconds = record.unix_seconds;
-        ByteReader r(record.row.key);
-        e.peer = r.array<32>();
-        e.flow = r.array<16>();
-        e.from_byte = r.u64();
-        e.to_byte = r.u64();
+        e.peer = record.row.peer;
+        if (const auto range = net::Book::range_of(record.row)) {
+            e.flow = range->flow;
+            e.from_byte = range->from;
+            e.to_byte = range->to;
+        } else {  // of version 1: they stand in the key
+            ByteReader r(record.row.key);
+            (void)r.bytes(32);
+            e.flow = r.array<16>();
+            e.from_byte = r.u64();
+            e.to_byte = r.u64();
+        }
         e.amount_nsat = record.row.amount_nsat;
         e.kind = record.row.kind;
         out.push_back(std::move(e));

@@ -33,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     row.value.assign(in.begin(), in.end());
     if (const auto flow = flow_from_row(row); flow && flow_row(*flow).value.size() != size) std::abort();
     row.key.assign(32, 1);
-    Book book;
+    Book book(1);
     (void)book.restore(row);
 
     static test::World* const world = [] {

@@ -189,14 +189,13 @@ TEST_F(Attack, AForgedBalanceIsRefusedAndAnOldOneIgnored) {
     plain(r, a, m.encode());
     EXPECT_EQ(w.router(a).counters().balances_refused, 1U);
     m.signature = secrets(b).device.sign(  // by somebody else
-        kBalanceContext, BalanceMessage::signed_part(id, w.node(a).id, m.sequence, m.owed_nsat, m.claimed_nsat));
+        kBalanceContext, m.signed_part(id, w.node(a).id));
     plain(r, a, m.encode());
     EXPECT_EQ(w.router(a).counters().balances_refused, 2U);
     plain(r, a, good.encode());
     EXPECT_EQ(RouterTestAccess::book(w.router(a)).find(id)->theirs.sequence, good.sequence);
     // A valid signature over a false claim is kept as evidence and changes no book.
-    m.signature = secrets(r).device.sign(
-        kBalanceContext, BalanceMessage::signed_part(id, w.node(a).id, m.sequence, m.owed_nsat, m.claimed_nsat));
+    m.signature = secrets(r).device.sign(kBalanceContext, m.signed_part(id, w.node(a).id));
     const std::int64_t owed = w.disk_balance(a, r);
     plain(r, a, m.encode());
     w.run(1s);
@@ -221,8 +220,8 @@ TEST_F(Attack, AFalseOriginIsRefused) {
     const auto before = routes.lookup(victim);
     ASSERT_TRUE(before);
     RouteUpdate u;
-    u.destination = victim;
-    u.seqno = static_cast<std::uint16_t>(routes.routes().at(0).seqno + 100);
+    u.destination = short_id(victim);
+    u.seqno = routes.routes().at(0).seqno + 100;
     u.metric = RouteMetric::origin();
     u.metric.airtime_us_per_kib = 1;
     u.serial = 1;

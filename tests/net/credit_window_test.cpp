@@ -27,7 +27,7 @@ TEST(CreditWindow, IsOpenUntilAWindowIsUnresolved) {
 }
 
 TEST(CreditWindow, DoublesWhenAWindowWasSettledUpToTwiceWhatIsInFlight) {
-    CreditWindow w(kInitial, kMax);
+    CreditWindow w(kInitial, kMax, kMax);
     w.settle(kInitial - 1, 10);
     EXPECT_EQ(w.bytes(), kInitial);
     w.settle(1, 100'000);
@@ -41,7 +41,7 @@ TEST(CreditWindow, DoublesWhenAWindowWasSettledUpToTwiceWhatIsInFlight) {
 }
 
 TEST(CreditWindow, AnyNeighbourThatSettlesReachesTheFloor) {
-    CreditWindow w(CreditWindow::kLeast, kMax);
+    CreditWindow w(CreditWindow::kLeast, kMax, kMax);
     for (int i = 0; i < 10; ++i) {
         w.settle(w.bytes(), 1);
     }
@@ -63,14 +63,38 @@ TEST(CreditWindow, HalvesWhenItStaysFull) {
     EXPECT_EQ(w.bytes(), CreditWindow::kLeast) << "open again: no longer punished";
 }
 
-TEST(CreditWindow, OnlyALargeLossHalvesIt) {
+TEST(CreditWindow, WhatIsNeverProvenIsAGiftAndAShareOfWhatIsProven) {
     CreditWindow w(kInitial, kMax);
+    w.forfeit(kInitial - 1'000);
+    EXPECT_EQ(w.bytes(), 1'000U);
+    w.earn(2);
+    EXPECT_EQ(w.allowance(), 1'000U);
+    w.earn(29'998);
+    EXPECT_EQ(w.allowance(), 11'000U) << "a third";
+    w.give_back(500);
+    EXPECT_EQ(w.allowance(), 11'500U);
+    EXPECT_EQ(w.unproven(), kInitial - 1'500);
+    w.forfeit(2 * kMax);
+    EXPECT_EQ(w.bytes(), 0U);
+    EXPECT_FALSE(w.open());
+    w.earn(100 * kMax);
+    EXPECT_EQ(w.allowance(), kMax);
+    w.forfeit(kMax);
+    const Instant start = instant_from_ns(1'000'000'000);
+    for (int second = 0; second <= 3'600; ++second) {
+        w.sweep(start + second * 1s);
+    }
+    EXPECT_NEAR(static_cast<double>(w.allowance()), CreditWindow::kHourlyGift, 100.0);
+}
+
+TEST(CreditWindow, OnlyALargeLossHalvesIt) {
+    CreditWindow w(kInitial, kMax, 10 * kMax);
     w.write_off(kInitial / 4 - 1);
     EXPECT_EQ(w.bytes(), kInitial);
     w.write_off(kInitial / 4);
     EXPECT_EQ(w.bytes(), kInitial / 2);
     for (int i = 0; i < 5; ++i) {
-        w.write_off(kMax);
+        w.write_off(kInitial);
     }
     EXPECT_EQ(w.bytes(), CreditWindow::kLeast);
 }

@@ -17,31 +17,36 @@ struct FlowOpenerTest : ::testing::Test {
     NeighborId other = w.ends[1].link;
     RouteTable routes{{}, self.certificate, self.device, 0};
     FlowTable flows{w.random, [](const Flow&) {}};
-    CreditControl credit{{}, links, flows, routes.alarms(), counters};
+    Book book{1};
+    CreditControl credit{{}, links, flows, book, routes.alarms(), counters};
     Outbox outbox;
-    Settlement settlement{self, links, flows, credit, outbox, counters};
+    SpendBudget spend{{}};
+    ReturnTraffic returns;
+    Settlement settlement{{self, links, flows, book, credit, spend, returns, outbox, counters}};
     PaymentOffers offers;
-    Forwarder forwarder{w.ends[0].identity.address(), links, flows, credit, settlement, offers, counters};
+    Address own_address = w.ends[0].identity.address();
+    Forwarder forwarder{{own_address, links, flows, credit, settlement, spend, returns, offers, counters}};
     UndeliverableQueue undeliverable{w.ends[0].identity.address()};
-    FlowOpener opener{
-        {}, {self, w.random, routes, links, flows, credit, forwarder, offers, outbox, undeliverable, counters}};
+    FlowOpener opener{{},
+                      {self, w.random, routes, links, flows, credit, forwarder, spend, returns, offers, outbox,
+                       undeliverable, counters}};
 
     FlowOpenerTest() {
         w.join();
         w.ends[1].received.clear();
-        credit.on_link(other);
         outbox.add_source([this](Outbox::Rows& rows) { flows.take_rows(rows); });
     }
     /// The neighbour announces itself, so that there is a route to it.
-    void announce_peer() {
-        routes.neighbor_up(w.now, other, {});
+    void announce_peer() { announce(peer, RouteMetric::origin()); }
+    void announce(const Identity::Secrets& who, const RouteMetric& metric) {
+        routes.neighbor_up(w.now, other, peer.id, {});
         RouteUpdate u;
-        u.destination = peer.id;
+        u.destination = short_id(who.id);
         u.seqno = 1;
-        u.metric = RouteMetric::origin();
-        u.serial = peer.certificate.serial;
-        u.signature = peer.device.sign(kRouteContext, RouteUpdate::signed_part(peer.id, 1, u.serial));
-        u.certificate = peer.certificate;
+        u.metric = metric;
+        u.serial = who.certificate.serial;
+        u.signature = who.device.sign(kRouteContext, RouteUpdate::signed_part(who.id, 1, u.serial));
+        u.certificate = who.certificate;
         routes.on_update(w.now, other, u);
     }
     static Bytes prologue(const FlowOpen& open) {
@@ -71,20 +76,33 @@ struct FlowOpenerTest : ::testing::Test {
         m.signature = peer.device.sign(kOpenContext, m.signed_part());
         return m;
     }
+    /// A datagram of our host to the neighbour.
+    void send(std::uint8_t content) { send(peer.id, content); }
+    void send(const NodeId& to, std::uint8_t content) {
+        const Bytes payload(10, content);
+        IpView packet;
+        packet.next_header = 17;
+        packet.hop_limit = 64;
+        packet.payload = payload;
+        opener.send(w.now, to, packet);
+    }
     void receive(const FlowOpen& open) {
         const Bytes message = open.encode();
         opener.on_open(w.now, other, ByteView(message).subspan(1));
     }
     /// The answer of the neighbour, as the destination of a flow of ours.
     FlowAccept accept_by_peer(const FlowOpen& open, std::uint32_t total_price) {
-        NoiseHandshake noise(NoisePattern::kIK, false, prologue(open), peer.exchange_secret, random_key(w.random));
+        return accept_by(peer, open, total_price);
+    }
+    FlowAccept accept_by(const Identity::Secrets& who, const FlowOpen& open, std::uint32_t total_price) {
+        NoiseHandshake noise(NoisePattern::kIK, false, prologue(open), who.exchange_secret, random_key(w.random));
         EXPECT_TRUE(noise.read(open.noise));
         FlowAccept m;
         m.label = 77;
         m.flow = open.id();
         m.total_price = total_price;
         EXPECT_TRUE(noise.write({}, m.noise));
-        m.signature = peer.device.sign(kAcceptContext, m.signed_part());
+        m.signature = who.device.sign(kAcceptContext, m.signed_part());
         return m;
     }
     std::vector<std::pair<MessageType, Bytes>> sent() {
@@ -156,7 +174,7 @@ TEST_F(FlowOpenerTest, EveryRefusalHasItsReason) {
 TEST_F(FlowOpenerTest, PacketsWaitForTheFlowAndThenLeaveInOrder) {
     announce_peer();
     for (int i = 0; i < 3; ++i) {
-        opener.send(w.now, peer.id, FlowClass::kBulk, Bytes(10, static_cast<std::uint8_t>(i)));
+        send(static_cast<std::uint8_t>(i));
     }
     const FlowOpen open = own_open();  // one open for all
     EXPECT_EQ(open.destination, peer.id);
@@ -170,10 +188,12 @@ TEST_F(FlowOpenerTest, PacketsWaitForTheFlowAndThenLeaveInOrder) {
 }
 
 TEST_F(FlowOpenerTest, APaidFlowIsUsedOnceItIsOnDisk) {
-    announce_peer();
-    opener.send(w.now, peer.id, FlowClass::kBulk, Bytes(10, 1));
+    const Identity far = Identity::generate(w.random);
+    announce(far.secrets(), {1'000, 500, 1, 1});
+    send(far.id(), 1);
     const FlowOpen open = own_open();
-    const Bytes accept = accept_by_peer(open, 500).encode();
+    EXPECT_EQ(open.max_price, 700U) << "what was advertised, a fifth, and 100 msat";
+    const Bytes accept = accept_by(far.secrets(), open, 500).encode();
     opener.on_accept(w.now, other, ByteView(accept).subspan(1));
     const Flow* f = flows.find(open.id());
     ASSERT_NE(f, nullptr);
@@ -187,9 +207,18 @@ TEST_F(FlowOpenerTest, APaidFlowIsUsedOnceItIsOnDisk) {
     EXPECT_EQ(f->next_sequence, 1U);
 }
 
+TEST_F(FlowOpenerTest, ADestinationThatChargesForReceivingIsRefused) {
+    announce_peer();
+    send(1);
+    const Bytes accept = accept_by_peer(own_open(), 1).encode();
+    opener.on_accept(w.now, other, ByteView(accept).subspan(1));
+    EXPECT_TRUE(flows.empty()) << "there is no relay between, so nothing to pay";
+    EXPECT_EQ(counters.flows_refused_total, 1U);
+}
+
 TEST_F(FlowOpenerTest, AnAcceptAboveTheLimitOrForgedIsRefused) {
     announce_peer();
-    opener.send(w.now, peer.id, FlowClass::kBulk, Bytes(10, 1));
+    send(1);
     const FlowOpen open = own_open();
     Bytes accept = accept_by_peer(open, open.max_price + 1).encode();
     opener.on_accept(w.now, other, ByteView(accept).subspan(1));
@@ -203,7 +232,7 @@ TEST_F(FlowOpenerTest, AnAcceptAboveTheLimitOrForgedIsRefused) {
 
 TEST_F(FlowOpenerTest, AnUnansweredOpenIsRepeatedFourTimesAndPacketsGrowOld) {
     announce_peer();
-    opener.send(w.now, peer.id, FlowClass::kBulk, Bytes(10, 1));
+    send(1);
     FlowId first = own_open().id();
     int repeats = 0;
     for (int i = 0; i < 27; ++i) {
@@ -226,7 +255,7 @@ TEST_F(FlowOpenerTest, AnUnansweredOpenIsRepeatedFourTimesAndPacketsGrowOld) {
 
 TEST_F(FlowOpenerTest, AFlowErrorOpensItAgain) {
     announce_peer();
-    opener.send(w.now, peer.id, FlowClass::kBulk, Bytes(10, 1));
+    send(1);
     const FlowOpen open = own_open();
     const Bytes accept = accept_by_peer(open, 0).encode();
     opener.on_accept(w.now, other, ByteView(accept).subspan(1));

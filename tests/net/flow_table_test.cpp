@@ -97,21 +97,25 @@ TEST_F(FlowTableTest, DeadlinesComeInOrderAndOnce) {
     EXPECT_EQ(flows.next_deadline(), now + 10s);
 }
 
-TEST_F(FlowTableTest, AFullTableForgetsTheLongestUnusedSettledFlow) {
+TEST_F(FlowTableTest, AFullTableForgetsTheLeastAtStakeOfWhoHasMost) {
     for (unsigned n = 0; n < FlowTable::kMaxFlows; ++n) {
-        ASSERT_TRUE(flows.make_room());
-        Flow& f = flows.add(now + n * 1ms, relay(n));
-        if (n < 5) {
-            f.best.bytes = 1;  // proven, and not yet acknowledged upstream
-        }
+        Flow f = relay(n);
+        f.role = n % 8 == 7 ? FlowRole::kSource : FlowRole::kRelay;
+        f.prev_id = NodeId{static_cast<std::uint8_t>(n % 4 == 0 ? 2 : 1)};
+        f.claim_price = 1'000;
+        f.best.bytes = n == 1 ? 100 : 10'000;  // proven, and not yet acknowledged upstream
+        ASSERT_TRUE(flows.make_room(f.role == FlowRole::kSource ? NodeId{} : f.prev_id));
+        flows.add(now + n * 1ms, std::move(f));
     }
-    EXPECT_TRUE(flows.make_room());
-    EXPECT_EQ(removed, std::vector<FlowId>{id_of(5)});
-    for (auto& [id, f] : flows) {
-        f.best.bytes = 1;
-    }
-    flows.add(now, relay(2'000)).best.bytes = 1;
-    EXPECT_FALSE(flows.make_room()) << "nobody's debt is forgotten for a newcomer";
+    EXPECT_TRUE(flows.make_room(NodeId{2})) << "a neighbour with few flows finds room";
+    EXPECT_EQ(removed, std::vector<FlowId>{id_of(1)}) << "in place of the least at stake of the one with most";
+    Flow newcomer = relay(5'000);
+    newcomer.prev_id = NodeId{2};
+    flows.add(now, std::move(newcomer));
+    EXPECT_FALSE(flows.make_room(NodeId{})) << "128 places are ours, and all are in use";
+    flows.find(id_of(7))->broken = true;
+    EXPECT_TRUE(flows.make_room(NodeId{}));
+    EXPECT_EQ(removed.back(), id_of(7));
 }
 
 TEST_F(FlowTableTest, IdleFlowsGoOnceTheyAreSettled) {

@@ -53,19 +53,58 @@ TEST(Format, EveryMessageGoesThereAndBackAndNoOtherLength) {
     round_trip(Statement{1, 2, 3, {}});
     round_trip(ReceiptAck{1, 2});
     round_trip(Probe{1, 2});
-    round_trip(BalanceMessage{1, 2, 3, {}});
+    round_trip(BalanceMessage{1, 2, 3, 4, {}});
     RouteUpdate update;
-    update.destination = identity.id();
+    update.destination = short_id(identity.id());
     round_trip(update);
     update.signature.emplace();
     round_trip(update);
-    update.instance = {0x0102030405060708, 9, true};
+    update.instance = {7, 0x0102030405060708, 9, true};
     round_trip(update);
     update.notice = true;
     update.certificate = identity.secrets().certificate;
     round_trip(update);
-    round_trip(RouteRequest{identity.id()});
-    round_trip(SeqnoRequest{identity.id(), 4, 5});
+    round_trip(SeqnoRequest{short_id(identity.id()), 4, 5});
+    round_trip(RouteState{0x01020304, 5});
+    round_trip(RouteSync{0x01020304, 5});
+}
+
+TEST(Format, ListsOfRoutesGoThereAndBack) {
+    Rng rng(1);
+    const Identity identity = Identity::generate(rng);
+    RouteUpdates m;
+    m.span = RouteUpdates::Span{7, 100, 104};
+    m.entries.resize(4);
+    m.entries[1].metric = RouteMetric{1, 2, 3, 4};  // a route among retractions
+    m.entries[1].seqno = 9;
+    m.entries[1].via = 0x0A0B;
+    m.entries[1].run = 0x0C0D;
+    m.entries[2].certificate = identity.secrets().certificate;
+    m.entries[3] = m.entries[1];
+    m.entries[3].signature.emplace();
+    m.entries[3].instance = {7, 0x0102030405060708, 9, true};
+    Bytes bytes = m.encode();
+    std::size_t size = RouteUpdates::kHeaderBytes;
+    for (const RouteUpdate& u : m.entries) size += u.bytes();
+    EXPECT_EQ(bytes.size(), size);
+    EXPECT_EQ(m.entries[1].bytes(), 28U) << "what a destination costs that the neighbour knows";
+    const auto back = RouteUpdates::decode(ByteView(bytes).subspan(1));
+    ASSERT_TRUE(back && back->span == m.span && back->entries.size() == 4);
+    EXPECT_EQ(back->encode(), bytes);
+    EXPECT_FALSE(RouteUpdates::decode(ByteView(bytes).subspan(1, size - 2)));
+    m.span->upto = 99;
+    bytes = m.encode();
+    EXPECT_FALSE(RouteUpdates::decode(ByteView(bytes).subspan(1))) << "a journal does not run back";
+    RouteRequest request;
+    request.destinations = {ShortId{1}, ShortId{2}};
+    for (const bool certificates : {false, true}) {
+        request.certificates = certificates;
+        bytes = request.encode();
+        const auto r = RouteRequest::decode(ByteView(bytes).subspan(1));
+        ASSERT_TRUE(r);
+        EXPECT_EQ(r->encode(), bytes);
+        EXPECT_FALSE(RouteRequest::decode(ByteView(bytes).subspan(1, 16)));
+    }
 }
 
 TEST(Format, TheIdOfAFlowCoversWhatIsSignedAndNotWhatHopsChange) {
@@ -305,19 +344,20 @@ TEST(Flow, ItsRowGoesThereAndBack) {
 }
 
 TEST(Book, TotalsEntriesAndRowsAgree) {
-    Book book;
+    const Instant now{};
+    Book book(1);
     NodeId peer{};
     peer[0] = 4;
-    book.enter(peer, {}, 0, 100, 700, "relay");
-    book.enter(peer, {}, 100, 200, -300, "pay");
-    book.enter(peer, {}, 200, 300, 0, "pay");
+    book.enter(now, peer, {}, 0, 100, 700, "relay");
+    book.enter(now, peer, {}, 100, 200, -300, "pay");
+    book.enter(now, peer, {}, 200, 300, 0, "pay");
     EXPECT_EQ(book.find(peer)->net_nsat(), 400);
     std::vector<LedgerRow> rows;
     book.take(rows);
     ASSERT_EQ(rows.size(), 3U);
     EXPECT_EQ(rows[0].amount_nsat + rows[1].amount_nsat, rows[2].amount_nsat);
     EXPECT_FALSE(book.dirty());
-    Book again;
+    Book again(2);
     ASSERT_TRUE(again.restore(rows[2]));
     EXPECT_EQ(again.find(peer)->net_nsat(), 400);
     EXPECT_EQ(again.next_to_sign(peer).sequence, 1U);

@@ -16,17 +16,20 @@ struct ForwarderTest : ::testing::Test {
     NeighborId other = w.ends[1].link;
     FlowTable flows{w.random, [](const Flow&) {}};
     KeyAlarms alarms{NodeId{}};
-    CreditControl credit{{}, links, flows, alarms, counters};
+    Book book{1};
+    CreditControl credit{{}, links, flows, book, alarms, counters};
     Outbox outbox;
-    Settlement settlement{w.ends[0].identity.secrets(), links, flows, credit, outbox, counters};
+    SpendBudget spend{{}};
+    ReturnTraffic returns;
+    Settlement settlement{{w.ends[0].identity.secrets(), links, flows, book, credit, spend, returns, outbox, counters}};
     PaymentOffers offers;
-    Forwarder forwarder{w.ends[0].identity.address(), links, flows, credit, settlement, offers, counters};
+    Address own_address = w.ends[0].identity.address();
+    Forwarder forwarder{{own_address, links, flows, credit, settlement, spend, returns, offers, counters}};
     Key32 key{};
 
     ForwarderTest() {
         w.join();
         w.ends[1].received.clear();
-        credit.on_link(other);
         key.fill(9);
     }
     Flow& add(FlowRole role) {

@@ -11,8 +11,8 @@ namespace {
 
 constexpr Instant kStart{1'000s};
 
-KeyInstances::Statement statement(std::uint64_t boot, std::uint16_t seqno, std::uint64_t other = 0) {
-    return {seqno, {boot, other, false}, {}, {}};
+KeyInstances::Statement statement(std::uint64_t boot, std::uint32_t seqno, std::uint64_t other = 0) {
+    return {seqno, {1, boot, other, false}, {}, {}};
 }
 
 TEST(KeyInstances, TheNewestOfEachInstanceIsKept) {

@@ -175,8 +175,10 @@ TEST(LinkTable, EachKindOfUnverifiedWorkHasItsOwnLimit) {
     EXPECT_EQ(burst(LinkTable::Effort::kOpen), 40);
     EXPECT_EQ(burst(LinkTable::Effort::kAnswer), 20);
     EXPECT_EQ(burst(LinkTable::Effort::kBalance), 10);
+    EXPECT_EQ(burst(LinkTable::Effort::kHash), 8'192) << "about 2.5 ms";
+    EXPECT_FALSE(links.within_limit(w.now + 100ms, other, LinkTable::Effort::kHash, 8'192)) << "only as a whole";
     w.now += 1s;
-    EXPECT_EQ(burst(LinkTable::Effort::kOpen), 20);
+    EXPECT_EQ(burst(LinkTable::Effort::kOpen), 4);
     EXPECT_EQ(burst(LinkTable::Effort::kAnswer), 20);
     EXPECT_EQ(burst(LinkTable::Effort::kBalance), 5);
     EXPECT_FALSE(links.within_limit(w.now, 999, LinkTable::Effort::kOpen));

@@ -111,9 +111,46 @@ TEST(LinkMetric, FollowsNotableChangesOnly) {
     EXPECT_EQ(known.airtime_us_per_kib, 1'000U) << "small steps must not add up unseen";
     EXPECT_TRUE(known.follow({1'201, 5}));
     EXPECT_EQ(known.airtime_us_per_kib, 1'201U);
-    EXPECT_TRUE(known.follow({1'210, 6}));
+    EXPECT_FALSE(known.follow({1'210, 10})) << "5 ms are noise";
+    EXPECT_TRUE(known.follow({1'210, 11}));
     EXPECT_EQ(known.airtime_us_per_kib, 1'201U);
-    EXPECT_EQ(known.delay_ms, 6);
+    EXPECT_EQ(known.delay_ms, 11);
+}
+
+LinkQuality quality(double airtime, double loss) {
+    LinkQuality q;
+    q.loss = loss;
+    q.airtime_us_per_kib = airtime / (1.0 - loss);  // as the MAC reports it
+    return q;
+}
+
+// The MAC's loss on idle links is collisions of control traffic: clean links of one mode read 7 to 29 ms/KiB.
+TEST(LinkEstimate, CollisionsDoNotTellEqualLinksApart) {
+    Instant now = instant_from_ns(1'000'000'000);
+    LinkEstimate e(now, quality(7'000, 0.6));
+    EXPECT_NEAR(e.metric().airtime_us_per_kib, 7'000, 1);
+    Rng rng(3);
+    for (int i = 0; i < 200; ++i) {
+        now += std::chrono::seconds(1);
+        EXPECT_FALSE(e.update(now, quality(7'000, i % 4 == 0 ? 0.5 * rng.uniform() : 0.0))) << i;
+    }
+    EXPECT_NEAR(e.metric().airtime_us_per_kib, 7'000, 1);
+}
+
+TEST(LinkEstimate, LossThatLastsCountsWithoutFurtherReports) {
+    Instant now = instant_from_ns(1'000'000'000);
+    LinkEstimate e(now, quality(7'000, 0.0));
+    (void)e.update(now, quality(7'000, 0.7));
+    int seconds = 0;
+    while (e.next_settle() && seconds < 60) {
+        ASSERT_GT(*e.next_settle(), now);
+        now = *e.next_settle();
+        (void)e.settle(now);
+        ++seconds;
+    }
+    EXPECT_LE(seconds, 15) << "and then it is at rest";
+    EXPECT_GT(e.metric().airtime_us_per_kib, 15'000U);
+    EXPECT_TRUE(e.update(now + std::chrono::seconds(1), quality(30'000, 0.0))) << "another mode counts at once";
 }
 
 TEST(RouteMetric, DiffersByIsRelativeToTheSmaller) {

@@ -19,17 +19,19 @@ struct SettlementTest : ::testing::Test {
     NeighborId other = w.ends[1].link;
     FlowTable flows{w.random, [this](const Flow& f) { credit.release(f); }};
     KeyAlarms alarms{NodeId{}};
-    CreditControl credit{{65'536, 1'048'576}, links, flows, alarms, counters};
+    Book book{1};
+    CreditControl credit{{65'536, 1'048'576, {}}, links, flows, book, alarms, counters};
     Outbox outbox;
-    Settlement settlement{w.ends[0].identity.secrets(), links, flows, credit, outbox, counters};
+    SpendBudget spend{{}};
+    ReturnTraffic returns;
+    Settlement settlement{{w.ends[0].identity.secrets(), links, flows, book, credit, spend, returns, outbox, counters}};
     HashChain chain;
     std::vector<LedgerRow> rows;  // of the last batch
 
     SettlementTest() {
         w.join();
-        credit.on_link(other);
         outbox.add_source([this](Outbox::Rows& r) { flows.take_rows(r); });
-        outbox.add_source([this](Outbox::Rows& r) { settlement.take_rows(r); });
+        outbox.add_source([this](Outbox::Rows& r) { book.take(r); });
         Payword last{};
         last.fill(7);
         const FlowId id{9};
@@ -92,7 +94,7 @@ struct SettlementTest : ::testing::Test {
         return out;
     }
     [[nodiscard]] std::int64_t claimed() const {
-        const auto* b = settlement.book().find(w.ends[1].identity.id());
+        const auto* b = book.find(w.ends[1].identity.id());
         return b == nullptr ? 0 : b->claimed_nsat;
     }
     using Types = std::vector<MessageType>;
@@ -188,7 +190,7 @@ TEST_F(SettlementTest, TheWindowClosesAndReceiptsOpenIt) {
     EXPECT_FALSE(credit.may_send(other, kLabelOut)) << "proven, but the payer has not acknowledged the debt";
     acknowledge(3 * kUnit);
     EXPECT_TRUE(credit.may_send(other, kLabelOut));
-    EXPECT_EQ(credit.window(other)->unresolved(), kUnit);
+    EXPECT_EQ(credit.window(w.ends[1].identity.id())->unresolved(), kUnit);
 }
 
 TEST_F(SettlementTest, AFullWindowIsProbed) {
@@ -205,12 +207,20 @@ TEST_F(SettlementTest, AFullWindowIsProbed) {
     EXPECT_EQ(due->probe_at, w.now + 500ms);
 }
 
-TEST_F(SettlementTest, AConfirmationWithoutBytesFreesOnlyTheDeliveryFloor) {
+TEST_F(SettlementTest, AConfirmationWithoutBytesComesOffTheAllowance) {
     for (std::uint32_t i = 1; i <= 8; ++i) {
         forward(i, kUnit);
     }
     statement(0, 8);  // all 128 KiB accounted for, nothing delivered
-    EXPECT_EQ(flow().resolved_bytes, CreditWindow::kFloor);
+    EXPECT_EQ(flow().resolved_bytes, 8 * kUnit);
+    const CreditWindow& window = *credit.window(w.ends[1].identity.id());
+    EXPECT_EQ(window.allowance(), 0U) << "the gift was 64 KiB";
+    EXPECT_FALSE(credit.may_send(other, kLabelOut));
+    statement(8 * kUnit, 8);  // it arrived after all
+    EXPECT_EQ(window.unproven(), 0U);
+    store();
+    acknowledge(8 * kUnit);
+    EXPECT_TRUE(credit.may_send(other, kLabelOut));
 }
 
 TEST_F(SettlementTest, ABalanceLeavesOnceItsNumberIsOnDisk) {
@@ -233,9 +243,7 @@ TEST_F(SettlementTest, ABalanceLeavesOnceItsNumberIsOnDisk) {
     EXPECT_EQ(balance->claimed_nsat, price_nsat(1'000, kUnit));
     EXPECT_EQ(balance->sequence, 1U);
     EXPECT_TRUE(verify(w.ends[0].identity.secrets().device.public_key(), kBalanceContext,
-                       BalanceMessage::signed_part(w.ends[0].identity.id(), w.ends[1].identity.id(), 1,
-                                                   balance->owed_nsat, balance->claimed_nsat),
-                       balance->signature));
+                       balance->signed_part(w.ends[0].identity.id(), w.ends[1].identity.id()), balance->signature));
 }
 
 TEST_F(SettlementTest, ANewSessionIsSentWhatItLacks) {
@@ -254,17 +262,17 @@ TEST_F(SettlementTest, ABrokenFlowIsWrittenOffAndCostsTrust) {
     }
     flow().broken = true;
     credit.write_off_lost(w.now + 29s);
-    EXPECT_EQ(credit.window(other)->unresolved(), 2U * kUnit);
+    EXPECT_EQ(credit.window(w.ends[1].identity.id())->unresolved(), 2U * kUnit);
     credit.write_off_lost(w.now + 30s);
-    EXPECT_EQ(credit.window(other)->unresolved(), 0U);
-    EXPECT_EQ(credit.window(other)->bytes(), 32'768U);
+    EXPECT_EQ(credit.window(w.ends[1].identity.id())->unresolved(), 0U);
+    EXPECT_EQ(credit.window(w.ends[1].identity.id())->bytes(), 32'768U);
 }
 
 TEST_F(SettlementTest, AForgottenFlowFreesItsPartOfTheWindow) {
     forward(1, kUnit);
-    EXPECT_EQ(credit.window(other)->unresolved(), kUnit);
+    EXPECT_EQ(credit.window(w.ends[1].identity.id())->unresolved(), kUnit);
     flows.remove_idle(w.now + 90'000s);
-    EXPECT_EQ(credit.window(other)->unresolved(), 0U);
+    EXPECT_EQ(credit.window(w.ends[1].identity.id())->unresolved(), 0U);
 }
 
 }  // namespace

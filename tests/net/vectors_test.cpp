@@ -61,8 +61,8 @@ TEST(Vectors, OfThePaymentPage) {
     EXPECT_NE(text.find("cost(1000,16384)=" + std::to_string(price_nsat(1'000, 16'384)) + "nsat"), std::string::npos);
     EXPECT_NE(text.find("cost(777,12345)=" + std::to_string(price_nsat(777, 12'345)) + "nsat"), std::string::npos);
     const SigningKey key(Key32{});
-    EXPECT_NE(text.find(to_hex(key.sign(kStatementContext, Statement::signed_part(flow, 12'345, 67)))),
-              std::string::npos);
+    const std::string statement = to_hex(key.sign(kStatementContext, Statement::signed_part(flow, 12'345, 67)));
+    EXPECT_NE(text.find(statement), std::string::npos) << statement;
 }
 
 }  // namespace

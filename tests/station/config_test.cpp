@@ -140,6 +140,14 @@ TEST(Config, TheExampleParsesAndIsTheDefaults) {
     EXPECT_EQ(config->max_window_bytes, expected.max_window_bytes);
     EXPECT_EQ(config->neighbours, expected.neighbours);
     EXPECT_EQ(config->pay, expected.pay);
+    EXPECT_EQ(config->credit.stranger_msat, expected.credit.stranger_msat);
+    EXPECT_EQ(config->credit.strangers_msat, expected.credit.strangers_msat);
+    EXPECT_EQ(config->credit.unsigned_msat, expected.credit.unsigned_msat);
+    EXPECT_EQ(config->credit.highest_price_msat_per_mib, expected.credit.highest_price_msat_per_mib);
+    EXPECT_TRUE(config->credit.trusted.empty());
+    EXPECT_TRUE(config->credit.refused.empty());
+    EXPECT_EQ(config->spend.day_msat, expected.spend.day_msat);
+    EXPECT_EQ(config->spend.destination_msat, expected.spend.destination_msat);
     EXPECT_EQ(config->tun_enabled, expected.tun_enabled);
     EXPECT_EQ(config->tun_name, expected.tun_name);
     EXPECT_EQ(config->tun_mtu, expected.tun_mtu);
@@ -179,6 +187,21 @@ TEST(Config, ValuesArriveWhereTheyBelong) {
     EXPECT_EQ(config->neighbours[0][31], 0x1f);
     EXPECT_FALSE(config->tun_enabled);
     EXPECT_EQ(config->log_level, "debug");
+}
+
+TEST(Config, TrustedAndRefusedNodesAreNamedByTheirIds) {
+    const std::string id = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    const auto config = parse_config("[credit]\ntrusted = [\"" + id + ":5000\"]\nrefused = [\"" + id + "\"]\n", "x");
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    ASSERT_EQ(config->credit.trusted.size(), 1U);
+    EXPECT_EQ(config->credit.trusted[0].id[31], 0x1f);
+    EXPECT_EQ(config->credit.trusted[0].credit_msat, 5'000U);
+    ASSERT_EQ(config->credit.refused.size(), 1U);
+    for (const std::string& bad : {id, id + ":", id + ":x", id + ":99999999999999999", std::string("a:1")}) {
+        const auto refused = parse_config("[credit]\ntrusted = [\"" + bad + "\"]\n", "x");
+        ASSERT_FALSE(refused.ok()) << bad;
+        EXPECT_NE(refused.error().message.find("x:2: credit.trusted"), std::string::npos) << refused.error().message;
+    }
 }
 
 TEST(Config, RelativePathsAreTakenFromTheFileFolder) {
