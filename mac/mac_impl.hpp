@@ -153,6 +153,8 @@ struct Mac::Impl {
     // mac_open.cpp
     [[nodiscard]] bool enqueue_open(Instant now, Sdu sdu);
     void deliver_opens(const Burst& burst);
+    [[nodiscard]] unsigned standing(const OpenWaiting& w) const;
+    [[nodiscard]] static Duration kept_from(const Neighbor& n);
     [[nodiscard]] bool affordable(Instant now, const OpenWaiting& w) const;
     /// When the first that waits may go; nothing if none does.
     [[nodiscard]] std::optional<Instant> open_at(Instant now) const;

@@ -20,11 +20,8 @@ static_assert(net::kMaxFrameBytes <= mac::kMaxSduBytes);
 
 /// The number by which the link layer names us.
 Node::Config with_number(Node::Config config, RandomSource& random) {
-    while (config.draw_number && (config.mac.self == 0 || config.mac.self == kBroadcast)) {
+    while (config.mac.self == 0 || config.mac.self == kBroadcast) {
         config.mac.self = static_cast<mac::StationId>(random.next_u64());
-    }
-    if (config.mac.self == 0) {
-        config.mac.self = config.router.identity.station_id();
     }
     config.router.link = config.mac.self;
     config.mac.authenticated = true;

@@ -171,8 +171,8 @@ Burst forged_hello(const HostileAir& air, StationId sender, std::uint16_t number
     return burst;
 }
 
-TEST(HostileAir, AFloodOfForgedHellosKeepsNobodyOut) {
-    HostileAir air(3);
+void flood(std::uint64_t seed) {
+    HostileAir air(seed);
     air.add();
     air.add();
     air.run_for(8s);
@@ -198,6 +198,13 @@ TEST(HostileAir, AFloodOfForgedHellosKeepsNobodyOut) {
     const std::size_t late = air.add();
     air.run_for(10s);
     EXPECT_TRUE(air.session(late, 0) && air.session(late, 1)) << "after the flood";
+}
+
+TEST(HostileAir, AFloodOfForgedHellosKeepsNobodyOut) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+        SCOPED_TRACE(seed);
+        flood(seed);
+    }
 }
 
 // ---- row 15 ----
@@ -354,22 +361,25 @@ TEST(HostileAir, SessionsAreMadeWhileHandshakesAreForged) {
 TEST(HostileAir, ForgeriesAreCountedByKind) {
     Pair p(41);
     const auto before = p.air.node(p.b).mac().counters();
-    p.air.forge(with_floor(p, 5));
-    p.air.run_for(100ms);
     Burst grant = p.forged();
     grant.header.sender = 0x6666'6666;
     grant.header.grantee = p.air.number(p.b);
     grant.hello = mac::Hello{};
-    p.air.forge(grant);
-    p.air.run_for(100ms);
     Burst own = p.forged();
     own.header.sender = p.air.number(p.b);
-    p.air.forge(own);
-    p.air.run_for(100ms);
+    for (int i = 0; i < 5; ++i) {  // some may meet others
+        p.air.forge(with_floor(p, 5));
+        p.air.run_for(100ms);
+        p.air.forge(grant);
+        p.air.run_for(100ms);
+        p.air.forge(own);
+        p.air.run_for(100ms);
+    }
     const auto after = p.air.node(p.b).mac().counters();
-    EXPECT_EQ(after.forged_targets - before.forged_targets, 1U);
-    EXPECT_EQ(after.unproven_grants - before.unproven_grants, 1U);
-    EXPECT_EQ(after.own_number - before.own_number, 1U);
+    const auto few = [](std::uint64_t n) { return n >= 2 && n <= 5; };
+    EXPECT_PRED1(few, after.forged_targets - before.forged_targets);
+    EXPECT_PRED1(few, after.unproven_grants - before.unproven_grants);
+    EXPECT_PRED1(few, after.own_number - before.own_number);
 }
 
 }  // namespace
