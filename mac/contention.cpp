@@ -53,27 +53,45 @@ void Contention::on_carrier(Instant now, bool busy) {
 
 void Contention::on_unbelieved(Instant now) {
     consume(now);
+    on_read(now);
+}
+
+void Contention::on_read(Instant now) {
     header_read_ = true;
     header_read_at_ = now;
     unread_until_ = kLongAgo;
 }
 
-void Contention::on_header(Instant now, std::uint32_t sender, std::uint32_t grantee, Instant reserved_until,
-                           std::optional<Instant> sense_by, bool proven) {
+void Contention::reserve(std::uint32_t sender, std::uint32_t grantee, Instant until, bool proven) {
+    reserved_until_ = until;
+    sense_by_.reset();
+    reserved_proven_ = proven;
+    reserved_by_ = sender;
+    reserved_for_ = grantee;
+}
+
+void Contention::on_header(Instant now, std::uint32_t sender, std::uint32_t grantee, Instant reserved_until) {
     consume(now);
-    header_read_ = true;
-    header_read_at_ = now;
-    unread_until_ = kLongAgo;
-    const bool continues =
-        (sender == reserved_by_ || sender == reserved_for_) && (proven || !reserved_proven_ || now >= reserved_until_);
+    on_read(now);
+    const bool continues = sender == reserved_by_ || sender == reserved_for_;
     if (continues || reserved_until > this->reserved_until()) {
-        reserved_until_ = reserved_until;
-        sense_by_ = busy_ ? std::nullopt : sense_by;
-        reserved_proven_ = proven;
-        reserved_by_ = sender;
-        reserved_for_ = grantee;
+        reserve(sender, grantee, reserved_until, true);
     }
     // A frame heard starts the count anew even where the carrier was too weak to be sensed.
+    idle_since_ = std::max(idle_since_, now - config_.idle_before);
+    defer();
+}
+
+void Contention::on_unproven(Instant now, std::uint32_t sender, std::uint32_t grantee, Instant reserved_until,
+                             Instant heard_end, std::optional<Instant> sense_by) {
+    consume(now);
+    on_read(now);
+    const bool continues = (sender == reserved_by_ || sender == reserved_for_) && !reserved_proven_;
+    if (continues || reserved_until > this->reserved_until()) {
+        reserve(sender, grantee, reserved_until, false);
+        const bool sensed = busy_ && busy_since_ >= heard_end;
+        sense_by_ = sensed ? std::nullopt : sense_by;
+    }
     idle_since_ = std::max(idle_since_, now - config_.idle_before);
     defer();
 }

@@ -40,10 +40,11 @@ public:
     /// A burst header was read: whatever the carrier was, it was this; `reserved_until` by it (now if nothing is). A
     /// header of the station that made the present reservation, or of the one it was made for, replaces it; others only
     /// extend it.
-    /// `sense_by`: nobody has proven this reservation, so it counts only until then unless a carrier is sensed before,
-    /// and it shortens none that was proven.
-    void on_header(Instant now, std::uint32_t sender, std::uint32_t grantee, Instant reserved_until,
-                   std::optional<Instant> sense_by = std::nullopt, bool proven = true);
+    void on_header(Instant now, std::uint32_t sender, std::uint32_t grantee, Instant reserved_until);
+    /// The same of a burst that proves nothing, whose end was heard at `heard_end`. It shortens no reservation that was
+    /// proven, and its own ends at `sense_by` (if given) unless another carrier is sensed until then.
+    void on_unproven(Instant now, std::uint32_t sender, std::uint32_t grantee, Instant reserved_until,
+                     Instant heard_end, std::optional<Instant> sense_by);
     /// A frame of which nothing is believed: it ends the busy period like any other.
     void on_unbelieved(Instant now);
     /// Our own transmission occupies the channel until `end`.
@@ -79,6 +80,8 @@ public:
 
 private:
     [[nodiscard]] Instant idle_from() const noexcept;
+    void on_read(Instant now);
+    void reserve(std::uint32_t sender, std::uint32_t grantee, Instant until, bool proven);
     void consume(Instant now) noexcept;
     void defer();
     [[nodiscard]] std::uint64_t draw();

@@ -105,7 +105,7 @@ void append_tag(Bytes& out, const TagKey* key, TagKind kind, ByteView common, By
 /// The header up to its targets.
 void write_common(ByteWriter& w, const BurstHeader& h) {
     w.u8(static_cast<std::uint8_t>((kFormatVersion << 4) | (h.wants_txop ? 8U : 0U) | h.targets.size()));
-    w.u8(static_cast<std::uint8_t>((h.chain_left << 4) | (h.authenticated ? kTaggedBit : 0U)));
+    w.u8(static_cast<std::uint8_t>((h.chain_left << 4) | (h.authenticated ? kTaggedBit : 0U) | h.witnesses));
     w.u32(h.sender);
     if (h.authenticated) {
         w.u32(h.burst);
@@ -121,7 +121,7 @@ void write_common(ByteWriter& w, const BurstHeader& h) {
 }
 
 void write_header(Bytes& out, const BurstHeader& h, ByteView common, const SendKeys& keys) {
-    assert(h.targets.size() <= kMaxTargets && h.chain_left <= 15);
+    assert(h.targets.size() <= kMaxTargets && h.chain_left <= 15 && h.witnesses <= h.targets.size());
     const std::size_t start =
         open_sub_frame(out, SubFrame::kHeader, header_bytes(h.targets.size(), h.authenticated) - kSubFrameOverhead);
     ByteWriter w(out);
@@ -152,6 +152,7 @@ bool read_header(ByteView body, Burst& burst) {
     const std::uint8_t second = r.u8();
     h.chain_left = static_cast<std::uint8_t>(second >> 4);
     h.authenticated = (second & kTaggedBit) != 0;
+    h.witnesses = second & 7U;
     h.sender = r.u32();
     if (h.authenticated) {
         h.burst = r.u32();
@@ -185,7 +186,7 @@ bool read_header(ByteView body, Burst& burst) {
             burst.target_proofs.push_back({raw, r.bytes(kTagBytes)});
         }
     }
-    return r.complete() && h.sender != 0 && h.sender != kBroadcast && h.grantee != kBroadcast;
+    return r.complete() && h.witnesses <= targets && h.sender != 0 && h.sender != kBroadcast && h.grantee != kBroadcast;
 }
 
 Bytes ack_entry(const BlockAck& a, bool tagged) {

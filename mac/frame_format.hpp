@@ -63,6 +63,7 @@ struct BurstHeader {
     Duration nav{};         ///< after the end of this burst, for all others; 16 us steps
     std::size_t backlog_bytes = 0;  ///< still waiting at the sender; 64-byte steps, at most 4 194 240
     std::vector<Target> targets;    ///< at most kMaxTargets
+    std::uint8_t witnesses = 0;     ///< so many of the last targets get nothing: the reservation is proven to them
     bool authenticated = false;     ///< targets, acknowledgements and hello carry tags (mac/link_auth.hpp)
 };
 

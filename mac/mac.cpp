@@ -243,6 +243,9 @@ void Mac::on_frame(Instant now, const RxFrame& frame) {
 }
 
 void Mac::on_carrier(Instant now, bool busy) {
+    if (!busy) {
+        impl_->carrier_time = impl_->busy_time(now);
+    }
     impl_->contention.on_carrier(now, busy);
     if (impl_->wait && impl_->pending.empty()) {
         impl_->wait->carrier_seen = true;

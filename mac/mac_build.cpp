@@ -10,6 +10,7 @@
 namespace meshnet::mac {
 namespace {
 
+constexpr std::uint8_t kMostWitnesses = 3;
 constexpr unsigned kRobustEvery = 8;  // hellos: one in so many goes alone in the most robust mode
 
 }  // namespace
@@ -121,6 +122,7 @@ void Mac::Impl::choose_answer(Instant now, const std::optional<TxopGrant>& by, D
         draft.limit = more;
     }
     prove_grant(draft);
+    add_witnesses(now, draft);
 }
 
 // A grant counts for a station that finds a tag of its own in the burst.
@@ -140,6 +142,27 @@ void Mac::Impl::prove_grant(Draft& draft) {
         return;
     }
     targets.push_back({grantee->id, grantee->sender.session(), grantee->sender.floor()});
+}
+
+// Who cannot hear the grantee cannot sense that it answers, so a long reservation is proven to it.
+void Mac::Impl::add_witnesses(Instant now, Draft& draft) {
+    const Neighbor* grantee = draft.grantee;
+    if (!config.authenticated || grantee == nullptr || !grantee->has_backlog(now)) {
+        return;
+    }
+    BurstHeader& header = draft.burst.header;
+    for (const auto& [id, n] : table) {
+        const auto is = [id = id](const auto& entry) { return entry.peer == id; };
+        const bool hears = std::find(n.hears.begin(), n.hears.end(), grantee->id) != n.hears.end() ||
+                           std::find(grantee->hears.begin(), grantee->hears.end(), id) != grantee->hears.end();
+        const bool proven = std::any_of(header.targets.begin(), header.targets.end(), is) ||
+                            std::any_of(draft.burst.acks.begin(), draft.burst.acks.end(), is);
+        if (n.up && &n != grantee && !hears && !proven && header.targets.size() < kMaxTargets &&
+            header.witnesses < kMostWitnesses) {
+            header.targets.push_back({id, n.sender.session(), n.sender.floor()});
+            ++header.witnesses;
+        }
+    }
 }
 
 // The fields that depend on the content and on the grant.

@@ -118,6 +118,7 @@ struct Mac::Impl {
         StationId grantee = 0;
         Instant from{};
         Instant until{};
+        Duration busy_before{};
     };
 
     // mac.cpp
@@ -138,7 +139,10 @@ struct Mac::Impl {
     [[nodiscard]] Proof prove(Instant now, Burst& burst, Neighbor& n);
     void on_stranger(Instant now, const RxFrame& frame, const Burst& burst, Neighbor& n);
     void note_reservation(Instant now, Instant heard_end, const BurstHeader& header, const Neighbor* n, bool proven);
-    void settle_watches(Instant now, StationId heard);
+    /// Charges what nobody used of the reservations that are over, or that `proven_by` has replaced.
+    void settle_watches(Instant now, StationId proven_by);
+    /// How long a carrier has been sensed since the start.
+    [[nodiscard]] Duration busy_time(Instant now) const;
     void doubt(Instant now, const Burst& burst, Neighbor& n);
     void note_echo(Instant now, Instant sent, Neighbor& n);
     void set_link_keys(Instant now, StationId peer, const LinkKeys& keys, bool in_use);
@@ -149,6 +153,8 @@ struct Mac::Impl {
     // mac_open.cpp
     [[nodiscard]] bool enqueue_open(Instant now, Sdu sdu);
     void deliver_opens(const Burst& burst);
+    [[nodiscard]] unsigned standing(const OpenWaiting& w) const;
+    [[nodiscard]] static Duration kept_from(const Neighbor& n);
     [[nodiscard]] bool affordable(Instant now, const OpenWaiting& w) const;
     /// When the first that waits may go; nothing if none does.
     [[nodiscard]] std::optional<Instant> open_at(Instant now) const;
@@ -184,6 +190,7 @@ struct Mac::Impl {
     void add_content(Instant now, const std::optional<TxopGrant>& by, Draft& draft);
     void choose_answer(Instant now, const std::optional<TxopGrant>& by, Draft& draft);
     void prove_grant(Draft& draft);
+    void add_witnesses(Instant now, Draft& draft);
     void write_header(Instant now, Draft& draft, Pending& p);
     [[nodiscard]] TxRequest encode(Instant at, Draft& draft);
     void account(Instant now, const Draft& draft, Pending& p);
@@ -238,6 +245,7 @@ struct Mac::Impl {
     StrangerBudgets strangers;
     std::deque<OpenWaiting> opens;
     std::vector<Watch> watches;
+    Duration carrier_time{};           // busy, up to the last change
     Instant charged_until = kLongAgo;  // unused reservations
     Instant welcomed_at = kLongAgo;    // last early hello for a stranger
     std::uint64_t next_id = 1;

@@ -23,7 +23,8 @@ bool Mac::Impl::enqueue_open(Instant now, Sdu sdu) {
         return false;
     }
     if (opens.size() >= kMostWaiting) {
-        opens.pop_front();
+        opens.erase(std::min_element(opens.begin(), opens.end(),
+                                     [this](const auto& a, const auto& b) { return standing(a) < standing(b); }));
         ++counters.opens_expired;
     }
     opens.push_back({sdu.peer, std::move(sdu.bytes), now, sdu.answer});
@@ -57,7 +58,17 @@ bool Mac::Impl::affordable(Instant now, const OpenWaiting& w) const {
     if (n == nullptr) {
         return false;
     }
-    return w.answer ? strangers.answers.open(now) : n->up || strangers.attempts.open(now);
+    return w.answer ? strangers.answers.open(now) : n->up || strangers.attempts.open(now, kept_from(*n));
+}
+
+// Who goes first, and stays if there is no room: whoever is heard most often.
+unsigned Mac::Impl::standing(const OpenWaiting& w) const {
+    const Neighbor* n = w.to == kBroadcast ? nullptr : table.find(w.to);
+    return n == nullptr || n->auth.known() ? ~0U : n->heard_bursts;
+}
+
+Duration Mac::Impl::kept_from(const Neighbor& n) {
+    return n.auth.known() || n.heard_bursts > 1 ? Duration::zero() : StrangerBudgets::kKept;
 }
 
 std::optional<Instant> Mac::Impl::open_at(Instant now) const {
@@ -66,8 +77,9 @@ std::optional<Instant> Mac::Impl::open_at(Instant now) const {
         Instant at = w.since + kWaits;
         if (affordable(now, w)) {
             at = now;
-        } else if (table.find(w.to) != nullptr) {
-            at = std::min(at, (w.answer ? strangers.answers : strangers.attempts).opens_at(now));
+        } else if (const Neighbor* n = table.find(w.to)) {
+            at = std::min(at,
+                          w.answer ? strangers.answers.opens_at(now) : strangers.attempts.opens_at(now, kept_from(*n)));
         }
         first = first ? std::min(*first, at) : at;
     }
@@ -87,13 +99,16 @@ ModeIndex Mac::Impl::open_mode(const OpenWaiting& w) const {
     if (n.up) {
         return n.rate.control_mode();
     }
-    const ModeIndex heard = mode_at((n.auth.known() ? n.snr_db : n.weakest_db) - 4.0F);
-    const ModeIndex mode = n.rate.known() ? std::min(heard, n.rate.control_mode()) : heard;
+    const float heard = n.auth.known() ? n.snr_db : n.weakest_db;
+    const ModeIndex mode = mode_at((n.rate.known() ? std::min(heard, n.rate.snr_db()) : heard) - 4.0F);
     const bool retry = n.opens % kRobustOpen == kRobustOpen - 1;
     return static_cast<ModeIndex>(retry ? std::max(int{mode} - 2, 0) : mode);
 }
 
 void Mac::Impl::plan_opens(Instant now, Draft& draft) {
+    // Stable: the oldest of equals.
+    std::stable_sort(opens.begin(), opens.end(),
+                     [this](const auto& a, const auto& b) { return standing(a) > standing(b); });
     const auto first = std::find_if(opens.begin(), opens.end(), [&](const auto& w) { return affordable(now, w); });
     if (first == opens.end()) {
         return;
@@ -108,8 +123,12 @@ void Mac::Impl::plan_opens(Instant now, Draft& draft) {
 }
 
 void Mac::Impl::add_opens(Instant now, Draft& draft) {
+    constexpr std::size_t kMostTogether = 4;  // each was affordable alone
     std::erase_if(opens, [&](OpenWaiting& w) {
         const std::size_t size = open_bytes(w.bytes.size());
+        if (draft.sent.size() == kMostTogether) {
+            return false;
+        }
         if (!affordable(now, w) || size > draft.budget || (!draft.sent.empty() && open_mode(w) < draft.mode)) {
             return false;
         }

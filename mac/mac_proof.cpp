@@ -169,7 +169,7 @@ void Mac::Impl::note_echo(Instant now, Instant sent, Neighbor& n) {
 // sensed in time.
 void Mac::Impl::note_reservation(Instant now, Instant heard_end, const BurstHeader& header, const Neighbor* n,
                                  bool proven) {
-    settle_watches(now, header.sender);
+    settle_watches(now, proven ? header.sender : 0);
     const bool for_us = header.grantee == config.self;
     const Instant until = for_us ? now : heard_end + std::min(header.nav, Duration{1s});
     if (proven) {
@@ -177,39 +177,43 @@ void Mac::Impl::note_reservation(Instant now, Instant heard_end, const BurstHead
         return;
     }
     if (for_us || until <= now) {
-        contention.on_header(now, header.sender, header.grantee, now, std::nullopt, false);
+        contention.on_unproven(now, header.sender, header.grantee, now, heard_end, std::nullopt);
         return;
     }
     if (strangers.unused.open(now)) {
-        contention.on_header(now, header.sender, header.grantee, until, std::nullopt, false);
+        contention.on_unproven(now, header.sender, header.grantee, until, heard_end, std::nullopt);
         if (watches.size() < kMostWatches) {
-            watches.push_back({header.sender, header.grantee, now, until});
+            watches.push_back({header.sender, header.grantee, now, until, busy_time(now)});
         }
         return;
     }
-    const bool known = n != nullptr && n->auth.known();
-    const Duration answer =
-        2 * config.max_propagation + std::min(n != nullptr ? n->gap : host.gap(), host.gap() + 20ms);
-    const Instant sense_by =
-        known ? heard_end + answer + phy.airtime(static_cast<ModeIndex>(phy.mode_count() - 1), 1) : now;
-    contention.on_header(now, header.sender, header.grantee, until, std::max(now, sense_by), false);
+    Instant sense_by = now;
+    if (n != nullptr && n->auth.known()) {
+        const Duration answer = std::min(n->gap, host.gap() + 20ms) + host.turnaround() +
+                                phy.airtime(static_cast<ModeIndex>(phy.mode_count() - 1), 1);
+        sense_by = std::max(now, heard_end + 2 * config.max_propagation + answer);
+    }
+    contention.on_unproven(now, header.sender, header.grantee, until, heard_end, sense_by);
 }
 
-// A burst of whoever made a reservation, or of the one it was made for, shows that it was used.
-void Mac::Impl::settle_watches(Instant now, StationId heard) {
+Duration Mac::Impl::busy_time(Instant now) const {
+    return carrier_time + (contention.carrier_busy() ? now - contention.busy_since() : Duration::zero());
+}
+
+// What counts is that somebody is sensed: a burst that only claims to use a reservation is as cheap as the reservation.
+void Mac::Impl::settle_watches(Instant now, StationId proven_by) {
     std::erase_if(watches, [&](const Watch& w) {
-        if (heard != 0 && (heard == w.sender || heard == w.grantee)) {
-            return true;
-        }
-        if (now < w.until + host.gap() + kMargin) {
+        const bool replaced = proven_by != 0 && (proven_by == w.sender || proven_by == w.grantee);
+        if (now < w.until && !replaced) {
             return false;
         }
-        const Duration quiet = w.until - std::max(w.from, charged_until);
+        const Instant end = std::min(now, w.until);
+        const Duration quiet = end - std::max(w.from, charged_until) - (busy_time(now) - w.busy_before);
         if (quiet > Duration::zero()) {
             strangers.unused.spend(now, quiet);
-            charged_until = w.until;
+            charged_until = end;
+            counters.unused_reservations += 2 * quiet > w.until - w.from ? 1U : 0U;
         }
-        ++counters.unused_reservations;
         return true;
     });
 }

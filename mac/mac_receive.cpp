@@ -195,7 +195,9 @@ void Mac::Impl::on_content(Instant now, const Burst& burst, Neighbor& n) {
     std::vector<Sdu> complete;
     bool for_us = false;
     bool impossible = false;
-    for (const Target& t : burst.header.targets) {
+    const auto& targets = burst.header.targets;
+    for (std::size_t i = 0; i + burst.header.witnesses < targets.size(); ++i) {
+        const Target& t = targets[i];
         if (t.peer == config.self) {
             if (!n.unicast.plausible(t)) {
                 ++counters.impossible;

@@ -19,10 +19,11 @@ public:
     constexpr AirBudget(std::int64_t parts_per_thousand, Duration depth) noexcept
         : per_mille_(parts_per_thousand), depth_(depth), level_(depth) {}
 
-    [[nodiscard]] bool open(Instant now) const noexcept { return level(now) > Duration::zero(); }
-    /// When it will be open.
-    [[nodiscard]] Instant opens_at(Instant now) const noexcept {
-        const Duration have = level(now);
+    /// More than `kept` is there.
+    [[nodiscard]] bool open(Instant now, Duration kept = Duration::zero()) const noexcept { return level(now) > kept; }
+    /// When it will be.
+    [[nodiscard]] Instant opens_at(Instant now, Duration kept = Duration::zero()) const noexcept {
+        const Duration have = level(now) - kept;
         return have > Duration::zero() ? now : now + (kGrain - have) * 1'000 / per_mille_;
     }
     void spend(Instant now, Duration time) noexcept {
@@ -56,6 +57,8 @@ struct StrangerBudgets {
     AirBudget attempts{3, 100ms};  ///< handshakes we begin
     AirBudget answers{3, 100ms};
     AirBudget welcomes{2, 100ms};  ///< early hellos
+    /// Kept for those heard more than once: who is really there goes on saying so.
+    static constexpr Duration kKept = 50ms;
     /// Of one message no more is charged: in slow modes it takes longer, and a weak link needs its three all the same.
     static constexpr Duration kMostCharged = 60ms;
     /// Time that reservations we cannot check may keep us quiet although nobody uses them.

@@ -76,16 +76,44 @@ void LinkTable::give_back(NeighborId link, Effort effort, std::int64_t count) {
 }
 
 std::optional<NeighborId> LinkTable::link_of(const NodeId& id) const {
-    std::optional<NeighborId> found;
-    for (const auto& [link, n] : neighbors_) {
-        if (n.id == id && id != NodeId{}) {
-            found = link;
-            if (n.link_up && n.session_up) {
-                break;
-            }
+    if (id == NodeId{}) {
+        return std::nullopt;
+    }
+    const auto rank = [](const Neighbor& n) { return std::pair{n.link_up && n.session_up, n.peer->since()}; };
+    auto best = neighbors_.end();
+    for (auto it = neighbors_.begin(); it != neighbors_.end(); ++it) {
+        if (it->second.id == id && (best == neighbors_.end() || rank(it->second) > rank(best->second))) {
+            best = it;
         }
     }
-    return found;
+    return best == neighbors_.end() ? std::nullopt : std::optional(best->first);
+}
+
+void LinkTable::forget(Neighbors::iterator it) {
+    key_changes_.push_back({it->first, std::nullopt, false});
+    neighbors_.erase(it);
+}
+
+// A node that draws a new number at each start leaves its old ones behind.
+void LinkTable::forget_old(NeighborId link) {
+    const NodeId id = neighbors_.at(link).id;
+    std::size_t proven = 0;
+    auto oldest = neighbors_.end();
+    for (auto it = neighbors_.begin(); it != neighbors_.end();) {
+        const auto here = it++;
+        const Neighbor& n = here->second;
+        if (here->first == link || n.id == NodeId{} || n.link_up) {
+            proven += n.id != NodeId{} ? 1U : 0U;
+        } else if (n.id == id) {
+            forget(here);
+        } else {
+            ++proven;
+            oldest = oldest == neighbors_.end() || n.last_heard < oldest->second.last_heard ? here : oldest;
+        }
+    }
+    if (proven > kMaxNeighbors && oldest != neighbors_.end()) {
+        forget(oldest);
+    }
 }
 
 LinkTable::Neighbor* LinkTable::stranger(NeighborId link) {
@@ -138,6 +166,7 @@ LinkTable::Up LinkTable::up(Instant now, NeighborId link, const LinkQuality& qua
         // lost them, it will start a handshake.
         key_changes_.push_back({link, n.peer->link_keys(), false});
         session_up(now, n);
+        forget_old(link);
         return Up::kSession;
     }
     n.down_since = now;
@@ -166,6 +195,10 @@ bool LinkTable::down(Instant now, NeighborId link) {
     n->peer->stop();
     n->queue.clear_control();
     n->failures = 0;
+    const auto now_at = link_of(n->id);
+    if (now_at && *now_at != link) {
+        forget(neighbors_.find(link));  // it goes by another number now
+    }
     return true;
 }
 
@@ -282,6 +315,7 @@ LinkTable::Heard LinkTable::on_frame(Instant now, NeighborId from, ByteView fram
         case LinkPeer::Event::kUp:
         case LinkPeer::Event::kUpAndData:
             n->id = n->peer->id();
+            forget_old(from);
             if (!n->link_up) {
                 break;  // up() follows, and finds the session
             }

@@ -151,6 +151,9 @@ private:
     [[nodiscard]] static TokenBucket& bucket(Neighbor& n, Effort effort);
     void session_up(Instant now, Neighbor& n);
     void take_keys(NeighborId link, Neighbor& n);
+    void forget(Neighbors::iterator it);
+    /// Neighbours that are down: the numbers that the node of `link` had before, and who is too many.
+    void forget_old(NeighborId link);
     /// The entry of `link`, made if there is room for one more stranger; null otherwise.
     [[nodiscard]] Neighbor* stranger(NeighborId link);
     [[nodiscard]] Heard on_broadcast(Instant now, Neighbor& n, ByteView frame);

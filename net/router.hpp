@@ -88,6 +88,7 @@ class Router {
 public:
     struct Config {
         Identity identity;                               ///< keys of this node (net/node_id.hpp)
+        NeighborId link = 0;                             ///< our own link number; 0: Identity::station_id()
         std::uint64_t price_msat_per_mib = 1'000;        ///< what we charge for carrying a MiB one hop
         std::uint64_t max_price_msat_per_mib = 100'000;  ///< what our own flows pay at most, all hops together
         std::uint32_t unit_bytes = 65'536;               ///< payload per payword, 1024..65536

@@ -18,8 +18,12 @@ constexpr Duration kTimeoutGrain = 100us;
 
 static_assert(net::kMaxFrameBytes <= mac::kMaxSduBytes);
 
-Node::Config with_identity(Node::Config config) {
-    config.mac.self = config.router.identity.station_id();
+/// The number by which the link layer names us.
+Node::Config with_number(Node::Config config, RandomSource& random) {
+    while (config.mac.self == 0 || config.mac.self == kBroadcast) {
+        config.mac.self = static_cast<mac::StationId>(random.next_u64());
+    }
+    config.router.link = config.mac.self;
     config.mac.authenticated = true;
     return config;
 }
@@ -100,7 +104,7 @@ struct Node::Impl {
 };
 
 Node::Node(Config config, const mac::PhyModel& phy, RandomSource& random, const net::LedgerState& restored)
-    : impl_(std::make_unique<Impl>(with_identity(std::move(config)), phy, random, restored)) {}
+    : impl_(std::make_unique<Impl>(with_number(std::move(config), random), phy, random, restored)) {}
 Node::~Node() = default;
 
 void Node::on_frame(Instant now, const mac::RxFrame& frame) {

@@ -21,7 +21,7 @@ namespace meshnet::node {
 class Node {
 public:
     struct Config {
-        mac::Mac::Config mac;  ///< `self` is set from the identity
+        mac::Mac::Config mac;  ///< `self` 0: a link number is drawn, so that nobody can tell by it which node this is
         net::Router::Config router;
     };
     Node(Config config, const mac::PhyModel& phy, RandomSource& random, const net::LedgerState& restored);
