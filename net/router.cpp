@@ -46,6 +46,7 @@ RouteTable::Config route_config(const Router::Config& c, RandomSource& random, c
     while (r.boot == 0) {
         r.boot = random.next_u64();
     }
+    r.broadcast = true;
     return r;
 }
 
@@ -357,7 +358,11 @@ void Router::link_timeouts(Instant now) {
 void Router::settle_routes(Instant now) {
     parts_->routes.on_timeout(now);
     while (auto out = parts_->routes.poll_message()) {
-        parts_->links.send_control(out->to, std::move(out->message));
+        if (out->to == kBroadcast) {
+            parts_->links.broadcast_control(std::move(out->message));
+        } else {
+            parts_->links.send_control(out->to, std::move(out->message));
+        }
     }
     parts_->reservations.advance();
 }

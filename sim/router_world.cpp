@@ -195,7 +195,9 @@ std::vector<std::size_t> RouterWorld::links_to(std::size_t node, NeighborId id) 
     std::vector<std::size_t> out;
     for (std::size_t i = 0; i < links_.size(); ++i) {
         const Link& l = links_[i];
-        if (l.up && ((l.a == node && nodes_[l.b].link == id) || (l.b == node && nodes_[l.a].link == id))) {
+        const bool ours = l.a == node || l.b == node;
+        const NeighborId other = nodes_[l.a == node ? l.b : l.a].link;
+        if (l.up && ours && (id == kBroadcast || other == id)) {
             out.push_back(i);
         }
     }
