@@ -77,6 +77,7 @@ Identity Identity::generate(RandomSource& random) {
 std::string Identity::to_text() const {
     assert(secrets_);
     Bytes body;
+    body.reserve(kBodyBytes);  // what grows leaves copies behind
     ByteWriter w(body);
     w.bytes(secrets_->master_seed);
     w.bytes(secrets_->device_seed);
@@ -84,7 +85,11 @@ std::string Identity::to_text() const {
     w.u32(secrets_->certificate.serial);
     w.u64(secrets_->certificate.expiry);
     const auto sum = checksum(body);
-    std::string text = std::string(kTextPrefix) + to_hex(body) + ":" + to_hex(ByteView(sum).first(kChecksumBytes));
+    std::string digits = to_hex(body);
+    std::string text;
+    text.reserve(kTextPrefix.size() + digits.size() + 2 * kChecksumBytes + 1);
+    text.append(kTextPrefix).append(digits).append(":").append(to_hex(ByteView(sum).first(kChecksumBytes)));
+    sodium_memzero(digits.data(), digits.size());
     wipe(body);
     return text;
 }
@@ -116,6 +121,9 @@ Result<Identity> Identity::from_text(std::string_view text) {
     auto body = from_hex(text.substr(0, 2 * kBodyBytes));
     const auto sum = from_hex(text.substr(2 * kBodyBytes + 1));
     if (!body || !sum || text[2 * kBodyBytes] != ':') {
+        if (body) {
+            wipe(*body);
+        }
         return Error{ErrorCode::kInvalidData, "the key contains a character that is not hexadecimal"};
     }
     const auto expected_sum = checksum(*body);
