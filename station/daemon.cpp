@@ -28,6 +28,7 @@
 #include "phy/profile.hpp"
 #include "station/control/control_service.hpp"
 #include "station/guard/transmit_guard.hpp"
+#include "station/idle_pause.hpp"
 #include "station/key_file.hpp"
 #include "station/ledger/ledger_sqlite.hpp"
 #include "station/radio/radio.hpp"
@@ -42,7 +43,8 @@ namespace {
 using WallClock = std::chrono::steady_clock;
 
 constexpr auto kTick = std::chrono::milliseconds(100);  // watchdog, watchers, log of changes
-constexpr int kPacketsPerTurn = 64;                     // read from the TUN before samples get their turn
+constexpr int kPauseMs = IdlePause::kPause / 1ms;
+constexpr int kPacketsPerTurn = 64;  // read from the TUN before samples get their turn
 
 void warn_line(const std::string& line) {
     spdlog::warn("{}", line);
@@ -293,7 +295,10 @@ struct Daemon::Impl final : RadioEvents {
         }
     }
 
+    [[nodiscard]] bool on_air() const { return radio.link().receiver().carrier_busy() || radio.link().sending(); }
+
     void read_tun() {
+        host_active = true;
         for (int i = 0; i < kPacketsPerTurn; ++i) {
             const auto packet = tun->read();
             if (!packet) {
@@ -373,6 +378,7 @@ struct Daemon::Impl final : RadioEvents {
     ControlService::Station station_for_control() {
         return {[this] { return view_context(); },
                 [this](ByteView packet) {
+                    host_active = true;
                     node.on_packet(radio.now(), packet);
                     pump();
                 },
@@ -408,21 +414,24 @@ struct Daemon::Impl final : RadioEvents {
         enum : std::size_t { kSignals, kTicker, kLedger, kRadio, kTun, kTunChanges };
         std::vector<pollfd> fds;
         while (running) {
+            const bool pause =
+                radio.fd() >= 0 &&
+                idle.may_wait(radio.now(), std::exchange(host_active, false) || on_air(), node.next_timeout());
             fds.assign({{signals.get(), POLLIN, 0},
                         {ticker.get(), POLLIN, 0},
                         {ledger->fd(), POLLIN, 0},
-                        {radio.fd(), POLLIN, 0},
+                        {pause ? -1 : radio.fd(), POLLIN, 0},
                         {tun ? tun->fd() : -1, POLLIN, 0},
                         {tun ? tun->changes_fd() : -1, POLLIN, 0}});
             control.add_poll(fds);
-            if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) {
+            if (::poll(fds.data(), fds.size(), pause ? kPauseMs : -1) < 0 && errno != EINTR) {
                 return host::system_error("poll", errno);
             }
             if (fds[kSignals].revents != 0 && !go_on_after_signal()) {
                 spdlog::info("stopping");
                 break;
             }
-            if (fds[kRadio].revents != 0) {
+            if (fds[kRadio].revents != 0 || pause) {  // first of all: whatever is decided, is decided at the air's time
                 read_radio();
             }
             if (fds[kLedger].revents != 0) {
@@ -465,6 +474,8 @@ struct Daemon::Impl final : RadioEvents {
     NeighborLog neighbors;
     AlarmLog alarms;
     WallClock::time_point started = WallClock::now();
+    IdlePause idle{config.mac.turnaround};
+    bool host_active = false;  // our own host sent since the last turn
     bool ledger_locked = false;
     bool inversion_reported = false;
     bool running = true;
