@@ -18,6 +18,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "host/file.hpp"
 #include "host/text.hpp"
 #include "net/icmpv6.hpp"
 #include "node/doppler_hint.hpp"
@@ -31,6 +32,7 @@
 #include "station/idle_pause.hpp"
 #include "station/key_file.hpp"
 #include "station/ledger/ledger_sqlite.hpp"
+#include "station/open_services.hpp"
 #include "station/radio/radio.hpp"
 #include "station/radio/radio_supervisor.hpp"
 #include "station/radio/recorder.hpp"
@@ -162,6 +164,22 @@ public:
 private:
     std::map<net::NodeId, bool> known_;  // alarms when last logged; true: of our own key
 };
+
+/// One line that names what of this machine every station of the mesh can connect to, unless a firewall stands before
+/// it: which rules there are, the daemon has no right to read.
+void tell_open_services(const std::string& interface) {
+    const auto text = host::read_file("/proc/net/tcp6", std::size_t{16} << 20U);
+    std::string ports;
+    for (const auto port : open_services(text ? *text : std::string())) {
+        ports += (ports.empty() ? "" : ", ") + std::to_string(port);
+    }
+    if (!ports.empty()) {
+        spdlog::info(
+            "TCP ports {} listen on every address: the whole mesh reaches them over {} unless a firewall forbids it "
+            "(meshnet.nft is one)",
+            ports, interface);
+    }
+}
 
 /// The guard before a radio that reaches an antenna; null for others.
 Result<std::shared_ptr<TransmitGuard>> guard_of(const Config& config) {
@@ -554,6 +572,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const Record
         for (const auto& line : impl->tun->shadowed_routes()) {
             spdlog::warn("{}", line);
         }
+        tell_open_services(config.tun_name);
     }
     spdlog::info("station {} is {} on {}, profile {}, {}", config.name, net::to_string(address), config.device,
                  config.profile, config.tun_enabled ? "interface " + config.tun_name : std::string("no TUN"));
