@@ -167,7 +167,7 @@ private:
 
 /// One line that names what of this machine every station of the mesh can connect to, unless a firewall stands before
 /// it: which rules there are, the daemon has no right to read.
-void tell_open_services(const std::string& interface) {
+void name_open_services(const std::string& interface) {
     const auto text = host::read_file("/proc/net/tcp6", std::size_t{16} << 20U);
     std::string ports;
     for (const auto port : open_services(text ? *text : std::string())) {
@@ -572,7 +572,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const Record
         for (const auto& line : impl->tun->shadowed_routes()) {
             spdlog::warn("{}", line);
         }
-        tell_open_services(config.tun_name);
+        name_open_services(config.tun_name);
     }
     spdlog::info("station {} is {} on {}, profile {}, {}", config.name, net::to_string(address), config.device,
                  config.profile, config.tun_enabled ? "interface " + config.tun_name : std::string("no TUN"));
