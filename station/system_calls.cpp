@@ -72,6 +72,7 @@ public:
             error_ = -ENOMEM;
         }
         attribute(SCMP_FLTATR_CTL_TSYNC, 1);
+        attribute(SCMP_FLTATR_API_SYSRAWRC, 1);  // the kernel's own reason if it refuses
         attribute(SCMP_FLTATR_CTL_SSB, 1);       // older kernels would slow the whole process down
         attribute(SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a binary tree
     }
