@@ -14,6 +14,8 @@
 #include "station/config.hpp"
 #include "station/daemon.hpp"
 #include "station/key_file.hpp"
+#include "station/ptt_helper.hpp"
+#include "station/sandbox.hpp"
 
 namespace {
 
@@ -81,6 +83,25 @@ int fail(const std::string& line, int code) {
     return code;
 }
 
+/// The process as it is to be for the rest of its life: before keys, samples and threads.
+meshnet::Status confine(station::Config& config, const std::string& recording) {
+    if (!config.radio.ptt_command.empty()) {
+        auto helper = station::PttHelper::start(config.radio.ptt_command);
+        if (!helper) {
+            return helper.error();
+        }
+        config.radio.ptt = [helper = *helper](bool transmit) { return helper->run(transmit); };
+    }
+    const auto lines = station::enter_sandbox(station::sandbox_needs(config, recording));
+    if (!lines) {
+        return lines.error();
+    }
+    for (const auto& line : *lines) {
+        spdlog::warn("{}", line);
+    }
+    return meshnet::Ok{};
+}
+
 int init_key(const station::Config& config) {
     if (auto ready = station::init_random(); !ready) {
         return fail(ready.error().message, 1);
@@ -116,7 +137,7 @@ int run(int argc, char** argv) {
     if (options.config.empty()) {
         return fail("which station? give --config FILE; meshnetd --print-config writes an example", 2);
     }
-    const auto config = station::load_config(options.config);
+    auto config = station::load_config(options.config);
     if (!config) {
         return fail(config.error().message, 2);
     }
@@ -124,15 +145,18 @@ int run(int argc, char** argv) {
         std::printf("%s: fine\n", options.config.c_str());
         return 0;
     }
-    if (options.init) {
-        return init_key(*config);
-    }
     auto logger = std::make_shared<spdlog::logger>(config->name, std::make_shared<spdlog::sinks::stderr_sink_mt>());
     logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %n: %v");
     logger->set_level(spdlog::level::from_str(config->log_level));
     logger->flush_on(spdlog::level::debug);
     spdlog::set_default_logger(logger);
 
+    if (auto confined = confine(*config, options.record.path); !confined) {
+        return fail(confined.error().message, 1);
+    }
+    if (options.init) {
+        return init_key(*config);
+    }
     auto daemon = station::Daemon::start(*config, options.record);
     if (!daemon) {
         return fail(daemon.error().message, 1);

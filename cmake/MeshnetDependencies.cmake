@@ -12,6 +12,8 @@ find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)  # configuration file
 
 if(MESHNET_BUILD_STATION)
   pkg_check_modules(MNL REQUIRED IMPORTED_TARGET libmnl)  # rtnetlink: the TUN interface
+  pkg_check_modules(CAPNG REQUIRED IMPORTED_TARGET libcap-ng)  # what the daemon gives up at its start
+  pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
   pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
   pkg_check_modules(LIBARCHIVE REQUIRED IMPORTED_TARGET libarchive)  # SigMF archives of recordings
   find_package(spdlog REQUIRED)

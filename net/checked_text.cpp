@@ -30,7 +30,12 @@ std::string_view trimmed(std::string_view text) noexcept {
 
 std::string to_checked_text(std::string_view prefix, ByteView body) {
     const auto sum = checksum(prefix, body);
-    return std::string(prefix) + to_hex(body) + ":" + to_hex(ByteView(sum).first(kChecksumBytes));
+    std::string digits = to_hex(body);
+    std::string text;
+    text.reserve(prefix.size() + digits.size() + 2 * kChecksumBytes + 1);  // what grows leaves copies behind
+    text.append(prefix).append(digits).append(":").append(to_hex(ByteView(sum).first(kChecksumBytes)));
+    wipe({reinterpret_cast<std::uint8_t*>(digits.data()), digits.size()});
+    return text;
 }
 
 Result<Bytes> from_checked_text(std::string_view prefix, std::size_t size, const char* what, std::string_view text) {
@@ -57,6 +62,9 @@ Result<Bytes> from_checked_text(std::string_view prefix, std::size_t size, const
     auto body = from_hex(text.substr(0, 2 * size));
     const auto sum = from_hex(text.substr(2 * size + 1));
     if (!body || !sum || text[2 * size] != ':') {
+        if (body) {
+            wipe(*body);
+        }
         return invalid(name + " contains a character that is not hexadecimal");
     }
     const auto expected_sum = checksum(prefix, *body);

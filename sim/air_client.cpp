@@ -35,6 +35,8 @@ struct AirClient::Impl {
     std::size_t out_sent = 0;
     std::deque<Reception> ready;  // one for each run of samples without a gap
     std::string gone;             // why there will be no more
+    bool drained = false;         // the socket had no more when it was last read
+    bool signalled = false;       // `wake` is readable
 
     [[nodiscard]] Error closed() const { return Error{ErrorCode::kUnavailable, "air server at " + path + ": " + gone}; }
 
@@ -84,6 +86,7 @@ struct AirClient::Impl {
 
     /// Reads what there is, without waiting. Sets `gone` at the end of the stream.
     void read_all() {
+        drained = false;
         for (int reads = 0; reads < kReadsPerCall && gone.empty(); ++reads) {
             const auto room = in.room(kReadBytes);
             const ssize_t n = ::recv(socket.get(), room.data(), room.size(), MSG_DONTWAIT);
@@ -91,6 +94,7 @@ struct AirClient::Impl {
                 continue;
             }
             if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+                drained = true;
                 return;
             }
             if (n <= 0) {
@@ -99,6 +103,10 @@ struct AirClient::Impl {
             }
             in.commit(static_cast<std::size_t>(n));
             parse();
+            if (static_cast<std::size_t>(n) < room.size()) {
+                drained = true;  // what came meanwhile makes fd() readable again
+                return;
+            }
         }
     }
 
@@ -132,13 +140,13 @@ struct AirClient::Impl {
 
     /// Keeps fd() readable while something is left to hand out.
     void signal() {
-        if (ready.empty() && gone.empty()) {
-            std::uint64_t count = 0;
-            (void)!::read(wake.get(), &count, sizeof count);
-        } else {
-            const std::uint64_t one = 1;
-            (void)!::write(wake.get(), &one, sizeof one);
+        const bool left = !ready.empty() || !gone.empty();
+        if (left == signalled) {
+            return;
         }
+        std::uint64_t count = 1;
+        (void)!(left ? ::write(wake.get(), &count, sizeof count) : ::read(wake.get(), &count, sizeof count));
+        signalled = left;
     }
 };
 
@@ -270,6 +278,7 @@ Result<AirClient::Reception> AirClient::receive() {
     Reception first = std::move(it.ready.front());
     it.ready.pop_front();
     it.signal();
+    first.more = !it.ready.empty() || !it.gone.empty() || !it.drained;
     return first;
 }
 

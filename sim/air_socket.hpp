@@ -52,6 +52,7 @@ public:
         std::uint64_t first_index = 0;  ///< local index of samples[0]
         std::vector<phy::Sample> samples;
         std::vector<AirTxReport> reports;
+        bool more = false;  ///< another call may return something at once; else wait for fd()
     };
     /// Samples without a gap: where some were lost, this call ends before the gap and the next one begins after it.
     /// Error: the server is gone or broke the protocol.

@@ -36,6 +36,7 @@ struct Config {
     std::string key_file = "station.key";
     std::string ledger_file = "station.ledger";
     std::string control_socket{kDefaultControlSocket};
+    std::string user;
     // [radio]
     std::string device = "air:/run/meshnet/air.sock#station";
     RadioSettings radio;

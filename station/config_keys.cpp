@@ -262,6 +262,13 @@ std::vector<ConfigKey> station_keys() {
         {"station", "control_socket", Kind::kText, "", 0, 0, "\"/run/meshnet/control.sock\"",
          "Unix socket for meshnet status, neighbours, routes, ... Readable by its owner only; at most 107 characters.",
          store_text<&C::control_socket>},
+        {"station", "user", Kind::kText, "", 0, 0, "\"\"",
+         "Name of a user to run as, when root starts meshnetd: it is switched to before any file of this station is\n"
+         "opened, so they must be that user's. Empty: whoever starts it.",
+         [](Config& c, const ConfigValue& v) {
+             c.user = v.text;
+             return Status(Ok{});
+         }},
     };
 }
 

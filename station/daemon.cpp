@@ -18,6 +18,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "host/file.hpp"
 #include "host/text.hpp"
 #include "net/icmpv6.hpp"
 #include "node/doppler_hint.hpp"
@@ -28,9 +29,11 @@
 #include "phy/profile.hpp"
 #include "station/control/control_service.hpp"
 #include "station/guard/transmit_guard.hpp"
+#include "station/idle_pause.hpp"
 #include "station/key_file.hpp"
 #include "station/ledger/ledger_sqlite.hpp"
 #include "station/money_log.hpp"
+#include "station/open_services.hpp"
 #include "station/radio/radio.hpp"
 #include "station/radio/radio_supervisor.hpp"
 #include "station/radio/recorder.hpp"
@@ -43,7 +46,8 @@ namespace {
 using WallClock = std::chrono::steady_clock;
 
 constexpr auto kTick = std::chrono::milliseconds(100);  // watchdog, watchers, log of changes
-constexpr int kPacketsPerTurn = 64;                     // read from the TUN before samples get their turn
+constexpr int kPauseMs = IdlePause::kPause / 1ms;
+constexpr int kPacketsPerTurn = 64;  // read from the TUN before samples get their turn
 
 void warn_line(const std::string& line) {
     spdlog::warn("{}", line);
@@ -163,6 +167,22 @@ public:
 private:
     std::map<net::NodeId, bool> known_;  // alarms when last logged; true: of our own key
 };
+
+/// One line that names what of this machine every station of the mesh can connect to, unless a firewall stands before
+/// it: which rules there are, the daemon has no right to read.
+void name_open_services(const std::string& interface) {
+    const auto text = host::read_file("/proc/net/tcp6", std::size_t{16} << 20U);
+    std::string ports;
+    for (const auto port : open_services(text ? *text : std::string())) {
+        ports += (ports.empty() ? "" : ", ") + std::to_string(port);
+    }
+    if (!ports.empty()) {
+        spdlog::info(
+            "TCP ports {} listen on every address: the whole mesh reaches them over {} unless a firewall forbids it "
+            "(meshnet.nft is one)",
+            ports, interface);
+    }
+}
 
 /// The guard before a radio that reaches an antenna; null for others.
 Result<std::shared_ptr<TransmitGuard>> guard_of(const Config& config) {
@@ -296,7 +316,10 @@ struct Daemon::Impl final : RadioEvents {
         }
     }
 
+    [[nodiscard]] bool on_air() const { return radio.link().receiver().carrier_busy() || radio.link().sending(); }
+
     void read_tun() {
+        host_active = true;
         for (int i = 0; i < kPacketsPerTurn; ++i) {
             const auto packet = tun->read();
             if (!packet) {
@@ -377,6 +400,7 @@ struct Daemon::Impl final : RadioEvents {
     ControlService::Station station_for_control() {
         return {[this] { return view_context(); },
                 [this](ByteView packet) {
+                    host_active = true;
                     node.on_packet(radio.now(), packet);
                     pump();
                 },
@@ -412,21 +436,24 @@ struct Daemon::Impl final : RadioEvents {
         enum : std::size_t { kSignals, kTicker, kLedger, kRadio, kTun, kTunChanges };
         std::vector<pollfd> fds;
         while (running) {
+            const bool pause =
+                radio.fd() >= 0 &&
+                idle.may_wait(radio.now(), std::exchange(host_active, false) || on_air(), node.next_timeout());
             fds.assign({{signals.get(), POLLIN, 0},
                         {ticker.get(), POLLIN, 0},
                         {ledger->fd(), POLLIN, 0},
-                        {radio.fd(), POLLIN, 0},
+                        {pause ? -1 : radio.fd(), POLLIN, 0},
                         {tun ? tun->fd() : -1, POLLIN, 0},
                         {tun ? tun->changes_fd() : -1, POLLIN, 0}});
             control.add_poll(fds);
-            if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) {
+            if (::poll(fds.data(), fds.size(), pause ? kPauseMs : -1) < 0 && errno != EINTR) {
                 return host::system_error("poll", errno);
             }
             if (fds[kSignals].revents != 0 && !go_on_after_signal()) {
                 spdlog::info("stopping");
                 break;
             }
-            if (fds[kRadio].revents != 0) {
+            if (fds[kRadio].revents != 0 || pause) {  // first of all: whatever is decided, is decided at the air's time
                 read_radio();
             }
             if (fds[kLedger].revents != 0) {
@@ -470,6 +497,8 @@ struct Daemon::Impl final : RadioEvents {
     AlarmLog alarms;
     MoneyLog money;
     WallClock::time_point started = WallClock::now();
+    IdlePause idle{config.mac.turnaround};
+    bool host_active = false;  // our own host sent since the last turn
     bool ledger_locked = false;
     bool inversion_reported = false;
     bool running = true;
@@ -548,6 +577,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const Record
         for (const auto& line : impl->tun->shadowed_routes()) {
             spdlog::warn("{}", line);
         }
+        name_open_services(config.tun_name);
     }
     spdlog::info("station {} is {} on {}, profile {}, {}", config.name, net::to_string(address), config.device,
                  config.profile, config.tun_enabled ? "interface " + config.tun_name : std::string("no TUN"));

@@ -44,11 +44,11 @@ Result<LoadedKey> create(const std::string& path, RandomSource& random) {
     }
     LoadedKey key{net::Identity::generate(random), true};
     std::string text = key.identity.to_text();
-    if (text.empty() || text.back() != '\n') {
-        text += '\n';
-    }
     auto written = write_all(fd.get(), text);
     sodium_memzero(text.data(), text.size());
+    if (written) {
+        written = write_all(fd.get(), "\n");
+    }
     if (written && ::fsync(fd.get()) != 0) {
         written = Error{host::code_of(errno), host::reason(errno)};
     }

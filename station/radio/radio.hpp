@@ -57,6 +57,7 @@ public:
         std::vector<phy::Sample> samples;  ///< may be empty
         std::vector<TxReport> reports;
         bool end = false;  ///< a recording is over
+        bool more = true;  ///< another call may return something at once; false: only after fd() is readable again
     };
 
     Radio() = default;

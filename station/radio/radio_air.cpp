@@ -24,6 +24,7 @@ public:
         Reception out;
         out.first_index = got->first_index;
         out.samples = std::move(got->samples);
+        out.more = got->more;
         out.reports.reserve(got->reports.size());
         for (const auto& r : got->reports) {
             out.reports.push_back({r.id, !r.late, r.end_index});

@@ -51,6 +51,9 @@ Status RadioLink::receive(RadioEvents& events) {
         }
         take(*got, events);
         ended_ = got->end;
+        if (!got->more) {
+            break;
+        }
     }
     return Ok{};
 }

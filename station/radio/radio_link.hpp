@@ -69,6 +69,8 @@ public:
     [[nodiscard]] Instant now() const noexcept { return now_; }
     [[nodiscard]] const node::SampleClock& clock() const noexcept { return clock_; }
     [[nodiscard]] const phy::Receiver& receiver() const noexcept { return receiver_; }
+    /// A burst is on its way to the air, or its fate is not known yet.
+    [[nodiscard]] bool sending() const noexcept { return !outstanding_.empty(); }
     [[nodiscard]] const RadioLinkCounters& counters() const noexcept { return counters_; }
     /// Of the radio, all times it was open added up.
     [[nodiscard]] RadioCounters radio_counters() const;

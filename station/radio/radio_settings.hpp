@@ -2,6 +2,7 @@
 // What the operator chose for a radio with a front end. Simulated radios take none of it but `invert`.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -19,6 +20,7 @@ struct RadioSettings {
     bool offset_tuning = true;              ///< keeps the local oscillator's line out of the received channel
     double ppm = 0.0;                       ///< error of the radio's crystal, taken off every frequency
     std::string ptt_command;                ///< run with "tx" before a burst and "rx" after it; empty: none
+    std::function<bool(bool)> ptt;          ///< runs it in the caller's place, with true: "tx"; false: it failed
     double ptt_lead_ms = 0.0;               ///< between that command and the first sample
     double ramp_us = 100.0;                 ///< zeros in front of a burst, for the power amplifier to settle
 };

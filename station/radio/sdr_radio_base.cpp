@@ -133,9 +133,13 @@ void SdrRadio::watch_locks() {
     trouble_ = trouble;
 }
 
-void SdrRadio::run_ptt(const char* state) const {
-    if (!settings_.ptt_command.empty() && std::system((settings_.ptt_command + " " + state).c_str()) != 0) {
-        spdlog::error("ptt_command \"{} {}\" failed", settings_.ptt_command, state);
+void SdrRadio::run_ptt(bool transmit) const {
+    if (settings_.ptt_command.empty()) {
+        return;
+    }
+    const std::string command = settings_.ptt_command + (transmit ? " tx" : " rx");
+    if (!(settings_.ptt ? settings_.ptt(transmit) : std::system(command.c_str()) == 0)) {
+        spdlog::error("ptt_command \"{}\" failed", command);
     }
 }
 

@@ -64,7 +64,7 @@ protected:
     void set_timing(const mac::RadioTiming& timing);
     /// One line when a reference loses its lock, and when it is back.
     void watch_locks();
-    void run_ptt(const char* state) const;
+    void run_ptt(bool transmit) const;
     [[nodiscard]] std::int64_t ticks_in(Duration d) const;
     /// What the shaping of a burst adds before and behind it: no other burst may begin meanwhile.
     [[nodiscard]] Duration spacing();

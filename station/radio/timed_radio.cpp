@@ -105,7 +105,7 @@ void TimedRadio::send(Burst burst) {
     if (first <= device_now()) {
         return report_lost(burst.id, &RadioCounters::late);
     }
-    run_ptt("tx");
+    run_ptt(true);
     if (auto sent = device_->write(shaped.samples, first, true); !sent) {
         report_lost(burst.id, nullptr);
         return fail(sent.error());
@@ -173,7 +173,7 @@ void TimedRadio::finish(std::deque<Pending>::iterator at, std::uint64_t RadioCou
     }
     pending_.erase(at);
     if (pending_.empty()) {
-        run_ptt("rx");
+        run_ptt(false);
     }
 }
 

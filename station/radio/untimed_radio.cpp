@@ -191,7 +191,7 @@ Status UntimedRadio::write(const Turn& turn) {
 Status UntimedRadio::send() {
     const Turn turn = std::move(*next_);
     next_.reset();
-    run_ptt("tx");
+    run_ptt(true);
     const std::int64_t begun_at = host_ticks(Clock::now());
     if (auto begun = device_->begin_burst(); !begun) {
         lose(turn, nullptr);
@@ -202,7 +202,7 @@ Status UntimedRadio::send() {
         return sent;
     }
     auto ended = device_->end_burst();
-    run_ptt("rx");
+    run_ptt(false);
     // A device of this kind reports an underrun after every burst: it ran out of what it was given.
     int underruns = 0;
     while (const auto event = device_->poll_event(Duration::zero())) {

@@ -16,8 +16,10 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -42,9 +44,9 @@ protected:
         }
     }
     void TearDown() override {
-        if (pid_ > 0) {
-            ::kill(pid_, SIGKILL);
-            ::waitpid(pid_, nullptr, 0);
+        for (const auto& [name, pid] : running_) {
+            ::kill(pid, SIGKILL);
+            ::waitpid(pid, nullptr, 0);
         }
         if (home_) {
             EXPECT_EQ(::setns(home_.get(), CLONE_NEWNET), 0);
@@ -82,18 +84,54 @@ protected:
     }
     void start(const std::string& tun = "") {
         write_config(tun);
-        pid_ = ::fork();
-        if (pid_ == 0) {
-            if (::chdir(folder_.path("").c_str()) != 0 || std::freopen("a.log", "w", stderr) == nullptr) {
-                ::_exit(127);
-            }
-            ::execl(MESHNETD, MESHNETD, "--config", "a.toml", static_cast<char*>(nullptr));
-            ::_exit(127);
-        }
+        launch("a");
         ASSERT_TRUE(eventually([&] { return !status().is_null(); })) << log();
     }
-    nlohmann::json status() {
-        if (shell(std::string(MESHNET_CLI) + " status --json --socket a.sock") != 0) {
+    /// The daemon of NAME.toml, its words in NAME.log; with `apart` in a network namespace of its own.
+    void launch(const std::string& name, bool apart = false) {
+        run(name, {MESHNETD, "--config", name + ".toml"}, apart);
+    }
+    void run(const std::string& name, const std::vector<std::string>& arguments, bool apart = false) {
+        const pid_t pid = ::fork();
+        if (pid == 0) {
+            if (::chdir(folder_.path("").c_str()) != 0 ||
+                std::freopen((name + ".log").c_str(), "w", stderr) == nullptr ||
+                (apart && ::unshare(CLONE_NEWNET) != 0)) {
+                ::_exit(127);
+            }
+            std::vector<char*> argv;
+            for (const std::string& argument : arguments) {
+                argv.push_back(const_cast<char*>(argument.c_str()));  // NOLINT: execv's signature
+            }
+            argv.push_back(nullptr);
+            ::execv(argv[0], argv.data());
+            ::_exit(127);
+        }
+        running_[name] = pid;
+    }
+    [[nodiscard]] pid_t pid_of(const std::string& name) const { return running_.at(name); }
+
+    /// Stations a (here) and b (in a namespace of its own), each with an interface mesh0: coast and beacon of
+    /// the example air.
+    void start_pair() {
+        run("air", {MESHNET_AIR, "--config", MESHNET_SOURCE_DIR "/tools/examples/air-coast-beacon-ship.toml",
+                    "--socket", "air.sock"});
+        ASSERT_TRUE(eventually([&] { return std::filesystem::exists(folder_.path("air.sock")); })) << read("air.log");
+        for (const std::string name : {"a", "b"}) {
+            std::ofstream(folder_.path(name + ".toml"))
+                << "[station]\nname = \"" << name << "\"\nkey_file = \"" << name << ".key\"\nledger_file = \"" << name
+                << ".ledger\"\ncontrol_socket = \"" << name
+                << ".sock\"\n[radio]\ndevice = \"air:" << folder_.path("air.sock")
+                << (name == "a" ? "#coast" : "#beacon") << "\"\n[tun]\nname = \"mesh0\"\n";
+            launch(name, name == "b");
+            ASSERT_TRUE(eventually([&] { return !status(name).is_null(); })) << read(name + ".log");
+        }
+        ASSERT_TRUE(eventually([&] { return ping(); })) << log();
+    }
+    /// A packet from here to b and back.
+    bool ping() { return shell("ping -6 -n -c 1 -W 20 " + status("b")["address"].get<std::string>()) == 0; }
+    nlohmann::json status(const std::string& name = "a") {
+        if (shell(std::string(MESHNET_CLI) + " status --json --socket " + name + ".sock") != 0) {
             return nullptr;
         }
         return nlohmann::json::parse(said(), nullptr, false);
@@ -116,7 +154,7 @@ private:
         return {std::istreambuf_iterator<char>(file), {}};
     }
     host::UniqueFd home_;
-    pid_t pid_ = -1;
+    std::map<std::string, pid_t> running_;
 };
 
 }  // namespace meshnet::test
