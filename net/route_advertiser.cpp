@@ -22,9 +22,8 @@ constexpr Duration kUrgentDelay = 5ms;   // a lost route
 constexpr Duration kNormalDelay = 40ms;  // lets several changes share a message
 constexpr Duration kLazyDelay = 5s;      // a renewed seqno for which nobody waits
 constexpr Duration kFirstState = 1s;
-constexpr Duration kLastState = 10s;  // broadcast, few neighbours: it is a sign of life as well
+constexpr Duration kLastState = 10s;  // a sign of life as well: silence makes the link look for a new session
 constexpr Duration kLastStatePerNeighbor = 400ms;
-constexpr Duration kLastUnicastState = 64s;
 constexpr Duration kLazyState = 8s;
 constexpr Duration kSyncAgain = 2s;
 constexpr std::uint32_t kSeqnosInAdvance = 2;  // a restarted node has to request so many more than one
@@ -418,7 +417,7 @@ void RouteAdvertiser::send_state(Instant now) {
     send_to_all(RouteState{run_, version_}.encode());
     const auto neighbors = static_cast<std::int64_t>(shared_.links.size());
     const Duration last =
-        shared_.config.broadcast ? std::max(kLastState, neighbors * kLastStatePerNeighbor) : kLastUnicastState;
+        shared_.config.broadcast ? std::max(kLastState, neighbors * kLastStatePerNeighbor) : kLastState;
     state_interval_ = std::min(2 * state_interval_, last);
     state_at_ = now + state_interval_ * static_cast<std::int64_t>(768 + jitter_.below(512)) / 1'024;
 }

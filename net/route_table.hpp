@@ -116,6 +116,8 @@ private:
     [[nodiscard]] bool apply_new(Instant now, NeighborId from, const RouteUpdate& u, Session session);
     [[nodiscard]] bool apply_known(Instant now, NeighborId from, const NodeId& id, Destination& d, const RouteUpdate& u,
                                    Session session);
+    [[nodiscard]] bool proceed(Instant now, NeighborId from, const NodeId& id, Destination& d, const RouteUpdate& u,
+                               Session session, const RouteProofs::Verdict& verdict);
     void accept(Instant now, const NodeId& id, Destination& d, const RouteWanted::Candidate& c);
     void take_certificate(Instant now, NeighborId from, const RouteUpdate& u);
     void on_certificate(Instant now, const NodeId& id, Destination& d);

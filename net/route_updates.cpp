@@ -184,8 +184,8 @@ bool RouteTable::apply_new(Instant now, NeighborId from, const RouteUpdate& u, S
     if (!checks_left(now, from, fresh.proofs.effort(id, u))) {
         return false;
     }
-    RouteProofs trial;
-    if (!trial.verify(id, u, shared_.counters.verified).genuine) {
+    const RouteProofs::Verdict verdict = fresh.proofs.verify(id, u, shared_.counters.verified);
+    if (!verdict.genuine) {
         ++shared_.counters.refused;
         return true;
     }
@@ -197,7 +197,8 @@ bool RouteTable::apply_new(Instant now, NeighborId from, const RouteUpdate& u, S
     ++shared_.links.at(from).brought;
     const auto it = shared_.destinations.emplace(id, std::move(fresh)).first;
     ++address_changes_;
-    return apply_known(now, from, it->first, it->second, u, session);
+    on_certificate(now, id, it->second);
+    return proceed(now, from, it->first, it->second, u, session, verdict);
 }
 
 bool RouteTable::apply_known(Instant now, NeighborId from, const NodeId& id, Destination& d, const RouteUpdate& u,
@@ -211,6 +212,12 @@ bool RouteTable::apply_known(Instant now, NeighborId from, const NodeId& id, Des
         address_changes_ += had_certificate ? 0 : 1;
         on_certificate(now, id, d);
     }
+    return proceed(now, from, id, d, u, session, verdict);
+}
+
+// What follows from an update that was verified, or could not be.
+bool RouteTable::proceed(Instant now, NeighborId from, const NodeId& id, Destination& d, const RouteUpdate& u,
+                         Session session, const RouteProofs::Verdict& verdict) {
     const RouteProofs::Proof* newest = d.proofs.newest();
     const auto correct = [&] {
         if (newest != nullptr && now >= d.notice_again) {

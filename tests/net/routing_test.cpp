@@ -2,7 +2,9 @@
 // Routes in networks: no loop after any event, up in seconds, repaired when something dies.
 #include <gtest/gtest.h>
 
+#include "net/master_key.hpp"
 #include "tests/net/net_world.hpp"
+#include "tests/net/router_access.hpp"
 
 namespace meshnet::net::test {
 namespace {
@@ -131,6 +133,65 @@ TEST(Routing, ARouteThatGetsWorseIsNotLost) {
         ASSERT_TRUE(w.route(a, b)) << i;
     }
     EXPECT_GT(w.route(a, b)->metric.airtime_us_per_kib, 200'000U);
+}
+
+// 300 destinations with keys of their own, told to a relay again and again, stopped every link of 100 kbit/s.
+TEST(Routing, PacketsPassWhileANeighbourInventsDestinations) {
+    World w;
+    LinkOptions slow;
+    slow.rate_bps = 100e3;
+    slow.airtime_us_per_kib = 81'920;
+    const auto a = w.add(), r = w.add(), b = w.add(), x = w.add();
+    for (const std::size_t other : {a, b, x}) w.join(r, other, slow);
+    w.run(10s);
+    Rng rng(8);
+    std::vector<Identity> invented;
+    for (int i = 0; i < 300; ++i) invented.push_back(Identity::generate(rng));
+    for (std::uint32_t round = 1; round <= 30; ++round) {
+        for (const Identity& identity : invented) {
+            const Identity::Secrets& s = identity.secrets();
+            RouteUpdate u;
+            u.destination = short_id(s.id);
+            u.seqno = round;
+            u.metric = RouteMetric{1, 0, 0, 1};
+            u.serial = s.certificate.serial;
+            u.certificate = s.certificate;
+            u.signature = s.device.sign(kRouteContext, RouteUpdate::signed_part(s.id, round, u.serial));
+            RouterTestAccess::feed(w.router(r), w.now(), w.node(x).link, u.encode());
+        }
+        w.pump(r);
+        w.send(a, b, Bytes(400, 1));
+        w.run(1s);
+    }
+    w.run(2s);
+    EXPECT_EQ(w.node(b).received.size(), 30U);
+    EXPECT_GT(RouterTestAccess::routes(w.router(r)).destinations(), 290U);
+}
+
+TEST(Routing, ARevokedNeighbourIsNoNeighbour) {
+    World w;
+    const auto a = w.add(), r = w.add(), b = w.add();
+    w.join(a, r);
+    w.join(r, b);
+    w.run(3s);
+    ASSERT_TRUE(w.route(b, a));
+    const auto master = MasterKey::from_text(w.node(a).key);
+    RouteUpdate u;
+    u.destination = short_id(w.node(a).id);
+    u.certificate = *master->revoke(1);
+    RouterTestAccess::feed(w.router(r), w.now(), w.node(b).link, u.encode());
+    w.pump(r);
+    w.run(2s);
+    EXPECT_FALSE(w.route(r, a));
+    EXPECT_FALSE(w.route(b, a));
+    w.kill(a);
+    w.restart(a);
+    w.kill(r);  // which has it on its disk
+    w.restart(r);
+    w.run(10s);
+    EXPECT_FALSE(w.route(r, a));
+    EXPECT_FALSE(w.route(b, a));
+    EXPECT_TRUE(w.route(b, r));
 }
 
 struct RandomNetworks : ::testing::TestWithParam<std::uint64_t> {};
