@@ -409,7 +409,10 @@ LinkPeer::Outcome LinkPeer::on_data(Instant now, ByteView frame) {
         if (auto plain = open(current_->session)) {
             heard_at_ = now;
             current_->heard = true;
-            return is_greeting(*plain) ? Outcome{} : Outcome{Event::kData, std::move(*plain), false};
+            if (is_greeting(*plain)) {  // again: nothing of ours has arrived
+                return {confirms_.take(now) ? Event::kConfirm : Event::kLimited, {}};
+            }
+            return {Event::kData, std::move(*plain), false};
         }
     }
     for (std::size_t i = 0; attempt_ && i < attempt_->proposals.size(); ++i) {

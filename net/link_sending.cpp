@@ -38,6 +38,9 @@ std::optional<OutFrame> LinkTable::poll_transmit(Instant now, NeighborId to, std
             return OutFrame{to, Priority::kControl, std::move(*frame), false, false};
         }
     }
+    if (n->peer->unheard()) {
+        return std::nullopt;  // it may not have our certificate yet, and would drop the rest
+    }
     MessageBundle bundle(limit - LinkSession::kOverheadBytes);
     Priority priority = Priority::kControl;
     while (const Bytes* message = n->queue.front_control()) {
@@ -90,9 +93,13 @@ std::vector<NeighborId> LinkTable::pending(const DataGate& gate) const {
         const auto open = [&, to = link](std::uint32_t label) { return gate.may_send(to, label); };
         if (n.peer->handshake_pending()) {
             found.emplace_back(0, link);
-        } else if (!n.link_up) {
+        } else if (!n.link_up || !n.session_up) {
             continue;
-        } else if (n.session_up && (n.greet || n.queue.front_control() != nullptr)) {
+        } else if (n.greet) {
+            found.emplace_back(0, link);
+        } else if (n.peer->unheard()) {
+            continue;
+        } else if (n.queue.front_control() != nullptr) {
             found.emplace_back(0, link);
         } else if (n.session_up && n.queue.ready(FlowClass::kInteractive, open)) {
             found.emplace_back(1, link);

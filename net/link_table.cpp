@@ -14,6 +14,7 @@ constexpr Duration kHigherStartsAfter = 250ms;  // the higher link number lets t
 constexpr Duration kSilence = 14s;              // of a neighbour that is heard: new handshake
 constexpr Duration kNextHopPatience = 1s;       // a next hop may be gone so long before flows are reopened
 constexpr Duration kTryUnproven = 5s;
+constexpr Duration kGreetAgain = 400ms;
 constexpr unsigned kFailuresToRekey = 3;  // frames given up in a row: new handshake
 constexpr unsigned kFailuresToDown = 8;   // the link is down until it is done
 
@@ -289,6 +290,9 @@ void LinkTable::session_up(Instant now, Neighbor& n) {
     n.last_heard = now;
     n.failures = 0;
     n.greet = n.greet || n.peer->unheard();
+    if (n.greet) {
+        n.greet_at = now + kGreetAgain;
+    }
     ++counters_.handshakes;
     if (!n.queue.push_control(broadcast_.key_message())) {
         ++counters_.dropped_queue_full;
@@ -327,7 +331,11 @@ LinkTable::Heard LinkTable::on_frame(Instant now, NeighborId from, ByteView fram
             n->last_heard = now;
             return {false, std::move(outcome.plain), outcome.replaced, false};
         case LinkPeer::Event::kConfirm:
-            n->greet = true;
+            if (n->peer->unheard()) {
+                n->greet = true;
+            } else {
+                send_control(from, {static_cast<std::uint8_t>(MessageType::kKeepalive)});
+            }
             break;
         case LinkPeer::Event::kForged:
             ++counters_.dropped_auth;
@@ -361,6 +369,10 @@ void LinkTable::on_timeout(Instant now) {
             }
         }
         n.peer->on_timeout(now);
+        if (n.greet_at && now >= *n.greet_at) {
+            n.greet = n.link_up && n.session_up && n.peer->unheard();
+            n.greet_at = n.greet ? std::optional(now + kGreetAgain) : std::nullopt;
+        }
         if (n.link_up && n.session_up && now >= n.last_heard + kSilence) {
             n.last_heard = now;
             n.peer->start(now);
@@ -377,6 +389,7 @@ std::optional<Instant> LinkTable::next_timeout() const {
     for (const auto& [link, n] : neighbors_) {
         next = earliest(next, n.start_at);
         next = earliest(next, n.try_until);
+        next = earliest(next, n.greet_at);
         next = earliest(next, n.peer->next_timeout());
         if (n.link_up && n.session_up) {
             next = earliest(next, n.last_heard + kSilence);
