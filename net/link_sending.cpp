@@ -38,7 +38,7 @@ std::optional<OutFrame> LinkTable::poll_transmit(Instant now, NeighborId to, std
             return OutFrame{to, Priority::kControl, std::move(*frame), false, false};
         }
     }
-    if (n->peer->unheard()) {
+    if (!n->peer->readable()) {
         return std::nullopt;  // it may not have our certificate yet, and would drop the rest
     }
     MessageBundle bundle(limit - LinkSession::kOverheadBytes);
@@ -97,7 +97,7 @@ std::vector<NeighborId> LinkTable::pending(const DataGate& gate) const {
             continue;
         } else if (n.greet) {
             found.emplace_back(0, link);
-        } else if (n.peer->unheard()) {
+        } else if (!n.peer->readable()) {
             continue;
         } else if (n.queue.front_control() != nullptr) {
             found.emplace_back(0, link);

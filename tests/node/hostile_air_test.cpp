@@ -325,7 +325,7 @@ double seconds_to_session(std::uint64_t seed, bool attacked, bool restarted = fa
                 frame[0] = 2;
                 break;
             case 2:
-                frame.assign(279, 0);
+                frame.assign(280, 0);
                 air.random.fill(frame);
                 frame[0] = 3;
                 break;
