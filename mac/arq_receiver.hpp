@@ -5,7 +5,7 @@
 //     Target, FragmentView -> [ArqReceiver] -> Sdu          [ArqReceiver] -> base and bitmap of a BlockAck
 //
 // Everything before the sender's floor is acknowledged or given up: an SDU that misses a part there is dropped, and
-// what waited behind it is delivered. Spec: docs/spec/mac.md, 5 "Delivery".
+// what waited behind it is delivered. Spec: docs/spec/mac.md, 6 "Delivery".
 #pragma once
 
 #include <array>

@@ -7,7 +7,7 @@
 //
 // A fragment is ready, in flight (named by the burst it was last sent in) or resolved. Numbers are 16 bits; the window
 // keeps at most 1024 unresolved, so they never confuse. An SDU is cut when it is first sent, to a size that suits the
-// mode then used, and its fragments are numbered in a row. Spec: docs/spec/mac.md, 5 "Delivery".
+// mode then used, and its fragments are numbered in a row. Spec: docs/spec/mac.md, 6 "Delivery".
 #pragma once
 
 #include <cstddef>

@@ -4,7 +4,7 @@
 //     carrier, reservations, own bursts -> [Contention] -> the instant at which to send
 //
 // A slot is the time within which two stations cannot know of each other: decision, transmit lead, propagation,
-// detection. Spec: docs/spec/mac.md, 4 "Access".
+// detection. Spec: docs/spec/mac.md, 5 "Access".
 #pragma once
 
 #include <cstdint>

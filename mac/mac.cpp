@@ -119,7 +119,7 @@ std::size_t Mac::Impl::held_bytes() const {
 std::size_t Mac::Impl::room(StationId peer, std::size_t limit) const {
     const ArqSender* queue = &broadcast;
     if (peer == kBroadcast && config.authenticated) {
-        return opens.empty() ? kMaxOpenToAllBytes : 0;
+        return room_to_all();
     }
     if (peer != kBroadcast) {
         const Neighbor* n = table.find(peer);

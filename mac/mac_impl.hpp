@@ -152,6 +152,7 @@ struct Mac::Impl {
 
     // mac_open.cpp
     [[nodiscard]] bool enqueue_open(Instant now, Sdu sdu);
+    [[nodiscard]] std::size_t room_to_all() const;
     void deliver_opens(const Burst& burst);
     [[nodiscard]] unsigned standing(const OpenWaiting& w) const;
     [[nodiscard]] static Duration kept_from(const Neighbor& n);

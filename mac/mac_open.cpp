@@ -32,6 +32,12 @@ bool Mac::Impl::enqueue_open(Instant now, Sdu sdu) {
     return true;
 }
 
+std::size_t Mac::Impl::room_to_all() const {
+    const std::size_t overhead = header_bytes(2, true) + open_bytes(0);
+    const std::size_t fits = bytes_within(config.fixed_mode.value_or(base_mode()), burst_limit());
+    return opens.empty() && fits > overhead ? std::min(fits - overhead, kMaxOpenToAllBytes) : 0;
+}
+
 void Mac::Impl::deliver_opens(const Burst& burst) {
     for (const OpenFrame& f : burst.opens) {
         // To everybody only from a neighbour with keys; the content is checked above.
@@ -119,7 +125,8 @@ void Mac::Impl::plan_opens(Instant now, Draft& draft) {
     if (now >= hello_at) {
         draft.mode = std::min(draft.mode, config.fixed_mode.value_or(base_mode()));
     }
-    draft.limit = std::min(draft.limit, std::max(kWithBroadcast, phy.airtime(draft.mode, kSmallestBurstBytes)));
+    const std::size_t least = header_bytes(2, true) + open_bytes(first->bytes.size()) + 1;
+    draft.limit = std::min(draft.limit, std::max(kWithBroadcast, phy.airtime(draft.mode, least)));
 }
 
 void Mac::Impl::add_opens(Instant now, Draft& draft) {

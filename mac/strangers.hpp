@@ -4,7 +4,7 @@
 //
 // Air: a bucket each for what we begin, what we answer and early hellos, so that none starves another. Together they
 // stay below one percent; a transmission may start while its bucket is not empty and its whole cost is taken. What was
-// spent for a station that then proves itself is given back. Spec: docs/spec/mac.md, 7 "Strangers".
+// spent for a station that then proves itself is given back. Spec: docs/spec/mac.md, 3 "Proof", "Strangers".
 #pragma once
 
 #include <algorithm>

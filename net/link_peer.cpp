@@ -16,7 +16,7 @@ constexpr std::uint8_t kSecond = 2;
 constexpr std::uint8_t kThird = 3;
 constexpr std::size_t kCoreBytes = 32 + 1;  // of a first message: e and tag
 static_assert(LinkPeer::kSecondBytes == 1 + 32 + 48 + 1 + 8 + kAeadTagBytes);
-static_assert(LinkPeer::kThirdBytes == 1 + 8 + kCoreBytes + 48 + Certificate::kBytes + kAeadTagBytes);
+static_assert(LinkPeer::kThirdBytes == 1 + 8 + kCoreBytes + 48 + Certificate::kBytes + 1 + kAeadTagBytes);
 static_assert(LinkPeer::kFirstBytes >= LinkPeer::kSecondBytes, "an answer is no longer than what caused it");
 
 constexpr std::size_t kOutgoingLimit = 8;
@@ -264,18 +264,20 @@ LinkPeer::Outcome LinkPeer::on_third(Instant now, ByteView frame) {
         return {Event::kForged, {}};
     }
     const auto payload = answered->noise.read(r.rest());
-    if (!payload) {
+    if (!payload || payload->size() != Certificate::kBytes + 1) {
         return {Event::kForged, {}};
     }
     Event why = Event::kNone;
-    const auto certificate = admitted(now, *answered->noise.remote_static(), *payload, why);
+    const auto certificate =
+        admitted(now, *answered->noise.remote_static(), ByteView(*payload).first(Certificate::kBytes), why);
     if (!certificate) {
         return {why, {}};
     }
     const auto keys = answered->noise.split();
     newest_third_ = stamp;
-    establish(now, {LinkSession(keys.send, keys.receive, answered->tag, answered->peer_tag), mac_keys(keys),
-                    *answered->noise.remote_static(), *certificate, certificate->id(), now, false});
+    establish(now,
+              {LinkSession(keys.send, keys.receive, answered->tag, answered->peer_tag), mac_keys(keys),
+               *answered->noise.remote_static(), *certificate, certificate->id(), now, false, payload->back() == 1});
     last_third_ = digest;
     outgoing_.clear();
     if (attempt_ && !attempt_->proposals.empty()) {
@@ -290,7 +292,7 @@ LinkPeer::Outcome LinkPeer::on_third(Instant now, ByteView frame) {
 std::optional<Bytes> LinkPeer::greeting() {
     Bytes message{static_cast<std::uint8_t>(MessageType::kCertificate)};
     own_certificate_.encode(message);
-    return seal(message);
+    return current_->session.seal(message);
 }
 
 // ---- initiator ----
@@ -325,15 +327,18 @@ LinkPeer::Outcome LinkPeer::on_second(Instant now, ByteView frame) {
     w.bytes(ByteView(attempt_->first).subspan(1, kCoreBytes));
     Bytes mine;
     own_certificate_.encode(mine);
+    // Whom we know needs no introduction.
+    const bool known = current_ && current_->exchange == exchange;
+    mine.push_back(known ? 1 : 0);
     if (!noise.write(mine, third)) {
         return {Event::kForged, {}};
     }
     const auto keys = noise.split();
     Proposal p{{LinkSession(keys.send, keys.receive, attempt_->tag, (*payload)[0]), mac_keys(keys), exchange,
-                std::nullopt, NodeId{}, now, false},
+                std::nullopt, NodeId{}, now, false, true},
                third,
                1};
-    if (current_ && current_->exchange == exchange) {  // whom we know needs no introduction
+    if (known) {
         p.session.certificate = current_->certificate;
         p.session.id = current_->id;
     }
@@ -409,7 +414,10 @@ LinkPeer::Outcome LinkPeer::on_data(Instant now, ByteView frame) {
         if (auto plain = open(current_->session)) {
             heard_at_ = now;
             current_->heard = true;
-            return is_greeting(*plain) ? Outcome{} : Outcome{Event::kData, std::move(*plain), false};
+            if (is_greeting(*plain)) {  // again: nothing of ours has arrived
+                return {confirms_.take(now) ? Event::kConfirm : Event::kLimited, {}};
+            }
+            return {Event::kData, std::move(*plain), false};
         }
     }
     for (std::size_t i = 0; attempt_ && i < attempt_->proposals.size(); ++i) {

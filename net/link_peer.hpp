@@ -3,7 +3,7 @@
 //
 //     1 | e 32 | tag 1 | padding 72                        first message, 106 bytes: the answer is no longer
 //     2 | e 32 | s 48 | sealed(tag 1, time 8) 25           second, 106
-//     3 | time 8 | e 32 | tag 1 | s 48 | certificate 189   third, 279: brings back what the second was made from
+//     3 | time 8 | e 32 | tag 1 | s 48 | certificate 190   third, 280: brings back what the second was made from
 //     the responder's certificate, in the new session      (Noise XX, link_session.hpp for data)
 //
 // - Nothing that an outsider sends ends anything: a responder keeps nothing before a valid third message, an initiator
@@ -85,6 +85,8 @@ public:
     [[nodiscard]] bool up() const noexcept { return current_.has_value(); }
     /// Seals with the confirmed session. Precondition: up().
     [[nodiscard]] std::optional<Bytes> seal(ByteView plain);
+    /// The neighbour reads what seal() makes: not before it has our certificate.
+    [[nodiscard]] bool readable() const noexcept { return current_ && (current_->heard || current_->knows_us); }
     /// The neighbour's certificate. Precondition: up().
     [[nodiscard]] const Certificate& certificate() const noexcept { return *current_->certificate; }
     [[nodiscard]] const NodeId& id() const noexcept { return current_->id; }
@@ -99,7 +101,7 @@ public:
 
     static constexpr std::size_t kFirstBytes = 106;
     static constexpr std::size_t kSecondBytes = 106;
-    static constexpr std::size_t kThirdBytes = 279;
+    static constexpr std::size_t kThirdBytes = 280;
 
 private:
     struct Established {
@@ -109,7 +111,8 @@ private:
         std::optional<Certificate> certificate;  // of an initiator's proposal: unknown at first
         NodeId id{};
         Instant since{};
-        bool heard = false;  // something was opened in it
+        bool heard = false;     // something was opened in it
+        bool knows_us = false;  // the neighbour has our certificate from another session
     };
     struct Proposal {  // a second message was valid
         Established session;

@@ -2,7 +2,6 @@
 #include "net/link_table.hpp"
 
 #include <algorithm>
-#include <cassert>
 
 #include "net/deadline.hpp"
 #include "net/packet_format.hpp"
@@ -15,6 +14,7 @@ constexpr Duration kHigherStartsAfter = 250ms;  // the higher link number lets t
 constexpr Duration kSilence = 14s;              // of a neighbour that is heard: new handshake
 constexpr Duration kNextHopPatience = 1s;       // a next hop may be gone so long before flows are reopened
 constexpr Duration kTryUnproven = 5s;
+constexpr Duration kGreetAgain = 400ms;
 constexpr unsigned kFailuresToRekey = 3;  // frames given up in a row: new handshake
 constexpr unsigned kFailuresToDown = 8;   // the link is down until it is done
 
@@ -290,6 +290,9 @@ void LinkTable::session_up(Instant now, Neighbor& n) {
     n.last_heard = now;
     n.failures = 0;
     n.greet = n.greet || n.peer->unheard();
+    if (n.greet) {
+        n.greet_at = now + kGreetAgain;
+    }
     ++counters_.handshakes;
     if (!n.queue.push_control(broadcast_.key_message())) {
         ++counters_.dropped_queue_full;
@@ -328,7 +331,11 @@ LinkTable::Heard LinkTable::on_frame(Instant now, NeighborId from, ByteView fram
             n->last_heard = now;
             return {false, std::move(outcome.plain), outcome.replaced, false};
         case LinkPeer::Event::kConfirm:
-            n->greet = true;
+            if (n->peer->unheard()) {
+                n->greet = true;
+            } else {
+                send_control(from, {static_cast<std::uint8_t>(MessageType::kKeepalive)});
+            }
             break;
         case LinkPeer::Event::kForged:
             ++counters_.dropped_auth;
@@ -362,6 +369,10 @@ void LinkTable::on_timeout(Instant now) {
             }
         }
         n.peer->on_timeout(now);
+        if (n.greet_at && now >= *n.greet_at) {
+            n.greet = n.link_up && n.session_up && n.peer->unheard();
+            n.greet_at = n.greet ? std::optional(now + kGreetAgain) : std::nullopt;
+        }
         if (n.link_up && n.session_up && now >= n.last_heard + kSilence) {
             n.last_heard = now;
             n.peer->start(now);
@@ -378,6 +389,7 @@ std::optional<Instant> LinkTable::next_timeout() const {
     for (const auto& [link, n] : neighbors_) {
         next = earliest(next, n.start_at);
         next = earliest(next, n.try_until);
+        next = earliest(next, n.greet_at);
         next = earliest(next, n.peer->next_timeout());
         if (n.link_up && n.session_up) {
             next = earliest(next, n.last_heard + kSilence);
@@ -408,110 +420,6 @@ void LinkTable::drop_flow(NeighborId to, std::uint32_t label) {
     if (Neighbor* n = entry(to)) {
         n->queue.drop_flow(label);
     }
-}
-
-std::optional<OutFrame> LinkTable::poll_transmit(Instant now, NeighborId to, std::size_t max_bytes, DataGate& gate) {
-    if (to == kBroadcast) {
-        auto frame = broadcast_.poll(max_bytes);
-        if (!frame) {
-            return std::nullopt;
-        }
-        counters_.control_bytes_sent += frame->size();
-        return OutFrame{to, Priority::kControl, std::move(*frame), true, false};
-    }
-    Neighbor* n = entry(to);
-    if (n == nullptr) {
-        return std::nullopt;
-    }
-    if (auto handshake = n->peer->poll_handshake()) {
-        return OutFrame{to, Priority::kControl, std::move(handshake->frame), true, handshake->answer};
-    }
-    const std::size_t limit = std::min(max_bytes, kMaxFrameBytes);
-    if (!n->link_up || !n->session_up || limit <= LinkSession::kOverheadBytes) {
-        return std::nullopt;
-    }
-    if (n->greet) {
-        if (limit < LinkSession::kOverheadBytes + 1 + Certificate::kBytes) {
-            return std::nullopt;
-        }
-        n->greet = false;
-        if (auto frame = n->peer->greeting()) {
-            counters_.control_bytes_sent += frame->size();
-            return OutFrame{to, Priority::kControl, std::move(*frame), false, false};
-        }
-    }
-    MessageBundle bundle(limit - LinkSession::kOverheadBytes);
-    Priority priority = Priority::kControl;
-    while (const Bytes* message = n->queue.front_control()) {
-        if (!bundle.add_control(*message)) {
-            break;
-        }
-        n->queue.pop_control();
-    }
-    // A frame holds one class, so that the link layer can send the urgent first without tearing a flow's order apart.
-    for (const FlowClass flow_class : {FlowClass::kInteractive, FlowClass::kBulk}) {
-        if (!bundle.empty()) {
-            break;
-        }
-        priority = flow_class == FlowClass::kInteractive ? Priority::kInteractive : Priority::kBulk;
-        const std::uint64_t old_before = n->queue.dropped_old();
-        while (auto packet = n->queue.pop(
-                   now, flow_class, [&](std::uint32_t label) { return gate.may_send(to, label); },
-                   [&](std::size_t size) { return bundle.fits_data(size); })) {
-            const bool added =
-                bundle.add(DataMessage{packet->label, packet->sequence, packet->hops_left, packet->sealed});
-            assert(added);
-            (void)added;
-            gate.on_sent(now, to, *packet);
-        }
-        counters_.dropped_old += n->queue.dropped_old() - old_before;
-    }
-    if (bundle.empty()) {
-        return std::nullopt;
-    }
-    return seal(now, to, *n, priority, bundle.bytes());
-}
-
-std::optional<OutFrame> LinkTable::seal(Instant now, NeighborId to, Neighbor& n, Priority priority, ByteView plain) {
-    auto frame = n.peer->seal(plain);
-    if (!frame || n.peer->frames_sent() >= config_.rekey_after_frames) {
-        n.peer->start(now);
-    }
-    if (!frame) {
-        return std::nullopt;
-    }
-    (priority == Priority::kControl ? counters_.control_bytes_sent : counters_.data_bytes_sent) += frame->size();
-    return OutFrame{to, priority, std::move(*frame), false, false};
-}
-
-std::vector<NeighborId> LinkTable::pending(const DataGate& gate) const {
-    std::vector<std::pair<int, NeighborId>> found;
-    bool anybody = false;
-    for (const auto& [link, n] : neighbors_) {
-        anybody = anybody || (n.link_up && n.session_up);
-        const auto open = [&, to = link](std::uint32_t label) { return gate.may_send(to, label); };
-        if (n.peer->handshake_pending()) {
-            found.emplace_back(0, link);
-        } else if (!n.link_up) {
-            continue;
-        } else if (n.session_up && (n.greet || n.queue.front_control() != nullptr)) {
-            found.emplace_back(0, link);
-        } else if (n.session_up && n.queue.ready(FlowClass::kInteractive, open)) {
-            found.emplace_back(1, link);
-        } else if (n.session_up && n.queue.ready(FlowClass::kBulk, open)) {
-            found.emplace_back(2, link);
-        }
-    }
-    if (anybody && broadcast_.pending()) {
-        found.emplace_back(0, kBroadcast);
-    }
-    std::sort(found.begin(), found.end());
-    std::vector<NeighborId> out;
-    out.reserve(found.size());
-    for (const auto& [priority, link] : found) {
-        out.push_back(link);
-    }
-    return out;
 }
 
 }  // namespace meshnet::net

@@ -62,6 +62,7 @@ public:
         std::optional<Instant> start_at;   ///< begin a handshake then
         std::optional<Instant> try_until;  ///< of a handshake although the link is down
         bool greet = false;                ///< our certificate goes first in the new session
+        std::optional<Instant> greet_at;   ///< again, while nothing was heard in it
         BroadcastReceiver broadcast;       ///< what it sends to everybody
         unsigned failures = 0;             ///< frames given up in a row by the link layer
         Instant failing_since{};

@@ -215,7 +215,7 @@ void Router::on_frame(Instant now, NeighborId from, ByteView frame) {
         on_session_up(now, from);
     }
     if (heard.plain) {
-        on_plain(now, from, *heard.plain, heard.replaced);
+        on_plain(now, from, *heard.plain, heard.replaced, heard.broadcast);
     }
 }
 
@@ -234,10 +234,14 @@ std::optional<LinkKeyChange> Router::poll_link_key() {
     return parts_->links.poll_link_key();
 }
 
-void Router::on_plain(Instant now, NeighborId from, ByteView plain, bool replaced) {
+void Router::on_plain(Instant now, NeighborId from, ByteView plain, bool replaced, bool broadcast) {
     MessageReader reader(plain);
     while (const auto message = reader.next()) {
         if (const auto* data = std::get_if<DataMessage>(&*message)) {
+            if (broadcast) {
+                ++parts_->counters.dropped_malformed;  // packets are for one
+                continue;
+            }
             parts_->forwarder.on_data(now, from, *data);
         } else if (parts_->links.find(from) != nullptr) {
             const auto& control = std::get<ControlMessage>(*message);

@@ -157,8 +157,8 @@ private:
     friend struct RouterTestAccess;  // tests/net: feeds plaintext past the encryption, reads the parts
     struct Parts;
 
-    /// `replaced`: sealed in a session that a newer one has replaced.
-    void on_plain(Instant now, NeighborId from, ByteView plain, bool replaced = false);
+    /// `replaced`: sealed in a session that a newer one has replaced. `broadcast`: sent to everybody.
+    void on_plain(Instant now, NeighborId from, ByteView plain, bool replaced = false, bool broadcast = false);
     void on_control(Instant now, NeighborId from, MessageType type, ByteView body, bool replaced);
     void on_session_up(Instant now, NeighborId link);
     void link_timeouts(Instant now);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // A station driven by a script of hostile events: raw payloads, bursts with valid checks and arbitrary fields, carrier,
-// time, packets.
+// time, packets, keys.
 //
-// Script: op, then its operands; what is missing reads as zero. Whatever happens, requests obey the lead and the size,
-// queues their bounds, and the station can be polled to rest.
+// Script: one byte of settings (bit 0: authenticated), then op and its operands, again and again; what is missing reads
+// as zero. Whatever happens, requests obey the lead and the size, queues their bounds, and the station can be polled to
+// rest. Authenticated, a packet comes only from a station with keys, in a burst with a tag that holds; and if no such
+// burst was given, nothing is delivered or acknowledged.
 #include <algorithm>
 #include <cstdlib>
 
@@ -22,9 +24,19 @@ void require(bool good) {
     }
 }
 
-Burst read_burst(ByteReader& in, Bytes& data) {
+constexpr StationId kKeyed = 8;  // stations below it may have keys
+
+LinkKeys keys_of(StationId peer) {
+    LinkKeys keys;
+    keys.send.fill(static_cast<std::uint8_t>(peer));
+    keys.receive.fill(static_cast<std::uint8_t>(peer + 100));
+    return keys;
+}
+
+Burst read_burst(ByteReader& in, Bytes& data, bool authenticated) {
     Burst b;
     BurstHeader& h = b.header;
+    h.authenticated = authenticated;
     h.sender = 1 + in.u8() % 80U;
     h.epoch = in.u8() % 3U;
     h.burst = in.u8();
@@ -63,12 +75,22 @@ Burst read_burst(ByteReader& in, Bytes& data) {
         hello.truncated = (in.u8() & 1U) != 0;
         const std::size_t heard = in.u8() % (kMaxHeard + 1);
         for (std::size_t i = 0; i < heard; ++i) {
+            if (authenticated && i == kMaxHeardTagged) {
+                break;
+            }
             hello.heard.push_back({(in.u8() & 3U) != 0 ? 200U : 9U, static_cast<float>(in.u8()) / 4.0F - 32.0F,
                                    in.u16(), Duration{static_cast<std::int64_t>(in.u32())}});
         }
         b.hello = std::move(hello);
     }
     data.assign(1 + in.u8() * 4U, 0x5A);
+    if (authenticated) {
+        h.witnesses = static_cast<std::uint8_t>(in.u8() % (targets + 1));
+        if ((in.u8() & 1U) != 0) {
+            b.opens.push_back({(in.u8() & 1U) != 0 ? 200 : kBroadcast,
+                               ByteView(data).first(std::min<std::size_t>(data.size(), kMaxOpenBytes))});
+        }
+    }
     for (unsigned i = 0; i < (parts >> 4) && targets > 0; ++i) {
         FragmentView f;
         f.target = static_cast<std::uint8_t>(in.u8() % targets);
@@ -91,11 +113,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     Mac::Config config;
     config.self = 200;
     config.queue_bytes = 20'000;
+    ByteReader in(ByteView(bytes, size));
+    config.authenticated = (in.u8() & 1U) != 0;
     Mac mac(config, phy, random);
     Instant now = instant_from_ns(5'000'000'000);
     std::optional<TxRequest> last;
-    ByteReader in(ByteView(bytes, size));
     Bytes data;
+    bool any_genuine = false;
     for (int step = 0; step < 200 && in.left() > 0; ++step) {
         const std::uint8_t op = in.u8();
         switch (op % 8) {
@@ -111,12 +135,30 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
                     const ByteView raw = in.bytes(std::min<std::size_t>(in.u8(), in.left()));
                     frame.payload.assign(raw.begin(), raw.end());
                 } else {
-                    frame.payload = encode_burst(read_burst(in, data), (op & 8U) != 0);
+                    // With tags of the right keys, of wrong ones, or none at all.
+                    const bool tagged = config.authenticated && (op & 16U) != 0;
+                    const Burst burst = read_burst(in, data, tagged);
+                    const bool genuine = (op & 32U) != 0 && burst.header.sender < kKeyed;
+                    TagKey key = keys_of(burst.header.sender).receive;
+                    key[0] = static_cast<std::uint8_t>(key[0] ^ (genuine ? 0 : 1));
+                    any_genuine = any_genuine || (genuine && tagged);
+                    frame.payload =
+                        encode_burst(burst, (op & 8U) != 0, [&](StationId) -> const TagKey* { return &key; });
                 }
                 mac.on_frame(now, frame);
                 break;
             }
             case 3:
+                if ((op & 16U) != 0) {
+                    const StationId peer = 1 + in.u8() % (kKeyed - 1);
+                    const std::uint8_t what = in.u8();
+                    if (what % 4 == 0) {
+                        mac.forget_link_keys(now, peer);
+                    } else {
+                        mac.set_link_keys(now, peer, keys_of(peer), what % 4 == 1);
+                    }
+                    break;
+                }
                 mac.on_carrier(now, (in.u8() & 1U) != 0);
                 break;
             case 4:
@@ -128,6 +170,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
                 sdu.peer = to < 20 ? kBroadcast : 1 + to % 80U;
                 sdu.priority = static_cast<Priority>(in.u8() % 3U);
                 sdu.bytes.assign(in.u16() % 9'000U, 0x77);
+                sdu.open = config.authenticated && (op & 16U) != 0;
+                sdu.answer = (op & 32U) != 0;
                 (void)mac.enqueue(now, std::move(sdu));
                 require(mac.room(kBroadcast) <= config.queue_bytes);
                 break;
@@ -157,9 +201,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
         while (const auto event = mac.poll_event()) {
             if (const auto* got = std::get_if<Received>(&*event)) {
                 require(!got->sdu.bytes.empty() && got->sdu.bytes.size() <= kMaxSduBytes);
+                require(!config.authenticated || got->sdu.open || (any_genuine && got->sdu.peer < kKeyed));
+            } else if (const auto* done = std::get_if<SduDone>(&*event)) {
+                require(!config.authenticated || !done->delivered || any_genuine);
             }
         }
     }
-    require(mac.neighbors(now).size() <= 64);
+    require(mac.neighbors(now).size() <= (config.authenticated ? 64U + 32U : 64U));
+    for (const NeighborView& n : mac.neighbors(now)) {
+        require(!config.authenticated || !n.up || n.quality.peer < kKeyed);
+    }
     return 0;
 }

@@ -95,6 +95,70 @@ TEST(MacFormat, VectorsOfTheSpecification) {
     EXPECT_EQ(to_hex(encode_burst(hello_burst(), false)), to_hex(vector_of("hello")));
 }
 
+// The burst `tagged` of the specification: a target, a witness, an acknowledgement, a hello and an open frame.
+Burst tagged_burst() {
+    Burst b;
+    b.header.sender = 0x01020304;
+    b.header.burst = 0xA0B0C0D0;
+    b.header.chain_left = 3;
+    b.header.gap = 7ms;
+    b.header.grantee = 0x0A0B0C0D;
+    b.header.grant = 16ms;
+    b.header.nav = 25'600us;
+    b.header.targets = {{0x0A0B0C0D, 0x1234, 5}, {0x00000011, 2, 3}};
+    b.header.witnesses = 1;
+    b.header.authenticated = true;
+    b.acks = data_burst().acks;
+    b.acks[0].burst = 51'400;
+    b.hello = hello_burst().hello;
+    static const Bytes text{'o', 'p', 'e', 'n'};
+    b.opens.push_back({0x0A0B0C0D, text});
+    return b;
+}
+
+TagKey counting_key() {
+    TagKey key{};
+    for (std::size_t i = 0; i < key.size(); ++i) {
+        key[i] = static_cast<std::uint8_t>(i);
+    }
+    return key;
+}
+
+TEST(MacFormat, TheTaggedVectorOfTheSpecification) {
+    const TagKey key = counting_key();
+    const Bytes bytes = encode_burst(tagged_burst(), false, [&](StationId) { return &key; });
+    EXPECT_EQ(to_hex(bytes), to_hex(vector_of("tagged")));
+    const auto b = parse_burst(bytes);
+    ASSERT_TRUE(b && b->hello);
+    EXPECT_EQ(b->header.burst, 0xA0B0C0D0U);
+    EXPECT_EQ(b->header.witnesses, 1);
+    ASSERT_EQ(b->opens.size(), 1U);
+    EXPECT_EQ(b->opens[0].data.size(), 4U);
+    ASSERT_EQ(b->acks.size(), 1U);
+    EXPECT_EQ(b->acks[0].burst, 51'400);
+    const auto holds = [&](TagKind kind, const TaggedEntry& t) {
+        return tag_holds(key, kind, b->common, t.entry, t.tag);
+    };
+    ASSERT_EQ(b->target_proofs.size(), 2U);
+    EXPECT_TRUE(holds(TagKind::kTarget, b->target_proofs[0]) && holds(TagKind::kTarget, b->target_proofs[1]));
+    EXPECT_TRUE(holds(TagKind::kAck, b->ack_proofs.at(0)));
+    EXPECT_TRUE(holds(TagKind::kHeard, b->heard_proofs.at(0)));
+    EXPECT_FALSE(holds(TagKind::kAck, b->target_proofs[0]));
+    EXPECT_FALSE(holds(TagKind::kTarget, {b->target_proofs[1].entry, b->target_proofs[0].tag}));
+}
+
+TEST(MacFormat, TagsCostEightBytesATargetAtMost) {
+    for (std::size_t n = 1; n <= kMaxTargets; ++n) {
+        EXPECT_LE(header_bytes(n, true), header_bytes(n) + 8 * n);
+    }
+    EXPECT_LE(ack_bytes(10, true), ack_bytes(10) + 8);
+    const TagKey key = counting_key();
+    const Burst b = tagged_burst();
+    EXPECT_EQ(encode_burst(b, false, [&](StationId) { return &key; }).size(),
+              header_bytes(2, true) + ack_bytes(2, true) + hello_bytes(1, true) + open_bytes(4));
+    EXPECT_LE(header_bytes(1, true) + hello_bytes(kMaxHeardTagged, true), kSmallestBurstBytes);
+}
+
 TEST(MacFormat, RoundTrip) {
     const Bytes bytes = encode_burst(data_burst(), true);
     const auto b = parse_burst(bytes);

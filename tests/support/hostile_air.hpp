@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/random.hpp"
@@ -46,12 +47,20 @@ public:
     std::size_t add() {
         stations_.push_back(std::make_unique<Station>(seed_ * 100 + stations_.size()));
         Station& s = *stations_.back();
+        s.identity = net::Identity::generate(s.random).to_text();
+        restart(stations_.size() - 1);
+        return stations_.size() - 1;
+    }
+    /// The node has lost all but its key, and is back at once.
+    void restart(std::size_t i) {
+        Station& s = *stations_[i];
         node::Node::Config config;
-        config.router.identity = net::Identity::generate(s.random);
+        auto identity = net::Identity::from_text(s.identity);
+        config.router.identity = std::move(*identity);
         config.mac.queue_bytes = 32'768;
         s.node = std::make_unique<node::Node>(std::move(config), phy_, s.random, net::LedgerState{});
-        pump(stations_.size() - 1);
-        return stations_.size() - 1;
+        s.number = 0;
+        pump(i);
     }
     /// The number by which the link layer names a node, as the forger has heard it.
     [[nodiscard]] mac::StationId number(std::size_t i) const { return stations_[i]->number; }
@@ -157,6 +166,7 @@ private:
     struct Station {
         explicit Station(std::uint64_t seed) : random(seed) {}
         Rng random;
+        std::string identity;
         std::unique_ptr<node::Node> node;
         mac::StationId number = 0;
         std::uint64_t delivered = 0;
