@@ -97,13 +97,12 @@ void RouteAdvertiser::mark_own(Instant now, RouteDue due) {
     }
 }
 
-void RouteAdvertiser::forget(const NodeId& id, RouteDestination& d) {
+void RouteAdvertiser::forget(RouteDestination& d) {
     if (d.version != 0) {
         journal_.erase(d.version);
         d.version = 0;
     }
     d.due = RouteDue::kNone;  // queues skip it
-    answers_.erase(short_id(id));
 }
 
 void RouteAdvertiser::direct(Instant now, NeighborId to, Bytes message) {
@@ -144,7 +143,7 @@ void RouteAdvertiser::answer(Instant now, NeighborId to, const ShortId& destinat
         ++n->answers;
     } else if (it->second.to != to && it->second.to != kBroadcast) {
         if (RouteNeighbor* first = shared_.neighbor(it->second.to)) {
-            --first->answers;
+            first->answers -= std::min(first->answers, 1U);
         }
         it->second.to = kBroadcast;
     }
@@ -473,7 +472,7 @@ bool RouteAdvertiser::send_answer() {
         }
         answers_.erase(found);
         if (n != nullptr) {
-            --n->answers;
+            n->answers -= std::min(n->answers, 1U);  // it may have come back meanwhile
         } else if (a.to != kBroadcast) {
             continue;
         }

@@ -32,7 +32,7 @@ public:
     void mark(Instant now, const NodeId& id, RouteDestination& d, RouteDue due);
     void mark_own(Instant now, RouteDue due);
     /// `d` is about to be deleted.
-    void forget(const NodeId& id, RouteDestination& d);
+    void forget(RouteDestination& d);
 
     /// One message for one neighbour, before all others.
     void direct(Instant now, NeighborId to, Bytes message);

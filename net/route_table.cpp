@@ -406,7 +406,7 @@ void RouteTable::forget(Destinations::iterator it) {
     if (RouteNeighbor* n = shared_.neighbor(d.brought_by)) {
         n->brought -= std::min(n->brought, 1U);
     }
-    advertiser_.forget(it->first, d);
+    advertiser_.forget(d);
     address_changes_ += d.proofs.certificate() != nullptr ? 1 : 0;
     shared_.destinations.erase(it);
 }

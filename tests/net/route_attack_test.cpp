@@ -210,6 +210,26 @@ TEST_F(RouteAttack, InventedDestinationsNeitherFillSlowLinksNorHideHonestOnes) {
     EXPECT_LE(share, 0.03) << "2 %, the burst at the beginning, and the frames around it";
 }
 
+// What waited for a neighbour when its link went must not count against it when it is back.
+TEST_F(RouteAttack, ANeighbourThatComesAndGoesGetsItsAnswers) {
+    RouteNet net(options());
+    line(net, 3);
+    net.run(5s);
+    for (int i = 0; i < 600; ++i) {
+        attach(net, 1);
+        net.table(1).on_route_request(net.now(), kAttacker, {true, {short_id(net.id(0)), short_id(net.id(2))}});
+        net.table(1).neighbor_down(net.now(), kAttacker);
+    }
+    net.run(1s);
+    const std::size_t newcomer = net.add();
+    net.join(newcomer, 1);
+    net.run(1s);
+    net.part(newcomer, 1);
+    net.join(newcomer, 1);
+    net.run(2s);
+    EXPECT_EQ(net.missing_pairs(), 0U);
+}
+
 // ---- what is chosen ----
 
 struct RouteChoice : RouteAttack {
