@@ -87,6 +87,19 @@ struct LengthOptions {
 /// Frames of every length without noise; 1 if one was lost.
 int run_lengths(const LengthOptions& o);
 
+struct HostileCampaignOptions {
+    std::size_t seeds = 100;
+    std::uint64_t first_seed = 1;
+    std::size_t nodes = 10;
+    double hostile_share = 0.3;
+    unsigned seconds = 60;
+    unsigned threads = 0;
+    bool json = false;
+    bool quiet = false;
+};
+/// Random networks of which a part is hostile; 1 if an honest node lost or failed to deliver more than it may.
+int run_hostile(const HostileCampaignOptions& o);
+
 struct DetectionOptions {
     ScenarioOptions scenario;
     std::string preamble = "short";

@@ -19,6 +19,7 @@ struct Everything {
     ConstellationOptions constellation;
     SignalOptions signal;
     DetectionOptions detection;
+    HostileCampaignOptions hostile;
     int result = 0;
 };
 
@@ -111,6 +112,22 @@ void add_interference(CLI::App& app, Everything& e) {
     command->callback([&e] { e.result = run_interference(e.interference); });
 }
 
+void add_hostile(CLI::App& app, Everything& e) {
+    auto* command = app.add_subcommand("hostile", "Random networks with hostile nodes: what honest ones lose");
+    auto& o = e.hostile;
+    command->add_option("--seeds", o.seeds, "Networks")->check(CLI::Range(1, 1'000'000))->capture_default_str();
+    command->add_option("--first-seed", o.first_seed, "Seed of the first")->capture_default_str();
+    command->add_option("--nodes", o.nodes, "Nodes of each, 4 to 64")->capture_default_str();
+    command->add_option("--hostile-share", o.hostile_share, "Share of them that is hostile")->capture_default_str();
+    command->add_option("--seconds", o.seconds, "Virtual time of each, 1 to 3600")->capture_default_str();
+    command->add_option("--threads", o.threads, "Threads, 0: one per core; never changes a result")
+        ->check(CLI::Range(0, 256))
+        ->capture_default_str();
+    command->add_flag("--json", o.json, "JSON instead of a line");
+    command->add_flag("--quiet", o.quiet, "No progress on stderr");
+    command->callback([&e] { e.result = run_hostile(e.hostile); });
+}
+
 void add_regress(CLI::App& app, Everything& e) {
     auto* command = app.add_subcommand("regress", "Every mode's SNR at PER 1e-1 against the committed table");
     command->add_option("--golden", e.regress.golden, "The table (tests/golden/phy_snr.txt)")->required();
@@ -186,6 +203,7 @@ int main(int argc, char** argv) {
     add_thresholds(app, e);
     add_interference(app, e);
     add_regress(app, e);
+    add_hostile(app, e);
     add_lengths(app, e);
     add_constellation(app, e);
     add_signal(app, e);

@@ -5,8 +5,8 @@ namespace meshnet::net {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
-constexpr std::string_view kContext = "meshnet certificate v1";
+constexpr std::uint8_t kVersion = 2;
+constexpr std::string_view kContext = "meshnet certificate v2";
 
 Bytes signed_part(const Certificate& c) {
     Bytes out;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The device certificate: the master key, which the node id is made of, vouches for the keys a device uses every day.
 //
-//     version 1 | master key 32 | device signing key 32 | device X25519 key 32 | serial 4 | expiry 8 | signature 64
+//     version 2 | master key 32 | device signing key 32 | device X25519 key 32 | serial 4 | expiry 8 | signature 64
 //
 // Spec: docs/spec/net.md, "Identity".
 #pragma once

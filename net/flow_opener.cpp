@@ -16,6 +16,8 @@ constexpr std::size_t kWaitingBytes = 65'536;  // of a conversation without a fl
 constexpr Duration kWaitingAge = 3s;
 constexpr Duration kOpenRetry = 900ms;
 constexpr int kOpenTries = 4;
+constexpr int kTriesBeforeAnother = 2;  // unanswered opens, until another neighbour is asked if there is one
+constexpr Duration kFailedKept = 5s;
 constexpr Duration kReopenPause = 500ms;      // between attempts to open a flow
 constexpr Duration kOpeningKept = 15s;        // a relay waits so long for an answer
 constexpr Duration kOpenRepeatPause = 300ms;  // a repeated FLOW_OPEN is forwarded at most so often
@@ -502,6 +504,7 @@ void FlowOpener::installed(Instant now, Flow& f) {
         old->broken = true;  // replaced; only its receipts are still of interest
     }
     c.active = f.id;
+    c.failed.clear();
     while (!c.waiting.empty()) {
         if (now - c.waiting.front().since <= kWaitingAge) {
             p_.forwarder.send(now, f, c.waiting.front().plain);
@@ -547,6 +550,9 @@ void FlowOpener::opening_failed(Instant now, const Opening& opening, RejectReaso
     }
     Conversation& c = it->second;
     c.opening.reset();
+    if (reason != RejectReason::kNotOffered && try_elsewhere(now, c, opening)) {
+        return;
+    }
     c.full = reason == RejectReason::kFull || reason == RejectReason::kCredit;
     if (reason == RejectReason::kPrice || reason == RejectReason::kRefused) {  // asking again would not help
         while (!c.waiting.empty()) {
@@ -562,6 +568,26 @@ void FlowOpener::opening_failed(Instant now, const Opening& opening, RejectReaso
         c.next_try = now;
     }
     waiting_.insert(opening.conversation);
+}
+
+// The neighbour did not bring us there, whatever it says: the route is judged by that, and another neighbour is asked if
+// there is one that did not fail us just now.
+bool FlowOpener::try_elsewhere(Instant now, Conversation& c, const Opening& opening) {
+    const NodeId& destination = opening.open.destination;
+    const LinkTable::Neighbor* next = p_.links.find(opening.next);
+    if (next != nullptr && next->id == destination) {
+        return false;
+    }
+    std::erase_if(c.failed, [now](const auto& f) { return now - f.second >= kFailedKept; });
+    c.failed[opening.next] = now;
+    p_.routes.on_delivery(now, destination, opening.next, 0.0);
+    const auto route = p_.routes.lookup(destination);
+    if (!route || c.failed.count(route->next_hop) != 0 || !p_.links.reachable(route->next_hop)) {
+        return false;
+    }
+    c.next_try = now;
+    waiting_.insert(opening.conversation);
+    return true;
 }
 
 void FlowOpener::give_up_front(Conversation& c, const ConversationKey& key, Undeliverable reason) {
@@ -638,7 +664,15 @@ void FlowOpener::retry_openings(Instant now) {
             ++it;
             continue;
         }
-        if (o.tries >= kOpenTries || !p_.links.reachable(o.next)) {
+        if (o.tries == kTriesBeforeAnother) {
+            const LinkTable::Neighbor* next = p_.links.find(o.next);
+            if (next == nullptr || next->id != o.open.destination) {
+                p_.routes.on_delivery(now, o.open.destination, o.next, 0.0);
+            }
+        }
+        const auto route = p_.routes.lookup(o.open.destination);
+        const bool another = o.tries >= kTriesBeforeAnother && route && route->next_hop != o.next;
+        if (o.tries >= kOpenTries || another || !p_.links.reachable(o.next)) {
             const Opening failed = std::move(o);
             it = openings_.erase(it);
             opening_failed(now, failed, RejectReason::kNoRoute);

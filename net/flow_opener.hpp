@@ -100,11 +100,14 @@ private:
         Instant next_try{};
         Instant last_used{};
         bool full = false;  // the newest opening was refused for lack of room
+        // Neighbours over which opening failed since the last success or kFailedKept ago: not asked again first.
+        std::map<NeighborId, Instant> failed{};
     };
 
     void open(Instant now, Conversation& c, const ConversationKey& key);
     [[nodiscard]] bool still_good(Instant now, Conversation& c, const ConversationKey& key, Flow& f);
     void watch(Instant now, Flow& f);
+    [[nodiscard]] bool try_elsewhere(Instant now, Conversation& c, const Opening& opening);
     [[nodiscard]] std::uint32_t fair_price(const NodeId& other, std::uint64_t tenths) const;
     [[nodiscard]] std::optional<RejectReason> unwilling_to_carry(NeighborId from, const FlowOpen& open, NeighborId next,
                                                                  std::uint64_t price) const;

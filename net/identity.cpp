@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cstdio>
 
+#include "net/checked_text.hpp"
 #include "net/identity_secrets.hpp"
 #include "net/node_id.hpp"
 
@@ -12,24 +13,20 @@ namespace meshnet::net {
 
 namespace {
 
-constexpr std::string_view kTextPrefix = "meshnet-key-v1:";
-constexpr std::size_t kBodyBytes = 32 + 32 + 32 + 4 + 8;
-constexpr std::size_t kChecksumBytes = 4;
-
-std::array<std::uint8_t, 16> checksum(ByteView body) {
-    return blake2b<16>({as_bytes(kTextPrefix), body});
-}
+constexpr std::string_view kDevicePrefix = "meshnet-device-v1:";
+constexpr std::size_t kKeyBytes = 32 + 32 + 32 + 4 + 8;
+constexpr std::size_t kDeviceBytes = 32 + 32 + Certificate::kBytes;
 
 std::uint32_t station_id_of(const NodeId& id) noexcept {
     return (std::uint32_t{id[0]} << 24) | (std::uint32_t{id[1]} << 16) | (std::uint32_t{id[2]} << 8) | id[3];
 }
 
-bool station_id_usable(const NodeId& id) noexcept {
+}  // namespace
+
+bool usable_id(const NodeId& id) noexcept {
     const std::uint32_t station = station_id_of(id);
     return station != 0 && station != 0xFFFF'FFFF;
 }
-
-}  // namespace
 
 void* Identity::Secrets::operator new(std::size_t size) {
     crypto_init();
@@ -45,13 +42,29 @@ void Identity::Secrets::operator delete(void* memory) noexcept {
     sodium_free(memory);
 }
 
-void derive(Identity::Secrets& s) {
-    const SigningKey master(s.master_seed);
+Identity Identity::Secrets::identity_of(std::unique_ptr<Secrets> secrets) {
+    Identity identity;
+    identity.secrets_ = std::move(secrets);
+    return identity;
+}
+
+bool derive(Identity::Secrets& s) {
     s.device = SigningKey(s.device_seed);
-    s.certificate.signing = s.device.public_key();
-    s.certificate.exchange = dh_public(s.exchange_secret);
-    certify(s.certificate, master);
+    const Key32 exchange = dh_public(s.exchange_secret);
+    if (s.has_master) {
+        s.certificate.signing = s.device.public_key();
+        s.certificate.exchange = exchange;
+        certify(s.certificate, SigningKey(s.master_seed));
+    } else {
+        Bytes encoded;
+        s.certificate.encode(encoded);
+        if (s.certificate.signing != s.device.public_key() || s.certificate.exchange != exchange ||
+            !Certificate::decode(encoded)) {
+            return false;
+        }
+    }
     s.id = s.certificate.id();
+    return true;
 }
 
 Identity::Identity() = default;
@@ -63,81 +76,90 @@ Identity Identity::generate(RandomSource& random) {
     Identity identity;
     identity.secrets_ = std::make_unique<Secrets>();
     Secrets& s = *identity.secrets_;
+    s.has_master = true;
     do {
         random.fill(s.master_seed);
         random.fill(s.device_seed);
         random.fill(s.exchange_secret);
         s.certificate.serial = 1;
         s.certificate.expiry = 0;
-        derive(s);
-    } while (!station_id_usable(s.id));
+        (void)derive(s);
+    } while (!usable_id(s.id));
     return identity;
 }
 
 std::string Identity::to_text() const {
     assert(secrets_);
+    const Secrets& s = *secrets_;
     Bytes body;
+    body.reserve(kDeviceBytes);
     ByteWriter w(body);
-    w.bytes(secrets_->master_seed);
-    w.bytes(secrets_->device_seed);
-    w.bytes(secrets_->exchange_secret);
-    w.u32(secrets_->certificate.serial);
-    w.u64(secrets_->certificate.expiry);
-    const auto sum = checksum(body);
-    std::string text = std::string(kTextPrefix) + to_hex(body) + ":" + to_hex(ByteView(sum).first(kChecksumBytes));
+    if (s.has_master) {
+        w.bytes(s.master_seed);
+    }
+    w.bytes(s.device_seed);
+    w.bytes(s.exchange_secret);
+    if (s.has_master) {
+        w.u32(s.certificate.serial);
+        w.u64(s.certificate.expiry);
+    } else {
+        s.certificate.encode(body);
+    }
+    std::string text = to_checked_text(s.has_master ? kKeyPrefix : kDevicePrefix, body);
     wipe(body);
     return text;
 }
 
 Result<Identity> Identity::from_text(std::string_view text) {
     crypto_init();
-    const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
-    while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-    while (!text.empty() && blank(text.back())) text.remove_suffix(1);
-    if (text.empty()) {
-        return Error{ErrorCode::kInvalidData,
-                     "the key is empty; a key is one line that begins with " + std::string(kTextPrefix)};
-    }
-    if (text.substr(0, kTextPrefix.size()) != kTextPrefix) {
-        if (text.substr(0, 12) == kTextPrefix.substr(0, 12)) {
-            return Error{ErrorCode::kUnsupported,
-                         "the key is of a newer version than this program reads (" + std::string(kTextPrefix) + ")"};
-        }
-        return Error{ErrorCode::kInvalidData,
-                     "this is not a meshnet key: it does not begin with " + std::string(kTextPrefix)};
-    }
-    text.remove_prefix(kTextPrefix.size());
-    const std::size_t expected = 2 * kBodyBytes + 1 + 2 * kChecksumBytes;
-    if (text.size() != expected) {
-        return Error{ErrorCode::kInvalidData, "the key has " + std::to_string(text.size()) +
-                                                  " characters after its prefix, expected " + std::to_string(expected) +
-                                                  ": it is cut or has something appended"};
-    }
-    auto body = from_hex(text.substr(0, 2 * kBodyBytes));
-    const auto sum = from_hex(text.substr(2 * kBodyBytes + 1));
-    if (!body || !sum || text[2 * kBodyBytes] != ':') {
-        return Error{ErrorCode::kInvalidData, "the key contains a character that is not hexadecimal"};
-    }
-    const auto expected_sum = checksum(*body);
-    if (!std::equal(sum->begin(), sum->end(), expected_sum.begin())) {
-        wipe(*body);
-        return Error{ErrorCode::kInvalidData, "the key's checksum is wrong: at least one character was changed"};
+    text = trimmed(text);
+    const bool device = text.substr(0, kDevicePrefix.size()) == kDevicePrefix;
+    auto body = from_checked_text(device ? kDevicePrefix : kKeyPrefix, device ? kDeviceBytes : kKeyBytes, "key", text);
+    if (!body) {
+        return body.error();
     }
     Identity identity;
     identity.secrets_ = std::make_unique<Secrets>();
     Secrets& s = *identity.secrets_;
     ByteReader r(*body);
-    s.master_seed = r.array<32>();
+    s.has_master = !device;
+    if (s.has_master) {
+        s.master_seed = r.array<32>();
+    }
     s.device_seed = r.array<32>();
     s.exchange_secret = r.array<32>();
-    s.certificate.serial = r.u32();
-    s.certificate.expiry = r.u64();
+    bool complete = true;
+    if (s.has_master) {
+        s.certificate.serial = r.u32();
+        s.certificate.expiry = r.u64();
+    } else if (const auto certificate = Certificate::parse(r.bytes(Certificate::kBytes))) {
+        s.certificate = *certificate;
+    } else {
+        complete = false;
+    }
     wipe(*body);
-    derive(s);
-    if (!station_id_usable(s.id)) {
+    if (!complete || !derive(s)) {
+        return Error{ErrorCode::kInvalidData,
+                     "the key's certificate is not for this device, or not signed by its master"};
+    }
+    if (!usable_id(s.id)) {
         return Error{ErrorCode::kInvalidData, "the key makes a station number that is reserved; generate another"};
     }
     return identity;
+}
+
+bool Identity::has_master() const noexcept {
+    assert(secrets_);
+    return secrets_->has_master;
+}
+
+Identity Identity::device_only() const {
+    assert(secrets_);
+    Identity out;
+    out.secrets_ = std::make_unique<Secrets>(*secrets_);
+    out.secrets_->master_seed = {};
+    out.secrets_->has_master = false;
+    return out;
 }
 
 const NodeId& Identity::id() const noexcept {

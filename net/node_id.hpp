@@ -22,7 +22,9 @@ using NodeId = std::array<std::uint8_t, 32>;
 /// IPv6 address: 0xfd and the first 120 bits of the node id.
 using Address = std::array<std::uint8_t, 16>;
 
-/// The secrets of one node. Move-only; memory is wiped on destruction.
+/// The secrets of one station: the keys of its device and the certificate by which they act for the node; a station
+/// made by generate() also holds the master key, one made from a device key does not (net/master_key.hpp). Move-only;
+/// memory is wiped on destruction.
 class Identity {
 public:
     Identity();
@@ -36,6 +38,11 @@ public:
     /// are one clear line that never shows key material.
     [[nodiscard]] static Result<Identity> from_text(std::string_view text);
     [[nodiscard]] std::string to_text() const;
+
+    /// The master key is here as well, so whoever has this file can replace the device.
+    [[nodiscard]] bool has_master() const noexcept;
+    /// The same device without the master key: all that a station needs.
+    [[nodiscard]] Identity device_only() const;
 
     [[nodiscard]] const NodeId& id() const noexcept;
     [[nodiscard]] Address address() const noexcept;

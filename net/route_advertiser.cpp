@@ -195,7 +195,7 @@ std::optional<RouteUpdate> RouteAdvertiser::update(const NodeId& id, RouteDestin
     u.destination = short_id(id);
     const Certificate* certificate = d.proofs.certificate();
     const Route* route = d.chosen();
-    const RouteMetric metric = route == nullptr ? RouteMetric{} : selection_.metric_from_here(*route);
+    const RouteMetric metric = route == nullptr ? RouteMetric{} : selection_.to_advertise(*route);
     if (certificate != nullptr && (certificate->revokes() || proof == Proof::kCertificate)) {
         u.certificate = *certificate;
     }
@@ -254,7 +254,7 @@ void RouteAdvertiser::advertised(const NodeId& id, RouteDestination& d) {
     d.due = RouteDue::kNone;
     if (const Route* route = d.chosen()) {
         d.advertised_seqno = route->seqno;
-        d.advertised = selection_.metric_from_here(*route);
+        d.advertised = selection_.to_advertise(*route);
     } else {
         d.advertised = {};
     }

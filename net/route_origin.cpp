@@ -76,6 +76,16 @@ RouteUpdate RouteOrigin::update(bool with_signature, bool with_certificate) cons
     return u;
 }
 
+bool RouteOrigin::supersedes(const Certificate& certificate) const {
+    if (certificate.serial < certificate_.serial || certificate.id() != id_ ||
+        (certificate.serial == certificate_.serial && !certificate.revokes())) {
+        return false;
+    }
+    Bytes encoded;
+    certificate.encode(encoded);
+    return Certificate::decode(encoded).has_value();
+}
+
 bool RouteOrigin::on_request(Instant now, std::uint32_t seqno) {
     if (seqno <= seqno_) {
         return false;

@@ -31,6 +31,8 @@ public:
     [[nodiscard]] const Instance& instance() const noexcept { return instance_; }  ///< as last signed
     [[nodiscard]] RouteUpdate update(bool with_signature, bool with_certificate) const;
 
+    /// Genuine, of our own node, and newer than ours.
+    [[nodiscard]] bool supersedes(const Certificate& certificate) const;
     /// A signature of our own key: an echo of ours, one of an earlier run of ours, or of another station.
     void on_update(Instant now, const RouteUpdate& update);
     /// A neighbour requests this seqno. False if it has come already.

@@ -73,7 +73,9 @@ RouteProofs::Verdict RouteProofs::verify(const NodeId& id, const RouteUpdate& u,
 }
 
 bool RouteProofs::learn(const Certificate& certificate) {
-    if (certificate_ && certificate_->serial >= certificate.serial) {
+    const bool revokes_ours =
+        certificate_ && certificate.revokes() && !certificate_->revokes() && certificate.serial == certificate_->serial;
+    if (certificate_ && certificate_->serial >= certificate.serial && !revokes_ours) {
         return false;
     }
     if (certificate_ || certificate.serial != restored_serial_) {

@@ -7,11 +7,11 @@ namespace meshnet::net {
 
 namespace {
 
-constexpr Duration kDeliveryKept = 60s;  // until a measured delivery counts no more
-constexpr float kBadDelivery = 0.8F;     // below it no hold counts
-constexpr unsigned kEqualPercent = 5;    // airtime and delay within it: price alone decides
+constexpr float kBadDelivery = 0.8F;   // below it no hold counts
+constexpr unsigned kEqualPercent = 5;  // airtime and delay within it: price alone decides
 constexpr std::uint32_t kEqualDelayMs = 5;
 constexpr double kLeastDelivery = 1e-3;
+constexpr unsigned kMostDoublings = 5;
 
 }  // namespace
 
@@ -24,6 +24,21 @@ bool RouteSelection::closer(std::uint32_t seqno, std::uint32_t airtime, const st
 RouteMetric RouteSelection::metric_from_here(const Route& route) const {
     const auto link = shared_.links.find(route.via);
     return link == shared_.links.end() ? RouteMetric{} : route.metric.over(link->second.link.metric());
+}
+
+// Also the distance under which we stay feasible for our neighbours, and they for us: a way that delivers little must
+// not stand in the way of those that are longer.
+RouteMetric RouteSelection::to_advertise(const Route& route) const {
+    RouteMetric m = metric_from_here(route);
+    std::uint64_t airtime = m.airtime_us_per_kib;
+    for (float ratio = route.delivered; ratio < 0.5F && airtime < std::uint64_t{m.airtime_us_per_kib} << kMostDoublings;
+         ratio *= 2.0F) {
+        airtime *= 2;
+    }
+    if (m.reachable()) {
+        m.airtime_us_per_kib = static_cast<std::uint32_t>(std::min<std::uint64_t>(airtime, kUnreachable - 1));
+    }
+    return m;
 }
 
 float RouteSelection::delivered(Instant now, const Route& route) const {
@@ -82,12 +97,14 @@ RouteSelection::Choice RouteSelection::choose(Instant now, const NodeId& id, con
     Choice choice;
     const Route* present = nullptr;
     std::uint64_t best_cost = 0;
+    std::optional<std::uint64_t> blocked_cost;
     for (const Route& route : d.routes) {
         if (!usable(route)) {
             continue;
         }
         if (!feasible(id, d, route)) {
             choice.blocked = true;
+            blocked_cost = std::min(cost(now, route), blocked_cost.value_or(cost(now, route)));
             continue;
         }
         if (d.selected == route.via) {
@@ -103,6 +120,8 @@ RouteSelection::Choice RouteSelection::choose(Instant now, const NodeId& id, con
             best_cost = c;
         }
     }
+    choice.better_blocked = choice.best != nullptr && blocked_cost && *blocked_cost * 2 < best_cost &&
+                            delivered(now, *choice.best) < kBadDelivery;
     if (present != nullptr && choice.best != present) {
         const Compared compared = compare(now, d, *choice.best, *present);
         choice.voluntary = compared == Compared::kYes;

@@ -11,11 +11,15 @@ namespace meshnet::net {
 
 class RouteSelection {
 public:
+    static constexpr Duration kDeliveryKept = 60s;  ///< until a measured delivery counts no more
+
     explicit RouteSelection(const RouteShared& shared) : shared_(shared) {}
 
     [[nodiscard]] static bool closer(std::uint32_t seqno, std::uint32_t airtime,
                                      const std::optional<RouteDistance>& than);
     [[nodiscard]] RouteMetric metric_from_here(const Route& route) const;
+    /// What neighbours are told of it: its airtime as it is, or a multiple if it delivers less than half.
+    [[nodiscard]] RouteMetric to_advertise(const Route& route) const;
     /// Price and airtime divided by what the route delivers.
     [[nodiscard]] std::uint64_t cost(Instant now, const Route& route) const;
     [[nodiscard]] bool usable(const Route& route) const;
@@ -26,6 +30,7 @@ public:
         const Route* best = nullptr;   ///< to be used from now on
         bool voluntary = false;        ///< although the present one could go on
         bool blocked = false;          ///< there are usable routes that are not feasible
+        bool better_blocked = false;   ///< and one of them is twice as good as the best, which delivers little
         std::optional<Instant> again;  ///< time alone will change the choice then
     };
     [[nodiscard]] Choice choose(Instant now, const NodeId& id, const RouteDestination& d) const;

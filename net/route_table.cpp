@@ -131,7 +131,7 @@ void RouteTable::set_price(Instant now, std::uint32_t msat_per_mib) {
 
 RouteDue RouteTable::due_of(const Destination& d, const Route& best, bool changed) const {
     const bool new_here = d.version == 0 || !d.advertised.reachable();
-    if (new_here || selection_.metric_from_here(best).differs_notably(d.advertised)) {
+    if (new_here || selection_.to_advertise(best).differs_notably(d.advertised)) {
         const auto by = shared_.links.find(d.brought_by);
         const bool crowd = by != shared_.links.end() && by->second.brought > kPromptDestinations;
         return new_here && crowd && d.asked == Instant{} ? RouteDue::kLazy : RouteDue::kNormal;
@@ -144,8 +144,16 @@ RouteDue RouteTable::due_of(const Destination& d, const Route& best, bool change
 }
 
 void RouteTable::select(Instant now, const NodeId& id, Destination& d) {
+    for (Route& route : d.routes) {
+        if (now - route.measured >= RouteSelection::kDeliveryKept) {
+            route.delivered = 1.0F;
+        }
+    }
     const RouteSelection::Choice choice = selection_.choose(now, id, d);
     const auto before = d.selected;
+    if (choice.better_blocked) {
+        request_seqno(now, id, d);
+    }
     if (choice.again) {
         reconsider_.emplace(*choice.again, id);
     }

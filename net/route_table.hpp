@@ -65,6 +65,8 @@ public:
     void restore(const Certificate& certificate);
     /// A newer certificate of this node is known, or a revocation.
     [[nodiscard]] bool revoked(const Certificate& certificate) const;
+    /// A newer certificate of our own node was received, or a revocation: this device acts for it no more.
+    [[nodiscard]] bool superseded() const noexcept { return superseded_; }
     /// Enters a revocation, or a certificate that replaces another, and passes it on. False if it is not genuine or
     /// nothing new.
     bool revoke(Instant now, const Certificate& certificate);
@@ -118,7 +120,7 @@ private:
     void take_certificate(Instant now, NeighborId from, const RouteUpdate& u);
     void on_certificate(Instant now, const NodeId& id, Destination& d);
     void on_retraction(Instant now, NeighborId from, const ShortId& id);
-    [[nodiscard]] bool make_room(NeighborId from);
+    [[nodiscard]] bool make_room(std::uint32_t brought);
     [[nodiscard]] bool checks_left(Instant now, NeighborId from, int checks);
     void observe(Instant now, NeighborId from, const NodeId& id, Destination& d, const RouteUpdate& update);
     void notify(Instant now, NeighborId to, const NodeId& id, const Destination& d, std::uint32_t seqno,
@@ -142,6 +144,7 @@ private:
     RouteSelection selection_;
     RouteAdvertiser advertiser_;
     RouteWanted wanted_;
+    bool superseded_ = false;
     std::uint64_t address_changes_ = 0;
     std::deque<Certificate> certificates_;
     std::set<NodeId> blocked_;  // a request for a newer seqno is out, or due

@@ -144,6 +144,9 @@ bool RouteTable::checks_left(Instant now, NeighborId from, int checks) {
 bool RouteTable::apply(Instant now, NeighborId from, const RouteUpdate& u, Session session) {
     ++shared_.counters.updates;
     if (u.destination == short_id(origin_.id())) {
+        if (u.certificate && !superseded_ && checks_left(now, from, 1)) {
+            superseded_ = origin_.supersedes(*u.certificate);
+        }
         origin_.on_update(now, u);
         take_news(now);
         return true;
@@ -186,7 +189,7 @@ bool RouteTable::apply_new(Instant now, NeighborId from, const RouteUpdate& u, S
         ++shared_.counters.refused;
         return true;
     }
-    if (!make_room(from)) {
+    if (!make_room(shared_.links.at(from).brought)) {
         ++shared_.counters.overflow;
         return true;
     }
@@ -301,15 +304,16 @@ void RouteTable::on_retraction(Instant now, NeighborId from, const ShortId& id) 
 
 // ---- room ----
 
-// A full table takes from whoever has brought most, never what is used here and never a neighbour.
-bool RouteTable::make_room(NeighborId from) {
+// A full table takes from whoever has brought most, and clearly more than the one who brings this; never what is used
+// here and never a neighbour.
+bool RouteTable::make_room(std::uint32_t brought) {
     if (shared_.destinations.size() < shared_.config.max_destinations) {
         return true;
     }
     const auto richest = std::max_element(shared_.links.begin(), shared_.links.end(), [](const auto& a, const auto& b) {
         return a.second.brought < b.second.brought;
     });
-    if (richest == shared_.links.end() || richest->second.brought <= shared_.links.at(from).brought + 1) {
+    if (richest == shared_.links.end() || richest->second.brought <= brought + 1) {
         return false;
     }
     auto it = shared_.destinations.upper_bound(evicted_);
@@ -357,7 +361,7 @@ void RouteTable::take_certificate(Instant now, NeighborId from, const RouteUpdat
         return;
     }
     if (it == shared_.destinations.end()) {
-        if (!c->revokes() || !make_room(from)) {
+        if (!c->revokes() || !make_room(shared_.links.at(from).brought)) {
             return;
         }
         it = shared_.destinations.emplace(id, Destination{}).first;
@@ -374,6 +378,9 @@ void RouteTable::learn(const Certificate& certificate) {
     const NodeId id = certificate.id();
     if (id == origin_.id()) {
         return;
+    }
+    if (shared_.destinations.count(id) == 0) {
+        (void)make_room(0);  // a neighbour has room in any case
     }
     const auto [it, fresh] = shared_.destinations.try_emplace(id);
     if (fresh) {

@@ -46,6 +46,7 @@ RouteTable::Config route_config(const Router::Config& c, RandomSource& random, c
     while (r.boot == 0) {
         r.boot = random.next_u64();
     }
+    r.broadcast = true;
     return r;
 }
 
@@ -195,6 +196,9 @@ void Router::on_link_down(Instant now, NeighborId neighbor) {
 
 void Router::on_session_up(Instant now, NeighborId link) {
     const LinkTable::Neighbor& n = *parts_->links.find(link);
+    if (parts_->routes.revoked(n.peer->certificate())) {
+        return;  // no device that acts for this node any more
+    }
     parts_->flows.rebind(n.id, link);
     parts_->routes.learn(n.peer->certificate());
     parts_->routes.neighbor_up(now, link, n.id, n.quality);

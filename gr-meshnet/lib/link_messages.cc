@@ -49,6 +49,7 @@ struct Writer {
         return make_pdu(with_quality(named("changed", e.quality.peer), e.quality), {});
     }
     pmt::pmt_t operator()(const mac::LinkDown& e) const { return make_pdu(named("down", e.peer), {}); }
+    pmt::pmt_t operator()(const mac::LinkUnproven& e) const { return make_pdu(named("unproven", e.peer), {}); }
     pmt::pmt_t operator()(const mac::Received& e) const {
         const auto priority = pmt::from_uint64(static_cast<std::uint64_t>(e.sdu.priority));
         return make_pdu(add(named("received", e.sdu.peer), "priority", priority), e.sdu.bytes);

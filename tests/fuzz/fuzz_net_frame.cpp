@@ -2,7 +2,7 @@
 // Any frames into a router with established sessions. First byte of a chunk: bit 0 which neighbour, bit 1 past the
 // encryption (what a neighbour with a session could send), bit 2 let time pass; then its length, then the bytes.
 #include "tests/net/net_world.hpp"
-#include "tests/net/router_access.hpp"
+#include "sim/router_access.hpp"
 
 using namespace meshnet;
 using namespace meshnet::net;

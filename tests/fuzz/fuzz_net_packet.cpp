@@ -6,6 +6,7 @@
 #include "net/ip_header.hpp"
 #include "net/packet_format.hpp"
 #include "net/payment/book.hpp"
+#include "net/route_reservations.hpp"
 #include "tests/net/net_world.hpp"
 
 using namespace meshnet;
@@ -28,6 +29,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const Bytes again = open->encode();
         if (!std::equal(again.begin() + 1, again.end(), in.begin(), in.end())) std::abort();
     }
+    const auto same = [&](const Bytes& again) {
+        if (!std::equal(again.begin() + 1, again.end(), in.begin(), in.end())) std::abort();
+    };
+    if (const auto m = RouteUpdates::decode(in)) same(m->encode());
+    if (const auto m = RouteUpdate::decode(in)) same(m->encode());
+    if (const auto m = RouteRequest::decode(in)) same(m->encode());
+    if (const auto m = SeqnoRequest::decode(in)) same(m->encode());
+    if (const auto m = RouteState::decode(in)) same(m->encode());
+    if (const auto m = RouteSync::decode(in)) same(m->encode());
     LedgerRow row;
     row.key.assign(16, 1);
     row.value.assign(in.begin(), in.end());
@@ -35,6 +45,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     row.key.assign(32, 1);
     Book book(1);
     (void)book.restore(row);
+    LedgerState state;
+    for (const auto table : {LedgerRow::Table::kNonce, LedgerRow::Table::kCertificate}) {
+        row.table = table;
+        row.key.assign(33, 'c');
+        state.rows.push_back(row);
+        row.key.assign({'r', 'o', 'u', 't', 'e', '-', 's', 'e', 'q', 'n', 'o'});
+        state.rows.push_back(row);
+    }
+    (void)RouteReservations::restored_ceilings(state);
+    (void)RouteReservations::restored_certificates(state);
+    (void)(RouteReservations::restored_seqno(state) + RouteReservations::restored_epoch(state));
 
     static test::World* const world = [] {
         auto* w = new test::World;  // one for all inputs: what a host sends must never hurt

@@ -4,7 +4,7 @@
 
 #include "net/ip_header.hpp"
 #include "tests/net/net_world.hpp"
-#include "tests/net/router_access.hpp"
+#include "sim/router_access.hpp"
 
 namespace meshnet::net::test {
 namespace {

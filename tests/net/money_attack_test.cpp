@@ -5,7 +5,7 @@
 
 #include "net/payment/amount.hpp"
 #include "tests/net/net_world.hpp"
-#include "tests/net/router_access.hpp"
+#include "sim/router_access.hpp"
 
 namespace meshnet::net::test {
 namespace {

@@ -6,6 +6,9 @@
 // counted in bytes and in bursts, of 2 ms of preamble, header and gap each.
 #include <gtest/gtest.h>
 
+#include <malloc.h>
+
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 
@@ -113,6 +116,87 @@ TEST(RouteScale, AFullMeshOfTwentyIsNearlySilent) {
     converge(net, 10);
     net.run(60s);
     EXPECT_LE(busy_share(net, 1'200s, 1.0), 0.02);
+}
+
+// ---- one large table ----
+
+// 1000 neighbours, 10 000 destinations each of which twenty of them know: memory, and work when nothing happens.
+TEST(RouteScale, TenThousandDestinationsOfAThousandNeighboursTakeLittle) {
+    constexpr std::size_t kNeighbors = 1'000, kDestinations = 10'000, kKnownBy = 20;
+    crypto_init();
+    Rng rng(6);
+    const Identity self = Identity::generate(rng);
+    Instant now = instant_from_ns(1'000'000'000);
+    RouteTable::Config config;
+    config.broadcast = true;
+    config.boot = 5;
+    LinkQuality quality;
+    quality.rate_bps = 3'170e3;
+    const std::size_t before = mallinfo2().uordblks;
+    RouteTable table(config, self.secrets().certificate, self.secrets().device, 0);
+    for (std::size_t i = 0; i < kNeighbors; ++i) {
+        NodeId id{0xEE, static_cast<std::uint8_t>(i >> 8U), static_cast<std::uint8_t>(i)};
+        table.neighbor_up(now, static_cast<NeighborId>(i + 1), id, quality);
+    }
+    std::uint64_t messages = 0;
+    const auto step = [&] {
+        table.on_timeout(now);
+        while (const auto r = table.poll_reservation()) {
+            if (r->ceiling) table.reserved(now, r->destination, r->ceiling->seqno);
+        }
+        while (table.poll_message()) ++messages;
+    };
+    RouteUpdate u;
+    for (std::size_t i = 0; i < kDestinations; ++i) {
+        Bytes seed(32, 0);
+        ByteWriter(seed).u32(static_cast<std::uint32_t>(i));
+        const auto id = blake2b<32>({ByteView(seed)});
+        const SigningKey master(id), device(blake2b<32>({ByteView(id)}));
+        u = {};
+        u.certificate.emplace(Certificate{});
+        u.certificate->signing = device.public_key();
+        u.certificate->exchange[0] = 1;
+        u.certificate->serial = 1;
+        certify(*u.certificate, master);
+        const NodeId node = u.certificate->id();
+        u.destination = short_id(node);
+        u.seqno = 1;
+        u.instance = {1, i + 1, 0, false};
+        u.run = u.instance.tag();
+        u.serial = 1;
+        u.signature = device.sign(kRouteContext, RouteUpdate::signed_part(node, 1, 1, u.instance));
+        u.via = 1;
+        for (std::size_t k = 0; k < kKnownBy; ++k) {
+            u.metric = RouteMetric{1'000 + static_cast<std::uint32_t>(rng.below(1'000)), 0, 0, 1};
+            table.on_update(now, static_cast<NeighborId>(1 + (i * 31 + k * 57) % kNeighbors), u);
+            u.signature.reset();
+            u.certificate.reset();
+        }
+        now += 1ms;
+        step();
+    }
+    ASSERT_EQ(table.destinations(), kDestinations);
+    for (int i = 0; i < 6'000; ++i) {  // what was to be told has been
+        now += 100ms;
+        step();
+    }
+    const std::size_t used = mallinfo2().uordblks - before;
+    std::printf("  %.1f MiB: %zu bytes a destination\n", static_cast<double>(used) / 1048576.0, used / kDestinations);
+    EXPECT_LE(used, 32U << 20U);
+
+    messages = 0;
+    int wakeups = 0;
+    const Instant end = now + 60s;
+    const auto started = std::chrono::steady_clock::now();
+    while (table.next_timeout() && *table.next_timeout() <= end) {
+        now = std::max(now, *table.next_timeout());
+        step();
+        ++wakeups;
+    }
+    std::printf("  idle: %d wakeups, %llu messages, %.1f ms of work in 60 s\n", wakeups,
+                static_cast<unsigned long long>(messages),
+                1e3 * std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+    EXPECT_LE(wakeups, 60);
 }
 
 // ---- whatever happens ----

@@ -7,9 +7,11 @@
 #include <string>
 
 #include "net/identity_secrets.hpp"
+#include "net/master_key.hpp"
 #include "net/packet_format.hpp"
 #include "net/payment/amount.hpp"
 #include "net/payment/hash_chain.hpp"
+#include "net/route_messages.hpp"
 
 namespace meshnet::net {
 namespace {
@@ -40,6 +42,23 @@ TEST(Vectors, OfTheNetPage) {
     Bytes certificate;
     key->secrets().certificate.encode(certificate);
     EXPECT_NE(text.find("certificate" + to_hex(certificate)), std::string::npos);
+    const auto master = MasterKey::from_text(key->to_text());
+    certificate.clear();
+    master->revoke(1)->encode(certificate);
+    EXPECT_NE(text.find("revocation" + to_hex(certificate)), std::string::npos);
+    RouteUpdates updates;
+    updates.span = RouteUpdates::Span{0x21222324, 4, 5};
+    updates.entries.resize(1);
+    RouteUpdate& u = updates.entries[0];
+    u.destination = short_id(key->id());
+    u.seqno = 7;
+    u.metric = RouteMetric{1'000, 20, 3, 1};
+    u.via = 0x0a0b;
+    u.instance = {2, 0x1112131415161718, 0, false};
+    u.run = u.instance.tag();
+    u.serial = 1;
+    u.signature = key->secrets().device.sign(kRouteContext, RouteUpdate::signed_part(key->id(), 7, 1, u.instance));
+    EXPECT_NE(text.find("boot1112131415161718" + to_hex(updates.encode())), std::string::npos);
     MessageBundle bundle(400);
     const Bytes sealed(16, 0xcc);
     ASSERT_TRUE(bundle.add({0x01020304, 5, 31, sealed}));

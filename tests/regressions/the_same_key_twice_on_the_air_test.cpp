@@ -6,7 +6,7 @@
 #include "net/identity_secrets.hpp"
 #include "sim/world.hpp"
 #include "tests/net/net_world.hpp"
-#include "tests/net/router_access.hpp"
+#include "sim/router_access.hpp"
 
 namespace meshnet::net::test {
 namespace {

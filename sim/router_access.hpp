@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What tests may do to a router beside its public face: play a neighbour that holds a session key, and read its parts.
+// What simulated attackers and tests may do to a router beside its public face: play a neighbour that holds a session
+// key, and read its parts.
 #pragma once
 
 #include "net/router_parts.hpp"

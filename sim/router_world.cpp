@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
-#include "tests/net/net_world.hpp"
+#include "sim/router_world.hpp"
 
 #include <algorithm>
 #include <set>
 
-namespace meshnet::net::test {
+namespace meshnet::sim {
 
-World::World(WorldOptions options) : options_(options), rng_(options.seed), key_rng_(options.seed + 1'000'003) {}
+using namespace net;  // NOLINT: a world of routers speaks of little else
+
+RouterWorld::RouterWorld(RouterWorldOptions options)
+    : options_(options), rng_(options.seed), key_rng_(options.seed + 1'000'003) {}
 
 namespace {
 
@@ -17,7 +20,7 @@ bool grew(const LedgerRow& old, const LedgerRow& row) {
 
 }  // namespace
 
-std::size_t World::add(std::function<void(Router::Config&)> configure) {
+std::size_t RouterWorld::add(std::function<void(Router::Config&)> configure) {
     const std::size_t index = nodes_.size();
     nodes_.emplace_back();
     Node& n = nodes_.back();
@@ -32,7 +35,7 @@ std::size_t World::add(std::function<void(Router::Config&)> configure) {
     return index;
 }
 
-std::size_t World::add_twin(std::size_t node) {
+std::size_t RouterWorld::add_twin(std::size_t node) {
     const std::size_t index = nodes_.size();
     nodes_.emplace_back();
     Node& n = nodes_.back();
@@ -46,7 +49,7 @@ std::size_t World::add_twin(std::size_t node) {
     return index;
 }
 
-void World::start(std::size_t index) {
+void RouterWorld::start(std::size_t index) {
     Node& n = nodes_[index];
     LedgerState state;
     for (const auto& [key, row] : n.disk) {
@@ -64,12 +67,12 @@ void World::start(std::size_t index) {
     ++n.boot_epoch;
 }
 
-void World::join(std::size_t a, std::size_t b, LinkOptions options) {
+void RouterWorld::join(std::size_t a, std::size_t b, RouterLink options) {
     links_.push_back({a, b, options, false, {}});
     link_up(a, b);
 }
 
-World::Link* World::link(std::size_t a, std::size_t b) {
+RouterWorld::Link* RouterWorld::link(std::size_t a, std::size_t b) {
     for (Link& l : links_) {
         if ((l.a == a && l.b == b) || (l.a == b && l.b == a)) {
             return &l;
@@ -78,7 +81,7 @@ World::Link* World::link(std::size_t a, std::size_t b) {
     return nullptr;
 }
 
-LinkQuality World::quality(const Link& l) const {
+LinkQuality RouterWorld::quality(const Link& l) const {
     LinkQuality q;
     q.rate_bps = l.options.rate_bps;
     q.airtime_us_per_kib = l.options.airtime_us_per_kib;
@@ -88,7 +91,7 @@ LinkQuality World::quality(const Link& l) const {
     return q;
 }
 
-void World::link_up(std::size_t a, std::size_t b) {
+void RouterWorld::link_up(std::size_t a, std::size_t b) {
     Link& l = *link(a, b);
     l.up = true;
     for (const auto& [x, y] : {std::pair{l.a, l.b}, std::pair{l.b, l.a}}) {
@@ -99,7 +102,7 @@ void World::link_up(std::size_t a, std::size_t b) {
     }
 }
 
-void World::link_down(std::size_t a, std::size_t b) {
+void RouterWorld::link_down(std::size_t a, std::size_t b) {
     Link& l = *link(a, b);
     l.up = false;
     for (const auto& [x, y] : {std::pair{l.a, l.b}, std::pair{l.b, l.a}}) {
@@ -110,17 +113,26 @@ void World::link_down(std::size_t a, std::size_t b) {
     }
 }
 
-void World::set_loss(std::size_t a, std::size_t b, double loss) {
+void RouterWorld::set_loss(std::size_t a, std::size_t b, double loss) {
     link(a, b)->options.loss = loss;
 }
 
-void World::kill(std::size_t node) {
+void RouterWorld::kill(std::size_t node) {
     nodes_[node].router.reset();
     ++nodes_[node].boot_epoch;
     mix(0xDEAD);
 }
 
-void World::restart(std::size_t node) {
+void RouterWorld::rekey(std::size_t node) {
+    const Identity identity = Identity::generate(key_rng_);
+    Node& n = nodes_[node];
+    n.key = identity.to_text();
+    n.link = identity.station_id();
+    n.id = identity.id();
+    n.address = identity.address();
+}
+
+void RouterWorld::restart(std::size_t node) {
     start(node);
     const std::uint64_t boot_epoch = nodes_[node].boot_epoch;
     for (std::size_t i = 0; i < links_.size(); ++i) {
@@ -138,7 +150,7 @@ void World::restart(std::size_t node) {
     pump(node);
 }
 
-Bytes World::packet(std::size_t a, std::size_t b, const Bytes& payload, std::uint8_t next_header) const {
+Bytes RouterWorld::packet(std::size_t a, std::size_t b, const Bytes& payload, std::uint8_t next_header) const {
     Bytes out;
     out.reserve(40 + payload.size());
     ByteWriter w(out);
@@ -152,25 +164,25 @@ Bytes World::packet(std::size_t a, std::size_t b, const Bytes& payload, std::uin
     return out;
 }
 
-void World::send(std::size_t a, std::size_t b, const Bytes& payload, std::uint8_t next_header) {
+void RouterWorld::send(std::size_t a, std::size_t b, const Bytes& payload, std::uint8_t next_header) {
     if (nodes_[a].router) {
         nodes_[a].router->on_packet(now_, packet(a, b, payload, next_header));
         pump(a);
     }
 }
 
-void World::at(Instant when, std::function<void()> what) {
+void RouterWorld::at(Instant when, std::function<void()> what) {
     queue_.emplace(std::pair{std::max(when, now_), sequence_++}, std::move(what));
 }
 
-void World::inject(std::size_t node, NeighborId from, ByteView frame) {
+void RouterWorld::inject(std::size_t node, NeighborId from, ByteView frame) {
     if (nodes_[node].router) {
         nodes_[node].router->on_frame(now_, from, frame);
         pump(node);
     }
 }
 
-std::optional<std::size_t> World::by_link(NeighborId id) const {
+std::optional<std::size_t> RouterWorld::by_link(NeighborId id) const {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
         if (nodes_[i].link == id) {
             return i;
@@ -179,18 +191,20 @@ std::optional<std::size_t> World::by_link(NeighborId id) const {
     return std::nullopt;
 }
 
-std::vector<std::size_t> World::links_to(std::size_t node, NeighborId id) const {
+std::vector<std::size_t> RouterWorld::links_to(std::size_t node, NeighborId id) const {
     std::vector<std::size_t> out;
     for (std::size_t i = 0; i < links_.size(); ++i) {
         const Link& l = links_[i];
-        if (l.up && ((l.a == node && nodes_[l.b].link == id) || (l.b == node && nodes_[l.a].link == id))) {
+        const bool ours = l.a == node || l.b == node;
+        const NeighborId other = nodes_[l.a == node ? l.b : l.a].link;
+        if (l.up && ours && (id == kBroadcast || other == id)) {
             out.push_back(i);
         }
     }
     return out;
 }
 
-void World::send_frame(std::size_t from, std::size_t link_index, OutFrame frame) {
+void RouterWorld::send_frame(std::size_t from, std::size_t link_index, OutFrame frame) {
     Link& l = links_[link_index];
     const std::size_t peer = l.a == from ? l.b : l.a;
     Instant& busy = l.busy[l.a == from ? 0 : 1];
@@ -209,7 +223,7 @@ void World::send_frame(std::size_t from, std::size_t link_index, OutFrame frame)
     });
 }
 
-void World::pump(std::size_t index) {
+void RouterWorld::pump(std::size_t index) {
     Node& n = nodes_[index];
     if (!n.router) {
         return;
@@ -277,7 +291,7 @@ void World::pump(std::size_t index) {
     }
 }
 
-void World::run(Duration d) {
+void RouterWorld::run(Duration d) {
     const Instant end = now_ + d;
     while (!queue_.empty() && queue_.begin()->first.first <= end) {
         auto item = queue_.extract(queue_.begin());
@@ -291,14 +305,14 @@ void World::run(Duration d) {
     now_ = end;
 }
 
-std::int64_t World::disk_balance(std::size_t a, std::size_t b) const {
+std::int64_t RouterWorld::disk_balance(std::size_t a, std::size_t b) const {
     const NodeId& peer = nodes_[b].id;
     const auto it =
         nodes_[a].disk.find({static_cast<int>(LedgerRow::Table::kBalance), Bytes(peer.begin(), peer.end())});
     return it == nodes_[a].disk.end() ? 0 : it->second.amount_nsat;
 }
 
-std::int64_t World::disk_entries(std::size_t a, std::size_t b) const {
+std::int64_t RouterWorld::disk_entries(std::size_t a, std::size_t b) const {
     std::int64_t sum = 0;
     for (const auto& [key, row] : nodes_[a].disk) {
         if (row.table == LedgerRow::Table::kEntry && row.peer == nodes_[b].id) {
@@ -308,7 +322,7 @@ std::int64_t World::disk_entries(std::size_t a, std::size_t b) const {
     return sum;
 }
 
-std::optional<RouteView> World::route(std::size_t a, std::size_t b) const {
+std::optional<RouteView> RouterWorld::route(std::size_t a, std::size_t b) const {
     if (!nodes_[a].router) {
         return std::nullopt;
     }
@@ -320,7 +334,7 @@ std::optional<RouteView> World::route(std::size_t a, std::size_t b) const {
     return std::nullopt;
 }
 
-std::string World::find_loop() const {
+std::string RouterWorld::find_loop() const {
     std::map<std::pair<std::size_t, NodeId>, std::size_t> next;
     std::set<NodeId> destinations;
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
@@ -354,7 +368,7 @@ std::string World::find_loop() const {
     return {};
 }
 
-std::string World::find_disagreement() const {
+std::string RouterWorld::find_disagreement() const {
     for (const Link& l : links_) {
         const std::int64_t a = disk_balance(l.a, l.b);
         const std::int64_t b = disk_balance(l.b, l.a);
@@ -369,4 +383,4 @@ std::string World::find_disagreement() const {
     return {};
 }
 
-}  // namespace meshnet::net::test
+}  // namespace meshnet::sim
