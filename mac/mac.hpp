@@ -26,7 +26,7 @@
 
 namespace meshnet::mac {
 
-/// A station on this channel: the first four bytes of its node id. 0 is nobody.
+/// A station on this channel, by a number that it draws (node/) or is given. 0 is nobody.
 using StationId = std::uint32_t;
 
 /// Index into the modem's mode table, the most robust mode first.
