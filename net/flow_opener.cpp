@@ -570,8 +570,8 @@ void FlowOpener::opening_failed(Instant now, const Opening& opening, RejectReaso
     waiting_.insert(opening.conversation);
 }
 
-// The neighbour did not bring us there, whatever it says: the route is judged by that, and another neighbour is asked if
-// there is one that did not fail us just now.
+// The neighbour did not bring us there, whatever it says: the route is judged by that, and another neighbour is asked
+// if there is one that did not fail us just now.
 bool FlowOpener::try_elsewhere(Instant now, Conversation& c, const Opening& opening) {
     const NodeId& destination = opening.open.destination;
     const LinkTable::Neighbor* next = p_.links.find(opening.next);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Any frames into a router with established sessions. First byte of a chunk: bit 0 which neighbour, bit 1 past the
 // encryption (what a neighbour with a session could send), bit 2 let time pass; then its length, then the bytes.
-#include "tests/net/net_world.hpp"
 #include "sim/router_access.hpp"
+#include "tests/net/net_world.hpp"
 
 using namespace meshnet;
 using namespace meshnet::net;
@@ -56,5 +56,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if ((what & 4) != 0) w.run(500ms);
     }
     w.run(2s);
+    // What the relay risks stays within its limits, its books are explained by its entries, and routes lead somewhere.
+    for (const std::size_t other : {scene.a, scene.b}) {
+        const CreditControl::Exposure e = RouterTestAccess::exposure(w.router(scene.r), w.node(other).id);
+        if (e.nsat > e.limit_nsat || w.disk_entries(scene.r, other) != w.disk_balance(scene.r, other)) std::abort();
+    }
+    if (!w.find_loop().empty()) std::abort();
     return 0;
 }

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "net/payment/amount.hpp"
-#include "tests/net/net_world.hpp"
 #include "sim/router_access.hpp"
+#include "tests/net/net_world.hpp"
 
 namespace meshnet::net::test {
 namespace {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "net/master_key.hpp"
-#include "tests/net/net_world.hpp"
 #include "sim/router_access.hpp"
+#include "tests/net/net_world.hpp"
 
 namespace meshnet::net::test {
 namespace {

@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "net/identity_secrets.hpp"
+#include "sim/router_access.hpp"
 #include "sim/world.hpp"
 #include "tests/net/net_world.hpp"
-#include "sim/router_access.hpp"
 
 namespace meshnet::net::test {
 namespace {

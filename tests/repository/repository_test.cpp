@@ -52,8 +52,9 @@ const std::vector<Room>& rooms() {
         {"net values",
          kMit,
          {"core"},
-         {"net/certificate", "net/checked_text", "net/crypto", "net/identity", "net/identity_secrets", "net/master_key",
-          "net/node_id", "net/packet_format", "net/payment/amount", "net/payment/hash_chain"}},
+         {"net/certificate", "net/checked_text", "net/credit_limits", "net/crypto", "net/identity",
+          "net/identity_secrets", "net/master_key", "net/node_id", "net/packet_format", "net/payment/amount",
+          "net/payment/hash_chain", "net/spend_budget", "net/token_bucket"}},
         {"net/payment", kMit, {"core", "net values"}},
         {"net", kMit, {"core", "net values", "net/payment"}},
         {"node", kMit, {"core", "phy values", "phy", "mac", "net values", "net/payment", "net"}},
@@ -70,7 +71,7 @@ const std::vector<Room>& rooms() {
         {"station settings",
          kGpl,
          {"core", "host", "phy values", "phy", "mac", "net values", "node", "station/guard", "station/radio"},
-         {"station/config", "station/config_keys", "station/ip_prefix", "station/key_file"}},
+         {"station/config", "station/config_keys", "station/credit_keys", "station/ip_prefix", "station/key_file"}},
         {"station/control",
          kGpl,
          {"core", "host", "phy values", "phy", "mac", "net values", "net/payment", "net", "node", "station/guard",
@@ -93,7 +94,7 @@ const std::vector<Room>& rooms() {
         {"lab",
          kMit,
          {"core", "phy values", "phy/dsp", "phy/fec", "phy/waveform", "phy/estimation", "phy/demodulation", "phy",
-          "sim/channel"}},
+          "net values", "sim/channel", "sim"}},
     };
     return table;
 }
