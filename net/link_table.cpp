@@ -11,8 +11,8 @@ namespace meshnet::net {
 namespace {
 
 constexpr Duration kHigherStartsAfter = 250ms;  // the higher link number lets the lower one call first
-constexpr Duration kSilence = 14s;              // of a neighbour that is heard: new handshake
-constexpr Duration kNextHopPatience = 1s;       // a next hop may be gone so long before flows are reopened
+constexpr Duration kSilence = 40s;         // of a neighbour that is heard: new handshake; routing speaks more often
+constexpr Duration kNextHopPatience = 1s;  // a next hop may be gone so long before flows are reopened
 constexpr Duration kTryUnproven = 5s;
 constexpr Duration kGreetAgain = 400ms;
 constexpr unsigned kFailuresToRekey = 3;  // frames given up in a row: new handshake

@@ -18,6 +18,7 @@ namespace meshnet::net {
 
 class RouteAdvertiser {
 public:
+    static constexpr std::size_t kMessageBytes = 384;  ///< fits what the most robust modes carry at once
     struct Out {
         NeighborId to = 0;  ///< or kBroadcast
         Bytes message;
