@@ -27,7 +27,7 @@ constexpr std::size_t kOwnOpening = 32;         // places for flows of our own h
 constexpr std::size_t kOpeningOfNeighbor = 64;  // of one neighbour
 constexpr std::uint64_t kTolerance = 100;       // msat per MiB, beside a share of what was advertised
 constexpr Duration kNothingArrives = 1'500ms;   // packets leave and no proof comes: look for another way
-constexpr Duration kNothingArrivesSlowly = 6s;
+constexpr Duration kNothingArrivesSlowly = 2'500ms;
 constexpr std::uint64_t kWorthWatching = 4'096;  // bytes without proof
 constexpr std::uint64_t kUnitsToJudge = 4;       // of a flow, before its delivery is reported to routing
 

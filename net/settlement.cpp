@@ -13,7 +13,7 @@ namespace {
 
 constexpr Duration kPaywordSpacing = 100ms;
 constexpr Duration kIdleStatement = 1'200ms;
-constexpr Duration kLatestStatement = 3s;  // of a flow too slow for a payword
+constexpr Duration kLatestStatement = 1'500ms;  // of a flow too slow for a payword
 constexpr Duration kReceiptInterval = 1s;
 constexpr Duration kLongestReceiptInterval = 8s;
 constexpr Duration kBalanceAfter = 10s;
