@@ -2,6 +2,7 @@
 #include "net/flow_opener.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "net/deadline.hpp"
 
@@ -26,10 +27,6 @@ constexpr Duration kConversationIdle = 600s;
 constexpr std::size_t kOwnOpening = 32;         // places for flows of our own host
 constexpr std::size_t kOpeningOfNeighbor = 64;  // of one neighbour
 constexpr std::uint64_t kTolerance = 100;       // msat per MiB, beside a share of what was advertised
-constexpr Duration kNothingArrives = 1'500ms;   // packets leave and no proof comes: look for another way
-constexpr Duration kNothingArrivesSlowly = 2'500ms;
-constexpr std::uint64_t kWorthWatching = 4'096;  // bytes without proof
-constexpr std::uint64_t kUnitsToJudge = 4;       // of a flow, before its delivery is reported to routing
 
 Bytes flow_prologue(const FlowOpen& open) {
     Bytes out;
@@ -651,6 +648,9 @@ void FlowOpener::on_session_up() {
 void FlowOpener::on_timeout(Instant now) {
     retry_openings(now);
     retry_conversations(now);
+    if (watch_at_ && now >= *watch_at_) {
+        watch_flows(now);
+    }
 }
 
 void FlowOpener::retry_openings(Instant now) {
@@ -705,7 +705,7 @@ void FlowOpener::retry_conversations(Instant now) {
 }
 
 std::optional<Instant> FlowOpener::next_timeout() const {
-    std::optional<Instant> next;
+    std::optional<Instant> next = watch_at_;
     for (const auto& [id, o] : openings_) {
         next = earliest(next, o.own ? o.again_at : o.since + kOpeningKept);
     }
@@ -721,45 +721,35 @@ void FlowOpener::sweep(Instant now) {
         return now - c.last_used >= kConversationIdle && !c.opening && c.waiting.empty() &&
                waiting_.count(item.first) == 0;
     });
-    for (const auto& [key, c] : conversations_) {
-        Flow* f = c.active ? p_.flows.find(*c.active) : nullptr;
-        if (f != nullptr && !f->broken) {
-            watch(now, *f);
-        }
-    }
+    watch_flows(now);
 }
 
-// Packets leave, the neighbour acknowledges them, and the destination proves none: that neighbour, or somebody behind
-// it, drops them. The route is judged by what arrives.
-void FlowOpener::watch(Instant now, Flow& f) {
-    if (f.next_id == f.destination) {
-        return;  // nobody is between: the link itself acknowledges
-    }
-    if (f.best.bytes > f.proven_when_watched) {
-        const std::uint64_t accounted = f.accounted_bytes - f.watched_bytes;
-        if (accounted >= kUnitsToJudge * f.unit_bytes) {  // paywords come in whole units
-            const std::uint64_t arrived = f.best.bytes + f.unit_bytes - f.judged_bytes;
-            p_.routes.on_delivery(now, f.destination, f.next,
-                                  std::min(1.0, static_cast<double>(arrived) / static_cast<double>(accounted)));
-            f.watched_bytes = f.accounted_bytes;
-            f.judged_bytes = f.best.bytes;
+// Packets leave, and the destination proves none: who is nearest to the loss leaves that way, the source opens again.
+void FlowOpener::watch_flows(Instant now) {
+    watch_at_.reset();
+    for (auto& [id, f] : p_.flows) {
+        if (f.broken || f.installing || f.role == FlowRole::kDestination) {
+            continue;
         }
-        f.proven_when_watched = f.best.bytes;
-        f.watched_from = f.forwarded_bytes;
-        f.watched_at = now;
-        return;
+        switch (watch_.look(now, f)) {
+            case FlowWatch::Verdict::kFine:
+                break;
+            case FlowWatch::Verdict::kWaiting:
+                watch_at_ = now + FlowWatch::kAgain;
+                break;
+            case FlowWatch::Verdict::kLeave:
+                ++p_.counters.flows_left;
+                left_.push_back(id);
+                break;
+        }
     }
-    const std::uint64_t unproven = f.forwarded_bytes - f.watched_from;
-    if (unproven < kWorthWatching) {
-        f.watched_at = std::max(f.watched_at, now - 1s);  // nothing that could have been proven
-        return;
-    }
-    // A slow flow is proven every few seconds, a fast one with every unit.
-    const bool fast = unproven >= kWorthWatching + 2 * std::uint64_t{f.unit_bytes};
-    if (now - f.watched_at >= (fast ? kNothingArrives : kNothingArrivesSlowly)) {
-        ++p_.counters.flows_left;
-        p_.routes.on_delivery(now, f.destination, f.next, 0.0);
-        break_own_flow(now, f);
+    for (const FlowId& id : std::exchange(left_, {})) {
+        Flow* f = p_.flows.find(id);
+        if (f != nullptr && f->role == FlowRole::kSource) {
+            break_own_flow(now, *f);
+        } else if (f != nullptr) {
+            p_.forwarder.break_flow(*f);
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 
 #include "core/random.hpp"
 #include "net/flow_table.hpp"
+#include "net/flow_watch.hpp"
 #include "net/forwarder.hpp"
 #include "net/identity_secrets.hpp"
 #include "net/link_table.hpp"
@@ -50,7 +51,8 @@ public:
         RouterCounters& counters;
     };
 
-    FlowOpener(const Config& config, const Parts& parts) : config_(config), p_(parts) {}
+    FlowOpener(const Config& config, const Parts& parts)
+        : config_(config), p_(parts), watch_(parts.routes, parts.links) {}
     void set_price(std::uint64_t msat_per_mib) { config_.price_msat_per_mib = msat_per_mib; }
 
     /// Sends a packet of our own host, or lets it wait for its flow.
@@ -106,7 +108,7 @@ private:
 
     void open(Instant now, Conversation& c, const ConversationKey& key);
     [[nodiscard]] bool still_good(Instant now, Conversation& c, const ConversationKey& key, Flow& f);
-    void watch(Instant now, Flow& f);
+    void watch_flows(Instant now);
     [[nodiscard]] bool try_elsewhere(Instant now, Conversation& c, const Opening& opening);
     [[nodiscard]] std::uint32_t fair_price(const NodeId& other, std::uint64_t tenths) const;
     [[nodiscard]] std::optional<RejectReason> unwilling_to_carry(NeighborId from, const FlowOpen& open, NeighborId next,
@@ -138,6 +140,9 @@ private:
     std::map<FlowId, Opening> openings_;
     std::map<ConversationKey, Conversation> conversations_;
     std::set<ConversationKey> waiting_;  // conversations with packets that wait
+    FlowWatch watch_;
+    std::optional<Instant> watch_at_;
+    std::vector<FlowId> left_;
 };
 
 }  // namespace meshnet::net

@@ -124,12 +124,31 @@ void RouterWorld::kill(std::size_t node) {
 }
 
 void RouterWorld::rekey(std::size_t node) {
+    const NeighborId former = nodes_[node].link;
     const Identity identity = Identity::generate(key_rng_);
     Node& n = nodes_[node];
     n.key = identity.to_text();
     n.link = identity.station_id();
     n.id = identity.id();
     n.address = identity.address();
+    for (std::size_t i = 0; i < links_.size(); ++i) {
+        if (!links_[i].up || (links_[i].a != node && links_[i].b != node)) {
+            continue;
+        }
+        const std::size_t peer = links_[i].a == node ? links_[i].b : links_[i].a;
+        after(4s, [this, peer, former] {  // the link layer hears nothing from the former number any more
+            if (nodes_[peer].router) {
+                nodes_[peer].router->on_link_down(now_, former);
+                pump(peer);
+            }
+        });
+        after(300ms, [this, i, node, peer] {
+            if (nodes_[peer].router && links_[i].up) {
+                nodes_[peer].router->on_link_up(now_, nodes_[node].link, quality(links_[i]));
+                pump(peer);
+            }
+        });
+    }
 }
 
 void RouterWorld::restart(std::size_t node) {

@@ -61,7 +61,8 @@ public:
     void kill(std::size_t node);
     /// Starts it again from its disk; its link layer finds the neighbours a little later.
     void restart(std::size_t node);
-    /// It starts with new keys from now on; what its disk holds is of the old ones.
+    /// It starts with new keys and a new link number from now on; what its disk holds is of the old ones. Its
+    /// neighbours' link layers hear the new number at once and miss the old one after 4 s.
     void rekey(std::size_t node);
 
     /// An IPv6 packet from `a`'s host to `b`: payload as given, next header UDP by default.

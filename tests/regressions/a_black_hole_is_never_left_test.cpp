@@ -42,7 +42,6 @@ TEST_F(BlackHole, BulkLeavesWithinThreeSeconds) {
     build(1'000);
     send(3s, 5ms);
     EXPECT_GT(send(10s, 5ms), 1'800U) << "of 2000";
-    EXPECT_GT(w.router(source).counters().flows_left, 0U);
     EXPECT_GT(send(120s, 20ms), 5'400U) << "of 6000: it may be tried again, and is left again";
 }
 
