@@ -18,7 +18,7 @@ constexpr Duration kWaitingAge = 3s;
 constexpr Duration kOpenRetry = 900ms;
 constexpr int kOpenTries = 4;
 constexpr int kTriesBeforeAnother = 2;  // unanswered opens, until another neighbour is asked if there is one
-constexpr Duration kFailedKept = 5s;
+constexpr Duration kFailedKept = 30s;
 constexpr Duration kReopenPause = 500ms;      // between attempts to open a flow
 constexpr Duration kOpeningKept = 15s;        // a relay waits so long for an answer
 constexpr Duration kOpenRepeatPause = 300ms;  // a repeated FLOW_OPEN is forwarded at most so often
@@ -84,7 +84,8 @@ bool FlowOpener::still_good(Instant now, Conversation& c, const ConversationKey&
         return false;
     }
     const auto route = p_.routes.lookup(key.destination);
-    const bool elsewhere = route && route->next_hop != f.next && p_.links.reachable(route->next_hop);
+    const bool elsewhere = route && route->next_hop != f.next && p_.links.reachable(route->next_hop) &&
+                           c.failed.count(route->next_hop) == 0;
     if ((elsewhere && !p_.links.reachable(f.next)) || (!route && p_.links.lost(now, f.next))) {
         break_own_flow(now, f);
         return false;
@@ -96,17 +97,34 @@ bool FlowOpener::still_good(Instant now, Conversation& c, const ConversationKey&
 }
 
 // What we pay for one way at most: what our neighbour advertised, and a little for what changes on the way.
-std::uint32_t FlowOpener::fair_price(const NodeId& other, std::uint64_t tenths) const {
-    const auto route = p_.routes.lookup(other);
-    const std::uint64_t advertised = route ? route->metric.price_msat_per_mib : 0;
+std::uint32_t FlowOpener::fair_price(std::uint64_t advertised, std::uint64_t tenths) const {
     return static_cast<std::uint32_t>(std::min(config_.max_price_msat_per_mib, advertised * tenths / 10 + kTolerance));
+}
+
+std::uint64_t FlowOpener::advertised_price(const NodeId& other) const {
+    const auto route = p_.routes.lookup(other);
+    return route ? route->metric.price_msat_per_mib : 0;
+}
+
+std::optional<RouteTable::Selected> FlowOpener::way_to(Instant now, Conversation& c, const NodeId& id) const {
+    std::erase_if(c.failed, [now](const auto& f) { return now - f.second >= kFailedKept; });
+    const auto route = p_.routes.lookup(id);
+    if (c.failed.empty() || (route && c.failed.count(route->next_hop) == 0)) {
+        return route;
+    }
+    for (const RouteTable::Selected& way : p_.routes.ways(id)) {
+        if (c.failed.count(way.next_hop) == 0 && p_.links.reachable(way.next_hop)) {
+            return way;
+        }
+    }
+    return route;
 }
 
 void FlowOpener::open(Instant now, Conversation& c, const ConversationKey& key) {
     if (c.opening || now < c.next_try) {
         return;
     }
-    const auto route = p_.routes.lookup(key.destination);
+    const auto route = way_to(now, c, key.destination);
     const Certificate* certificate = p_.routes.certificate_of(key.destination);
     if (!route || certificate == nullptr || !p_.links.reachable(route->next_hop) || openings_.size() >= kMaxOpening) {
         return;  // on_timeout() tries again while packets wait
@@ -129,7 +147,8 @@ void FlowOpener::open(Instant now, Conversation& c, const ConversationKey& key) 
     m.unit_bytes = config_.unit_bytes;
     m.max_units = kMaxUnits;
     const bool pay = config_.pay && !key.answer && !alarms.own_standing() && p_.spend.allows(now, key.destination);
-    const std::uint32_t own_limit = pay ? fair_price(key.destination, 12) : 0U;
+    const std::uint64_t advertised = route->metric.price_msat_per_mib;
+    const std::uint32_t own_limit = pay ? fair_price(advertised, 12) : 0U;
     m.max_price = m.payer_is_destination ? *offer : own_limit;
     m.source = p_.self.certificate;
     o.noise.emplace(NoisePattern::kIK, true, flow_prologue(m), p_.self.exchange_secret, random_key(p_.random),
@@ -138,7 +157,7 @@ void FlowOpener::open(Instant now, Conversation& c, const ConversationKey& key) 
     Bytes payload;
     ByteWriter w(payload);
     w.u8(m.payer_is_destination || !pay ? 0 : kOffersReturn);
-    w.u32(pay ? fair_price(key.destination, 20) : 0U);
+    w.u32(pay ? fair_price(advertised, 20) : 0U);
     if (!o.noise->write(payload, m.noise)) {
         return;
     }
@@ -171,7 +190,10 @@ void FlowOpener::on_open(Instant now, NeighborId from, ByteView body) {
     }
     if (const auto it = openings_.find(id); it != openings_.end()) {
         Opening& o = it->second;
-        if (!o.own && o.prev == from && now - o.again_at >= kOpenRepeatPause) {
+        if (o.own || o.prev != from) {
+            return reject(from, id, RejectReason::kNoRoute);  // it went in a circle
+        }
+        if (now - o.again_at >= kOpenRepeatPause) {
             o.again_at = now;
             p_.links.send_control(o.next, o.open.encode());
         }
@@ -283,7 +305,8 @@ std::optional<RejectReason> FlowOpener::unwilling_to_pay(Instant now, const Flow
     if (!offered || !config_.pay || !p_.spend.allows(now, source) || !p_.returns.may_pay(source, 1)) {
         return RejectReason::kNotOffered;
     }
-    return open.price_so_far > fair_price(source, 20) ? std::optional(RejectReason::kPrice) : std::nullopt;
+    return open.price_so_far > fair_price(advertised_price(source), 20) ? std::optional(RejectReason::kPrice)
+                                                                        : std::nullopt;
 }
 
 // The source pays for what we send back: flows of ours that we pay for are replaced.
@@ -501,7 +524,6 @@ void FlowOpener::installed(Instant now, Flow& f) {
         old->broken = true;  // replaced; only its receipts are still of interest
     }
     c.active = f.id;
-    c.failed.clear();
     while (!c.waiting.empty()) {
         if (now - c.waiting.front().since <= kWaitingAge) {
             p_.forwarder.send(now, f, c.waiting.front().plain);
@@ -575,10 +597,9 @@ bool FlowOpener::try_elsewhere(Instant now, Conversation& c, const Opening& open
     if (next != nullptr && next->id == destination) {
         return false;
     }
-    std::erase_if(c.failed, [now](const auto& f) { return now - f.second >= kFailedKept; });
     c.failed[opening.next] = now;
     p_.routes.on_delivery(now, destination, opening.next, 0.0);
-    const auto route = p_.routes.lookup(destination);
+    const auto route = way_to(now, c, destination);
     if (!route || c.failed.count(route->next_hop) != 0 || !p_.links.reachable(route->next_hop)) {
         return false;
     }

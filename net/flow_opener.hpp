@@ -110,7 +110,10 @@ private:
     [[nodiscard]] bool still_good(Instant now, Conversation& c, const ConversationKey& key, Flow& f);
     void watch_flows(Instant now);
     [[nodiscard]] bool try_elsewhere(Instant now, Conversation& c, const Opening& opening);
-    [[nodiscard]] std::uint32_t fair_price(const NodeId& other, std::uint64_t tenths) const;
+    [[nodiscard]] std::uint32_t fair_price(std::uint64_t advertised, std::uint64_t tenths) const;
+    /// By which neighbour to open: the chosen route, or the best of those that did not fail just now.
+    [[nodiscard]] std::optional<RouteTable::Selected> way_to(Instant now, Conversation& c, const NodeId& id) const;
+    [[nodiscard]] std::uint64_t advertised_price(const NodeId& other) const;
     [[nodiscard]] std::optional<RejectReason> unwilling_to_carry(NeighborId from, const FlowOpen& open, NeighborId next,
                                                                  std::uint64_t price) const;
     [[nodiscard]] bool honest_total(const FlowAccept& accept, const Opening& opening) const;

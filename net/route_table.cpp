@@ -429,6 +429,27 @@ std::vector<NeighborId> RouteTable::successors(const NodeId& destination) const 
                                             : selection_.successors(latest_, destination, it->second);
 }
 
+std::vector<RouteTable::Selected> RouteTable::ways(const NodeId& destination) const {
+    const auto it = shared_.destinations.find(destination);
+    std::vector<Selected> out;
+    if (it == shared_.destinations.end()) {
+        return out;
+    }
+    std::vector<std::pair<std::uint64_t, const Route*>> found;
+    for (const Route& route : it->second.routes) {
+        if (selection_.usable(route)) {
+            found.emplace_back(selection_.cost(latest_, route), &route);
+        }
+    }
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.first, a.second->via) < std::pair(b.first, b.second->via);
+    });
+    for (const auto& [cost, route] : found) {
+        out.push_back({route->via, selection_.metric_from_here(*route)});
+    }
+    return out;
+}
+
 void RouteTable::on_delivery(Instant now, const NodeId& destination, NeighborId via, double ratio) {
     const auto it = shared_.destinations.find(destination);
     Route* route = it == shared_.destinations.end() ? nullptr : it->second.find(via);

@@ -85,6 +85,9 @@ public:
     [[nodiscard]] std::optional<Selected> lookup(const NodeId& destination) const;
     /// Neighbours that lead there without a loop, the cheapest first.
     [[nodiscard]] std::vector<NeighborId> successors(const NodeId& destination) const;
+    /// All usable ways there, the cheapest first, also those that could make a loop of packets that are forwarded hop
+    /// by hop. A flow may be opened by any of them: its open never passes a node twice.
+    [[nodiscard]] std::vector<Selected> ways(const NodeId& destination) const;
     /// Of what was sent to `destination` by `via`, `ratio` (0..1) arrived. Price and airtime of that way count divided
     /// by it; it fades back to 1 in 60 s.
     void on_delivery(Instant now, const NodeId& destination, NeighborId via, double ratio);
