@@ -50,7 +50,7 @@ NoiseHandshake::NoiseHandshake(NoisePattern pattern, bool initiator, ByteView pr
                                const Key32& ephemeral_secret, const std::optional<Key32>& remote_static)
     : pattern_(pattern),
       initiator_(initiator),
-      static_secret_(static_secret),
+      static_secret_(&static_secret),
       ephemeral_secret_(ephemeral_secret),
       remote_static_(remote_static) {
     // "Initialize(protocol_name): if it is less than or equal to HASHLEN bytes, h is it with zero bytes appended."
@@ -68,7 +68,6 @@ NoiseHandshake::NoiseHandshake(NoisePattern pattern, bool initiator, ByteView pr
 }
 
 NoiseHandshake::~NoiseHandshake() {
-    wipe(static_secret_);
     wipe(ephemeral_secret_);
     wipe(chaining_key_);
     if (key_) {
@@ -128,7 +127,7 @@ bool NoiseHandshake::mix_dh(Token token) {
                                   (token == Token::kSE ? !initiator_ : false);
     const auto& remote = remote_is_static ? remote_static_ : remote_ephemeral_;
     assert(remote.has_value());
-    auto shared = dh(local_static ? static_secret_ : ephemeral_secret_, *remote);
+    auto shared = dh(local_static ? *static_secret_ : ephemeral_secret_, *remote);
     if (!shared) {
         return false;
     }
@@ -166,7 +165,7 @@ bool NoiseHandshake::write(ByteView payload, Bytes& out) {
             out.insert(out.end(), e.begin(), e.end());
             mix_hash(e);
         } else if (token == Token::kS) {
-            encrypt_and_hash(dh_public(static_secret_), out);
+            encrypt_and_hash(dh_public(*static_secret_), out);
         } else if (!mix_dh(token)) {
             return false;
         }

@@ -28,6 +28,7 @@ public:
     };
 
     /// `ephemeral_secret` must be fresh random bytes. `remote_static` is given for the initiator of IK only.
+    /// `static_secret` must outlive the handshake and every copy of it.
     NoiseHandshake(NoisePattern pattern, bool initiator, ByteView prologue, const Key32& static_secret,
                    const Key32& ephemeral_secret, const std::optional<Key32>& remote_static = std::nullopt);
     ~NoiseHandshake();
@@ -63,7 +64,8 @@ private:
     Hash64 chaining_key_{};
     std::optional<Key32> key_;
     std::uint64_t counter_ = 0;
-    Key32 static_secret_{}, ephemeral_secret_{};
+    const Key32* static_secret_;  // no copy: it stays where its owner guards it
+    Key32 ephemeral_secret_{};
     std::optional<Key32> remote_static_, remote_ephemeral_;
 };
 

@@ -45,7 +45,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             (void)to.on_frame(now, raw);
             (void)Certificate::decode(raw);
             (void)RouteUpdate::decode(raw);
-            NoiseHandshake noise(NoisePattern::kIK, false, {}, Key32{1}, Key32{2});
+            const Key32 secret{1};
+            NoiseHandshake noise(NoisePattern::kIK, false, {}, secret, Key32{2});
             (void)noise.read(raw);
         }
         now += Duration{(what >> 3) * 50'000'000LL};

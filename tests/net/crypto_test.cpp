@@ -14,10 +14,16 @@
 namespace meshnet::net {
 namespace {
 
-Key32 filled(std::uint8_t v) {
-    Key32 k{};
-    k.fill(v);
-    return k;
+/// Lives as long as the program: a handshake keeps no copy of its static secret.
+const Key32& filled(std::uint8_t v) {
+    static const auto kKeys = [] {
+        std::array<Key32, 256> keys{};
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            keys[i].fill(static_cast<std::uint8_t>(i));
+        }
+        return keys;
+    }();
+    return kKeys[v];
 }
 
 // RFC 7693, appendix A: BLAKE2b-512("abc").

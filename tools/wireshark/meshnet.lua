@@ -8,7 +8,11 @@
 
 local CAPTURE_HEADER = 56
 local MAGIC = 0xD7
-local TYPES = { [0] = "header", [1] = "fragment", [2] = "block acknowledgement", [3] = "hello" }
+local TYPES = {
+    [0] = "header", [1] = "fragment", [2] = "block acknowledgement", [3] = "hello", [4] = "open frame",
+    [5] = "block acknowledgement with tag", [6] = "hello with tags",
+}
+local COMMON_TAGGED, COMMON_BARE, TAG, HEARD_TAG = 21, 20, 7, 4
 local PRIORITIES = { [0] = "control", [1] = "interactive", [2] = "bulk" }
 
 local radio = Proto("meshnet_radio", "meshnet frame as received")
@@ -42,7 +46,13 @@ f.targets = ProtoField.uint8("meshnet.targets", "Targets", base.DEC, nil, 0x07)
 f.chain = ProtoField.uint8("meshnet.chain", "Chain left", base.DEC, nil, 0xF0)
 f.sender = ProtoField.uint32("meshnet.sender", "Sender", base.HEX)
 f.epoch = ProtoField.uint16("meshnet.epoch", "Epoch")
-f.burst = ProtoField.uint8("meshnet.burst", "Burst")
+f.burst = ProtoField.uint32("meshnet.burst", "Burst")
+f.tagged = ProtoField.bool("meshnet.tagged", "With tags", 8, nil, 0x08)
+f.witnesses = ProtoField.uint8("meshnet.witnesses", "Witnesses among the targets", base.DEC, nil, 0x07)
+f.tag = ProtoField.bytes("meshnet.tag", "Tag")
+f.open = ProtoField.bytes("meshnet.open.data", "Data")
+f.jitter = ProtoField.double("meshnet.hello.jitter_ms", "Jitter in ms")
+f.recovery = ProtoField.double("meshnet.hello.recovery_ms", "Recovery in ms")
 f.gap = ProtoField.double("meshnet.gap_ms", "Gap in ms")
 f.grantee = ProtoField.uint32("meshnet.grantee", "Grantee", base.HEX)
 f.grant = ProtoField.double("meshnet.grant_ms", "Grant in ms")
@@ -83,27 +93,48 @@ local function signed8(range)
     return v >= 128 and v - 256 or v
 end
 
+local function gap_ms(range)
+    local code = range:uint()
+    return code < 128 and code * 0.25 or 32 + (code - 128) * 4
+end
+
 local function add_header(tree, body)
-    if body:len() < 20 then return "header cut" end
+    if body:len() < COMMON_BARE then return "header cut" end
+    local tagged = bit.band(body(1, 1):uint(), 0x08) ~= 0
+    local common = tagged and COMMON_TAGGED or COMMON_BARE
+    local each = tagged and 8 + TAG or 8
+    if body:len() < common then return "header cut" end
     tree:add(f.version, body(0, 1))
     tree:add(f.wants, body(0, 1))
     tree:add(f.targets, body(0, 1))
     tree:add(f.chain, body(1, 1))
+    tree:add(f.tagged, body(1, 1))
+    tree:add(f.witnesses, body(1, 1))
     tree:add(f.sender, body(2, 4))
-    tree:add(f.epoch, body(6, 2))
-    tree:add(f.burst, body(8, 1))
-    tree:add(f.gap, body(9, 1), body(9, 1):uint() * 0.25)
-    tree:add(f.grantee, body(10, 4))
-    tree:add(f.grant, body(14, 2), body(14, 2):uint() * 0.016)
-    tree:add(f.nav, body(16, 2), body(16, 2):uint() * 0.016)
-    tree:add(f.backlog, body(18, 2), body(18, 2):uint() * 64)
-    for at = 20, body:len() - 8, 8 do
-        local target = tree:add(burst, body(at, 8), string.format("Target %d", (at - 20) / 8))
+    local number = tagged and body(6, 4) or body(8, 1)
+    if not tagged then tree:add(f.epoch, body(6, 2)) end
+    tree:add(f.burst, number)
+    local rest = body(common - 11)
+    tree:add(f.gap, rest(0, 1), gap_ms(rest(0, 1)))
+    tree:add(f.grantee, rest(1, 4))
+    tree:add(f.grant, rest(5, 2), rest(5, 2):uint() * 0.016)
+    tree:add(f.nav, rest(7, 2), rest(7, 2):uint() * 0.016)
+    tree:add(f.backlog, rest(9, 2), rest(9, 2):uint() * 64)
+    for at = common, body:len() - each, each do
+        local target = tree:add(burst, body(at, each), string.format("Target %d", (at - common) / each))
         target:add(f.peer, body(at, 4))
         target:add(f.session, body(at + 4, 2))
         target:add(f.floor, body(at + 6, 2))
+        if tagged then target:add(f.tag, body(at + 8, TAG)) end
     end
-    return string.format("burst %d of %08x", body(8, 1):uint(), body(2, 4):uint())
+    return string.format("burst %d of %08x", number:uint(), body(2, 4):uint())
+end
+
+local function add_open(tree, body)
+    if body:len() < 5 then return "open frame cut" end
+    tree:add(f.peer, body(0, 4))
+    tree:add(f.open, body(4))
+    return string.format("open frame for %08x", body(0, 4):uint())
 end
 
 local function add_fragment(tree, body)
@@ -129,24 +160,48 @@ local function add_ack(tree, body)
     return string.format("ack for %08x", body(0, 4):uint())
 end
 
-local function add_hello(tree, body)
-    if body:len() < 11 then return "hello cut" end
-    tree:add(f.hello, body(0, 2))
-    tree:add(f.stamp, body(2, 6), body(2, 6):uint64())
-    tree:add(f.interval, body(8, 1), body(8, 1):uint() * 16)
-    tree:add(f.truncated, body(9, 1))
-    tree:add(f.heard, body(10, 1))
-    for at = 11, body:len() - 13, 13 do
-        local heard = tree:add(burst, body(at, 13), string.format("Heard %08x", body(at, 4):uint()))
-        heard:add(f.peer, body(at, 4))
-        heard:add(f.ack_snr, body(at + 4, 1), signed8(body(at + 4, 1)) * 0.25)
-        heard:add(f.hello, body(at + 5, 2))
-        heard:add(f.stamp, body(at + 7, 6), body(at + 7, 6):uint64())
-    end
-    return string.format("hello %d", body(0, 2):uint())
+local function add_tagged_ack(tree, body)
+    if body:len() < TAG + 11 then return "acknowledgement cut" end
+    tree:add(f.tag, body(0, TAG))
+    local entry = body(TAG)
+    tree:add(f.peer, entry(0, 4))
+    tree:add(f.session, entry(4, 2))
+    tree:add(f.burst, entry(6, 2))
+    tree:add(f.ack_snr, entry(8, 1), signed8(entry(8, 1)) * 0.25)
+    tree:add(f.base, entry(9, 2))
+    if entry:len() > 11 then tree:add(f.bitmap, entry(11)) end
+    return string.format("ack for %08x", entry(0, 4):uint())
 end
 
-local READERS = { [0] = add_header, [1] = add_fragment, [2] = add_ack, [3] = add_hello }
+local function add_hello_of(tag)
+    return function(tree, body)
+        if body:len() < 13 then return "hello cut" end
+        tree:add(f.hello, body(0, 2))
+        tree:add(f.stamp, body(2, 6), body(2, 6):uint64())
+        tree:add(f.interval, body(8, 1), body(8, 1):uint() * 16)
+        tree:add(f.jitter, body(9, 1), gap_ms(body(9, 1)))
+        tree:add(f.recovery, body(10, 1), gap_ms(body(10, 1)))
+        tree:add(f.truncated, body(11, 1))
+        tree:add(f.heard, body(12, 1))
+        local count = body(12, 1):uint()
+        if body:len() < 13 + count * (13 + tag) then return "hello cut" end
+        for n = 0, count - 1 do
+            local at = 13 + 13 * n
+            local heard = tree:add(burst, body(at, 13), string.format("Heard %08x", body(at, 4):uint()))
+            heard:add(f.peer, body(at, 4))
+            heard:add(f.ack_snr, body(at + 4, 1), signed8(body(at + 4, 1)) * 0.25)
+            heard:add(f.hello, body(at + 5, 2))
+            heard:add(f.stamp, body(at + 7, 6), body(at + 7, 6):uint64())
+            if tag > 0 then heard:add(f.tag, body(13 + 13 * count + tag * n, tag)) end
+        end
+        return string.format("hello %d", body(0, 2):uint())
+    end
+end
+
+local READERS = {
+    [0] = add_header, [1] = add_fragment, [2] = add_ack, [3] = add_hello_of(0), [4] = add_open, [5] = add_tagged_ack,
+    [6] = add_hello_of(HEARD_TAG),
+}
 
 function burst.dissector(buffer, packet, tree)
     local said = {}
