@@ -340,6 +340,10 @@ std::vector<DopplerEstimate> Mac::doppler(Instant now) const {
     return out;
 }
 
+StationId Mac::self() const noexcept {
+    return impl_->config.self;
+}
+
 const MacCounters& Mac::counters() const {
     return impl_->counters;
 }

@@ -261,6 +261,8 @@ public:
     [[nodiscard]] std::optional<Instant> next_timeout() const;
 
     // For displays.
+    /// The number of this station on the channel.
+    [[nodiscard]] StationId self() const noexcept;
     [[nodiscard]] std::vector<NeighborView> neighbors(Instant now) const;
     [[nodiscard]] const MacCounters& counters() const;
 

@@ -10,8 +10,10 @@ namespace meshnet::mac {
 namespace {
 
 constexpr std::size_t kMostWaiting = 16;
-constexpr Duration kWaits = 2s;      // then the layer above has sent it again
-constexpr unsigned kRobustOpen = 4;  // one in so many to a stranger goes two modes lower
+constexpr Duration kWaits = 2s;        // then the layer above has sent it again
+constexpr float kOpenMarginDb = 8.0F;  // of open frames to a stranger
+constexpr float kOpenStepDb = 6.0F;    // more at each of the next
+constexpr unsigned kOpenSteps = 4;     // and again from the first
 
 }  // namespace
 
@@ -106,9 +108,9 @@ ModeIndex Mac::Impl::open_mode(const OpenWaiting& w) const {
         return n.rate.control_mode();
     }
     const float heard = n.auth.known() ? n.snr_db : n.weakest_db;
-    const ModeIndex mode = mode_at((n.rate.known() ? std::min(heard, n.rate.snr_db()) : heard) - 4.0F);
-    const bool retry = n.opens % kRobustOpen == kRobustOpen - 1;
-    return static_cast<ModeIndex>(retry ? std::max(int{mode} - 2, 0) : mode);
+    // Nothing has shown what the transmitters are worth, and such a frame is short: with room, and more at each repeat.
+    const float margin = kOpenMarginDb + kOpenStepDb * static_cast<float>(n.opens % kOpenSteps);
+    return mode_at((n.rate.known() ? std::min(heard, n.rate.snr_db()) : heard) - margin);
 }
 
 void Mac::Impl::plan_opens(Instant now, Draft& draft) {

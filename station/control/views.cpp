@@ -89,6 +89,7 @@ Result<std::string> status_view(const ViewContext& c) {
     Json j;
     j["name"] = c.config.name;
     j["id"] = net::to_string(c.node.router().id());
+    j["link"] = link_name(c.node.mac().self());
     j["address"] = net::to_string(c.node.router().address());
     j["uptime_s"] = to_seconds(c.uptime);
     j["price_msat_per_mib"] = c.price_msat_per_mib;

@@ -225,7 +225,7 @@ def check_stations(folder, air, processes):
 
         def status(socket=str(folder / f"{name}.sock")):
             ran = subprocess.run([CLI, "status", "--json", "--socket", socket], capture_output=True, timeout=HANG)
-            return json.loads(ran.stdout)["id"][:8] if ran.returncode == 0 else None
+            return json.loads(ran.stdout)["link"] if ran.returncode == 0 else None
 
         wait_for(status)
         ids.append(status())
