@@ -123,6 +123,9 @@ Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored
     for (const LedgerRow& row : restored.rows) {
         restore(row);
     }
+    for (const auto& [peer, balance] : book.balances()) {
+        credit.balance_changed(peer);  // what was owed before the restart counts against the limits from the start
+    }
 }
 
 void Router::Parts::restore(const LedgerRow& row) {

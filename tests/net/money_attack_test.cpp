@@ -250,6 +250,20 @@ TEST_F(MoneyAttack, WhatACrashLeftUncertainIsBookedOnlyWhenUpstreamAgrees) {
     EXPECT_EQ(w.find_disagreement(), "");
 }
 
+TEST_F(MoneyAttack, ARestartForgetsNoDebtOfStrangers) {
+    const auto a = w.add(), r = w.add(), b = w.add();
+    w.join(a, r, fast);
+    w.join(r, b, fast);
+    w.run(3s);
+    traffic(a, b, 400);
+    w.run(12s);
+    const std::int64_t before = w.router(r).money(w.now()).strangers_msat;
+    ASSERT_GT(before, 0);
+    w.kill(r);
+    w.restart(r);
+    EXPECT_EQ(w.router(r).money(w.now()).strangers_msat, before) << "before anybody has spoken";
+}
+
 TEST_F(MoneyAttack, ARestoredCopyOfTheLedgerLosesNothing) {
     const auto a = w.add(), r = w.add(), b = w.add();
     w.join(a, r, fast);

@@ -171,7 +171,7 @@ private:
         mac::StationId number = 0;
         std::uint64_t delivered = 0;
         Duration airtime{};
-        Instant deaf_until{};           // transmitting
+        Instant transmits_until{};      // transmitting
         std::vector<Arrival> arrivals;  // of the last seconds, and what it sent itself
     };
 
@@ -207,7 +207,7 @@ private:
         const Instant begin = std::max(request.at, now_);
         at(begin, [this, i, end = begin + airtime] {
             Station& sender = *stations_[i];
-            sender.deaf_until = std::max(sender.deaf_until, end);
+            sender.transmits_until = std::max(sender.transmits_until, end);
             sender.arrivals.push_back({++frames_, now_, end, true});
         });
         at(begin + airtime, [this, i, request] {
@@ -238,7 +238,7 @@ private:
                                        [&](const Arrival& a) { return !a.own && a.begin <= now_ && a.end > now_; });
         std::erase_if(s.arrivals, [&](const Arrival& a) { return a.end + 2s < now_; });
         s.arrivals.push_back({frame, now_, end, false});
-        if (idle && now_ >= s.deaf_until) {
+        if (idle && now_ >= s.transmits_until) {
             node(j).on_carrier(now_, true);
         }
         pump(j);
