@@ -35,7 +35,7 @@ constexpr Duration kRound = 90ms;  // 8 packets at 1 Mbit/s: what goes by time w
 constexpr int kBlocks = 15;
 
 struct Options {
-    std::uint32_t unit_bytes = 16'384;
+    std::uint32_t unit_bytes = 65'536;
     int packets = 30'000;
     std::size_t frame = 6'000;
 };

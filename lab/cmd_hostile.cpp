@@ -41,7 +41,7 @@ int run_hostile(const HostileCampaignOptions& o) {
         trial.seconds = o.seconds;
         results[0] = sim::run_hostile(trial);
     } catch (const std::invalid_argument& e) {
-        std::fprintf(stderr, "meshnet-lab: hostile: %s\n", e.what());
+        std::fprintf(stderr, "meshnet hostile: %s\n", e.what());
         return 2;
     }
     std::vector<std::thread> threads;
