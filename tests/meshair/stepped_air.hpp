@@ -55,17 +55,24 @@ public:
     [[nodiscard]] const std::string& path() const { return path_; }
     /// Samples that station has counted.
     [[nodiscard]] std::uint64_t index(std::size_t station) const { return indexes_[station]; }
+    /// Bursts that the air has taken from that station, those included whose time has not come.
     [[nodiscard]] std::uint64_t bursts(std::size_t station) const { return bursts_[station]; }
 
 private:
+    void count_bursts(const sim::Air& air) {
+        for (std::size_t s = 0; s < bursts_.size(); ++s) {
+            bursts_[s] = air.stats(s).bursts;
+        }
+    }
     void run(sim::AirServer& server) {
         while (!stop_) {
             server.exchange();
+            count_bursts(server.air());
             if (done_ < granted_) {
                 server.advance(1ms);
+                count_bursts(server.air());
                 for (std::size_t s = 0; s < indexes_.size(); ++s) {
                     indexes_[s] = server.air().local_index(s);
-                    bursts_[s] = server.air().stats(s).bursts;
                 }
                 ++done_;
             } else {

@@ -62,12 +62,14 @@ std::shared_ptr<TransmitGuard> laboratory_guard(const phy::Profile& profile) {
 void wait_for_time(test::SteppedAir& air, Radio& radio) {
     for (int ms = 0; ms < 40; ms += 2) {
         air.advance(2);
-        pollfd p{radio.fd(), POLLIN, 0};
-        ::poll(&p, 1, 5);
-        const auto got = radio.receive();
-        ASSERT_TRUE(got.ok()) << got.error().message;
-        if (!got->samples.empty()) {
-            return;
+        for (int turn = 0; turn < 40; ++turn) {  // the radio's threads need their turns; the air waits for them
+            pollfd p{radio.fd(), POLLIN, 0};
+            ::poll(&p, 1, 5);
+            const auto got = radio.receive();
+            ASSERT_TRUE(got.ok()) << got.error().message;
+            if (!got->samples.empty()) {
+                return;
+            }
         }
     }
     FAIL() << "no samples";
@@ -98,8 +100,10 @@ TEST_P(SoapyRadio, AFrameArrivesWhenItWasSent) {
     std::vector<phy::Sample> burst;
     transmitter.modulate(*phy::find_mode("qpsk-1/2"), payload, burst);
     wait_for_time(air, **a);
-    constexpr std::uint64_t kAt = 200'000;  // so that a slow machine hands it over in time
+    constexpr std::uint64_t kAt = 200'000;
     ASSERT_TRUE((*a)->transmit(1, kAt, burst).ok());
+    // No time passes on the air while a slow machine hands the burst over.
+    test::wait_until([&] { return air.bursts(0) > 0; });
 
     phy::Receiver::Config config;
     config.profile = &profile;
@@ -109,7 +113,6 @@ TEST_P(SoapyRadio, AFrameArrivesWhenItWasSent) {
     std::uint64_t first = 0, heard = 0;
     for (int ms = 0; ms < 800 && (!frame || reports.empty()); ms += 2) {
         air.advance(2);
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));  // the thread that writes needs its turn too
         for (int turn = 0; turn < 200; ++turn) {
             pollfd p{(*b)->fd(), POLLIN, 0};
             ::poll(&p, 1, 5);
