@@ -46,8 +46,7 @@ namespace {
 using WallClock = std::chrono::steady_clock;
 
 constexpr auto kTick = std::chrono::milliseconds(100);  // watchdog, watchers, log of changes
-constexpr int kPauseMs = IdlePause::kPause / 1ms;
-constexpr int kPacketsPerTurn = 64;  // read from the TUN before samples get their turn
+constexpr int kPacketsPerTurn = 64;                     // read from the TUN before samples get their turn
 
 void warn_line(const std::string& line) {
     spdlog::warn("{}", line);
@@ -446,7 +445,8 @@ struct Daemon::Impl final : RadioEvents {
                         {tun ? tun->fd() : -1, POLLIN, 0},
                         {tun ? tun->changes_fd() : -1, POLLIN, 0}});
             control.add_poll(fds);
-            if (::poll(fds.data(), fds.size(), pause ? kPauseMs : -1) < 0 && errno != EINTR) {
+            if (::poll(fds.data(), fds.size(), pause ? static_cast<int>(idle.length() / 1ms) : -1) < 0 &&
+                errno != EINTR) {
                 return host::system_error("poll", errno);
             }
             if (fds[kSignals].revents != 0 && !go_on_after_signal()) {
@@ -497,7 +497,7 @@ struct Daemon::Impl final : RadioEvents {
     AlarmLog alarms;
     MoneyLog money;
     WallClock::time_point started = WallClock::now();
-    IdlePause idle{config.mac.turnaround};
+    IdlePause idle{config.mac.turnaround, model.airtime(static_cast<mac::ModeIndex>(model.mode_count() - 1), 1)};
     bool host_active = false;  // our own host sent since the last turn
     bool ledger_locked = false;
     bool inversion_reported = false;
