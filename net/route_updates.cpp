@@ -420,7 +420,12 @@ bool RouteTable::revoke(Instant now, const Certificate& certificate) {
     const NodeId id = certificate.id();
     Bytes encoded;
     certificate.encode(encoded);
-    if (id == origin_.id() || !Certificate::decode(encoded)) {
+    if (id == origin_.id()) {
+        const bool news = !superseded_ && origin_.supersedes(certificate);
+        superseded_ = superseded_ || news;
+        return news;
+    }
+    if (!Certificate::decode(encoded)) {
         return false;
     }
     Destination& d = shared_.destinations[id];

@@ -417,6 +417,14 @@ void Router::set_price(Instant now, std::uint64_t msat_per_mib) {
     parts_->routes.set_price(now, static_cast<std::uint32_t>(price));
 }
 
+bool Router::publish(Instant now, const Certificate& certificate) {
+    return parts_->routes.revoke(now, certificate);
+}
+
+bool Router::superseded() const {
+    return parts_->routes.superseded();
+}
+
 MoneyView Router::money(Instant now) const {
     const Parts& p = *parts_;
     MoneyView v;

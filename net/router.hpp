@@ -20,6 +20,7 @@
 #include "core/bytes.hpp"
 #include "core/random.hpp"
 #include "core/time.hpp"
+#include "net/certificate.hpp"
 #include "net/credit_limits.hpp"
 #include "net/link.hpp"
 #include "net/node_id.hpp"
@@ -139,6 +140,11 @@ public:
 
     // For displays and control.
     void set_price(Instant now, std::uint64_t msat_per_mib);
+    /// Takes a certificate that replaces another, or a revocation, and spreads it. False if it is not genuine, or
+    /// nothing new here.
+    bool publish(Instant now, const Certificate& certificate);
+    /// A newer certificate of our own node, or a revocation, is known: nobody deals with this device any more.
+    [[nodiscard]] bool superseded() const;
     [[nodiscard]] std::vector<NeighborView> neighbors() const;
     [[nodiscard]] std::vector<RouteView> routes() const;
     [[nodiscard]] std::vector<FlowView> flows() const;

@@ -161,9 +161,17 @@ public:
             }
         }
         known_ = std::move(seen);
+        if (router.superseded() && !superseded_) {
+            superseded_ = true;
+            spdlog::error(
+                "ALARM: the key of this device was replaced or revoked by its master key: other stations deal with it "
+                "no "
+                "more; install the new device key, or ask whoever holds the master key");
+        }
     }
 
 private:
+    bool superseded_ = false;
     std::map<net::NodeId, bool> known_;  // alarms when last logged; true: of our own key
 };
 
@@ -416,6 +424,11 @@ struct Daemon::Impl final : RadioEvents {
                 [this] {
                     return tun ? "this station has TUN " + config.tun_name + "; set enabled = false in [tun]"
                                : std::string();
+                },
+                [this](const net::Certificate& certificate) {
+                    const bool news = node.router().publish(radio.now(), certificate);
+                    pump();
+                    return news;
                 },
                 guard ? std::function<void(bool)>([this](bool on) { guard->set_inhibited(on); }) : nullptr};
     }

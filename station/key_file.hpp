@@ -33,4 +33,11 @@ struct LoadedKey {
 [[nodiscard]] Result<LoadedKey> load_or_create_key(const std::string& path, const std::string& ledger_file,
                                                    RandomSource& random);
 
+/// Reads the text of a file with secrets: a regular file of this user (or root) that nobody else can read, at most 4
+/// KiB. White space at the end is cut off. The caller wipes the text. Errors are one line that begins with `what`.
+[[nodiscard]] Result<std::string> read_secret_file(const std::string& path, const std::string& what);
+/// Writes a line of secrets to a new file: mode 0600, synced, complete when its name appears. Error: there is a file of
+/// that name, or it cannot be written.
+[[nodiscard]] Status write_secret_file(const std::string& path, const std::string& text, const std::string& what);
+
 }  // namespace meshnet::station

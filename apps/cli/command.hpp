@@ -47,5 +47,6 @@ void add_tables(CLI::App& app, int& exit_code);      // modes, profiles
 void add_bands(CLI::App& app, int& exit_code);       // bands
 void add_linkbudget(CLI::App& app, int& exit_code);  // linkbudget
 void add_monitor(CLI::App& app, int& exit_code);     // monitor
+void add_keys(CLI::App& app, int& exit_code);        // keys
 
 }  // namespace meshnet::apps

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/names.hpp"
+#include "net/master_key.hpp"
 
 namespace meshnet::station {
 
@@ -55,6 +56,18 @@ Status read_packet(const nlohmann::json& value, std::string_view name, ControlRe
     return Ok{};
 }
 
+Status read_certificate(const nlohmann::json& value, std::string_view name, ControlRequest& out) {
+    if (!value.is_string()) {
+        return wrong("\"" + std::string(name) + "\" must be the text of a certificate or revocation");
+    }
+    auto certificate = net::certificate_from_text(value.get_ref<const std::string&>());
+    if (!certificate) {
+        return wrong("\"" + std::string(name) + "\": " + certificate.error().message);
+    }
+    out.certificate = *certificate;
+    return Ok{};
+}
+
 Status read_inhibit(const nlohmann::json& value, std::string_view name, ControlRequest& out) {
     if (!value.is_boolean()) {
         return wrong("\"" + std::string(name) + "\" must be true or false");
@@ -78,6 +91,7 @@ constexpr std::array kCommands{
     CommandRow{"attach", Command::kAttach, ""},
     CommandRow{"packet", Command::kPacket, "data", read_packet, true},
     CommandRow{"inhibit", Command::kInhibit, "on", read_inhibit, true},
+    CommandRow{"publish", Command::kPublish, "certificate", read_certificate, true},
     CommandRow{"stop", Command::kStop, ""},
 };
 constexpr CommandRow kViewCommand{"", Command::kView, "", nullptr};

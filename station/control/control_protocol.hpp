@@ -4,6 +4,8 @@
 //     {"cmd": "status"}                      -> {"ok": true, "result": {...}}
 //     {"cmd": "price", "msat_per_mib": 500}  -> {"ok": true, "result": {"price_msat_per_mib": 500}}
 //     {"cmd": "inhibit", "on": true}         -> {"ok": true, "result": {"inhibited": true}}
+//     {"cmd": "publish", "certificate": "meshnet-certificate-v1:..."}
+//                                            -> {"ok": true, "result": {"news": true}}
 //     {"cmd": "nonsense"}                    -> {"ok": false, "error": "unknown command 'nonsense'; ..."}
 //
 // Every view (views.hpp) is a command of its name. `attach` makes the connection the host of a station without TUN:
@@ -19,6 +21,7 @@
 
 #include "core/bytes.hpp"
 #include "core/result.hpp"
+#include "net/certificate.hpp"
 #include "station/control/views.hpp"
 
 namespace meshnet::station {
@@ -28,7 +31,7 @@ inline constexpr std::size_t kMaxControlLine = 16'384;
 
 /// One parsed request; every field is within its range.
 struct ControlRequest {
-    enum class Command { kView, kPrice, kWatch, kAttach, kPacket, kInhibit, kStop };
+    enum class Command { kView, kPrice, kWatch, kAttach, kPacket, kInhibit, kPublish, kStop };
     Command command = Command::kView;
     const View* view = nullptr;                       ///< kView
     std::uint32_t limit = 100;                        ///< kView: newest entries wanted, 0..1000
@@ -36,6 +39,7 @@ struct ControlRequest {
     std::uint32_t interval_ms = 1'000;                ///< kWatch: 100..60000
     Bytes packet;                                     ///< kPacket: 40..2048 bytes
     bool inhibit = true;                              ///< kInhibit: false lets the station send again
+    std::optional<net::Certificate> certificate;      ///< kPublish: genuine
 };
 
 /// Reads one line (any bytes). Error: one line that says what is wrong and what would be right.

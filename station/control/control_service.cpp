@@ -5,6 +5,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "net/node_id.hpp"
+
 namespace meshnet::station {
 
 namespace {
@@ -58,6 +60,15 @@ void ControlService::answer(ControlServer::ClientId client, const ControlRequest
                                                     "this station has no radio that reaches an antenna"}));
             }
             break;
+        case ControlRequest::Command::kPublish: {
+            const net::Certificate& c = *request.certificate;
+            const bool news = station_.publish(c);
+            spdlog::info("{} with serial {} for {} over the control socket{}",
+                         c.revokes() ? "revocation" : "certificate", c.serial, net::to_string(net::address_of(c.id())),
+                         news ? "" : ": nothing new");
+            server_.send(client, control_result(news ? R"({"news":true})" : R"({"news":false})"));
+            break;
+        }
         case ControlRequest::Command::kStop:
             spdlog::info("stop requested over the control socket");
             server_.send(client, control_result("{}"));

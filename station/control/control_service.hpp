@@ -25,6 +25,7 @@ public:
         std::function<void()> stop;                    ///< ends the daemon
         std::function<std::string()> attach_answer;    ///< JSON: address and MTU for an attached host
         std::function<std::string()> why_not_attach;   ///< empty: a host may attach
+        std::function<bool(const net::Certificate&)> publish;  ///< false: nothing new
         std::function<void(bool)> set_inhibited = {};  ///< the transmit guard's switch; empty: there is no guard
     };
 

@@ -59,7 +59,7 @@ void add_counters(const Counters& counters, Json& out) {
     });
 }
 
-/// Keys that two stations use: what `status` must not hide.
+/// What `status` must not hide: keys that two stations use, and a device that acts for its node no more.
 Json alarms_json(const ViewContext& c) {
     Json out = Json::array();
     for (const auto& a : c.node.router().alarms()) {
@@ -70,6 +70,12 @@ Json alarms_json(const ViewContext& c) {
                            {"since_s", to_seconds(c.link.now() - a.since)},
                            {"evidence", a.evidence},
                            {"evidence_ago_s", to_seconds(c.link.now() - a.newest)}});
+    }
+    if (c.node.router().superseded()) {
+        out.push_back(Json{{"kind", "device key replaced or revoked"},
+                           {"own", true},
+                           {"id", net::to_string(c.node.router().id())},
+                           {"address", net::to_string(c.node.router().address())}});
     }
     return out;
 }

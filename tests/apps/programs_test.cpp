@@ -134,6 +134,85 @@ TEST_F(Programs, WrongQuestionsToTheDaemon) {
         "price_msat_per_mib max_price_msat_per_mib unit_bytes initial_window_kib max_window_kib neighbours pay\n");
 }
 
+// The master key stays away from the station; no command ever prints a secret.
+TEST_F(Programs, AMasterKeyCertifiesReplacesAndRevokesDevices) {
+    write_config("a");
+    const auto master = run("$C keys master --out safe");
+    ASSERT_EQ(master.code, 0) << master.err;
+    const std::string address = master.out;
+    ASSERT_EQ(run("$C keys device --out pending > request").code, 0);
+    ASSERT_EQ(run("$C keys certify --master safe --serial 1 --until 2030-12-31 - < request > certificate").code, 0);
+    const auto installed = run("$C keys install --device pending --out a.key - < certificate");
+    EXPECT_EQ(installed.code, 0) << installed.err;
+    EXPECT_EQ(installed.out, address);
+    EXPECT_EQ(run("stat -c %a safe pending a.key").out, "600\n600\n600\n");
+    const auto init = run("$D --config a.toml --init");
+    EXPECT_EQ(init.code, 0) << init.err;
+    EXPECT_NE(init.out.find(address.substr(0, address.size() - 1)), std::string::npos) << init.out;
+
+    EXPECT_EQ(run("$C keys show safe").out, "master key of " + address);
+    EXPECT_EQ(run("$C keys show a.key").out,
+              "key file of station " + address.substr(0, address.size() - 1) + ", without the master key\n");
+    EXPECT_EQ(run("$C keys show \"$(cat certificate)\"").out,
+              "certificate of " + address.substr(0, address.size() - 1) + ", serial 1, meant until 2030-12-31\n");
+
+    // The key that `meshnetd --init` made holds its master key; it is taken apart.
+    write_config("b");
+    ASSERT_EQ(run("$D --config b.toml --init").code, 0);
+    ASSERT_EQ(run("$C keys split b.key --master b.safe --out b.apart").code, 0);
+    EXPECT_NE(run("$C keys show b.key").out.find("with its master key"), std::string::npos);
+    EXPECT_NE(run("$C keys show b.apart").out.find("without the master key"), std::string::npos);
+    EXPECT_EQ(run("$C keys split b.apart --master x --out y").code, 1);
+
+    // A running station takes the revocation of another node's device, and that of its own is an alarm.
+    write_silence(3600);
+    run("$D --config a.toml > log 2>&1 & echo $! > a.pid");
+    ASSERT_TRUE(answers("a.sock"));
+    ASSERT_EQ(run("$C keys revoke --master b.safe --serial 1 > gone").code, 0);
+    EXPECT_EQ(run("$C keys publish --socket a.sock - < gone").out, "taken; it goes to every station that is reached\n");
+    EXPECT_EQ(run("$C keys publish --socket a.sock - < gone").out, "nothing new to this station\n");
+    EXPECT_EQ(run("$C status --json --socket a.sock").out.find("revoked"), std::string::npos);
+    ASSERT_EQ(run("$C keys revoke --master safe --serial 1 | $C keys publish --socket a.sock -").code, 0);
+    const auto status = nlohmann::json::parse(run("$C status --json --socket a.sock").out);
+    ASSERT_EQ(status["alarms"].size(), 1U) << status;
+    EXPECT_EQ(status["alarms"][0]["kind"], "device key replaced or revoked");
+    run("until grep -q 'ALARM: the key of this device' log; do sleep 0.1; done");
+    run("$C stop --socket a.sock; while kill -0 $(cat a.pid); do sleep 0.1; done");
+}
+
+TEST_F(Programs, WrongKeysAreOneLine) {
+    ASSERT_EQ(run("$C keys master --out safe && $C keys device --out pending > request").code, 0);
+    ASSERT_EQ(run("$C keys master --out other && $C keys device --out third > request3").code, 0);
+    ASSERT_EQ(run("$C keys certify --master other --serial 1 - < request3 > for_third").code, 0);
+    for (const auto& [command, code] : std::initializer_list<std::pair<const char*, int>>{
+             {"$C keys", 2},
+             {"$C keys master --out safe", 1},  // there is one
+             {"$C keys master --out no/such/folder", 1},
+             {"$C keys certify --master safe --serial 0 - < request", 2},
+             {"$C keys certify --master safe --serial 1 --until 2030-02-30 - < request", 2},
+             {"$C keys certify --master safe --serial 1 nonsense", 2},
+             {"$C keys certify --master safe --serial 1 - < /dev/null", 2},
+             {"$C keys certify --master pending --serial 1 - < request", 1},
+             {"$C keys certify --master none --serial 1 - < request", 1},
+             {"$C keys install --device pending --out key - < for_third", 2},
+             {"$C keys install --device safe --out key - < for_third", 1},
+             {"$C keys revoke --master safe --serial 0", 2},
+             {"$C keys publish --socket no.sock - < for_third", 1},
+             {"$C keys publish --socket no.sock nonsense", 2},
+             {"$C keys show request", 1},
+             {"chmod 644 safe && $C keys show safe", 1},
+         }) {
+        const auto ran = run(command);
+        EXPECT_EQ(ran.code, code) << command << ": " << ran.err;
+        EXPECT_EQ(ran.out, "") << command;
+        if (code == 1) {
+            EXPECT_EQ(lines_of(ran.err), 1U) << command << ": " << ran.err;
+        }
+        EXPECT_EQ(ran.err.find("meshnet-master-v1:" + std::string("0")), std::string::npos);
+    }
+    EXPECT_EQ(run("test ! -e key").code, 0) << "nothing is left by an installation that failed";
+}
+
 TEST_F(Programs, InitMakesOneKey) {
     write_config("a");
     const auto first = run("$D --config a.toml --init");

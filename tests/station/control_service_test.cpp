@@ -6,10 +6,14 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "core/random.hpp"
 #include "host/unix_socket.hpp"
+#include "net/crypto.hpp"
+#include "net/master_key.hpp"
 #include "tests/station/silent_station.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -27,7 +31,11 @@ protected:
                 [this] { return ViewContext{station_.node, station_.config, station_.link, 5s, price_, false}; },
                 [this](ByteView packet) { sent_.assign(packet.begin(), packet.end()); },
                 [this](std::uint64_t msat) { price_ = msat; }, [this] { stopped_ = true; },
-                [] { return std::string("{\"mtu\":1400}"); }, [this] { return why_not_attach_; }});
+                [] { return std::string("{\"mtu\":1400}"); }, [this] { return why_not_attach_; },
+                [this](const net::Certificate& certificate) {
+                    published_.push_back(certificate);
+                    return published_.size() == 1;
+                }});
     }
     host::UniqueFd connect() {
         auto fd = host::connect_unix(folder_.path("s"), "control socket");
@@ -54,6 +62,7 @@ protected:
     }
 
     test::TemporaryFolder folder_;
+    std::vector<net::Certificate> published_;
     test::SilentStation station_;
     std::uint64_t price_ = 1'000;
     Bytes sent_;
@@ -138,6 +147,30 @@ TEST_F(ControlServiceTest, StopIsAnsweredAndCarriedOut) {
     const auto client = connect();
     EXPECT_EQ(request(client, R"({"cmd":"stop"})")["ok"], true);
     EXPECT_TRUE(stopped_);
+}
+
+TEST_F(ControlServiceTest, ARevocationIsPublished) {
+    Rng random(3);
+    net::crypto_init();
+    const auto revocation = net::MasterKey::generate(random).revoke(4);
+    ASSERT_TRUE(revocation.ok());
+    const auto fd = connect();
+    const std::string text = net::to_text(*revocation);
+    const std::string line = R"({"cmd":"publish","certificate":")" + text + "\"}";
+    EXPECT_EQ(request(fd, line)["result"]["news"], true);
+    ASSERT_EQ(published_.size(), 1U);
+    EXPECT_EQ(published_[0], *revocation);
+    EXPECT_EQ(request(fd, line)["result"]["news"], false);
+    std::string forged = text;
+    forged[60] = forged[60] == 'a' ? 'b' : 'a';
+    for (const std::string& bad : {forged, std::string("hello"), std::string()}) {
+        const auto answer = request(fd, R"({"cmd":"publish","certificate":")" + bad + "\"}");
+        EXPECT_EQ(answer["ok"], false) << answer;
+        EXPECT_EQ(answer["code"], "invalid_argument") << answer;
+    }
+    EXPECT_EQ(request(fd, R"({"cmd":"publish"})")["ok"], false);
+    EXPECT_EQ(request(fd, R"({"cmd":"publish","certificate":7})")["ok"], false);
+    EXPECT_EQ(published_.size(), 2U) << "what is not genuine is not passed on";
 }
 
 }  // namespace
