@@ -43,6 +43,10 @@ struct OutFrame {
     bool answer = false;  ///< of those, caused by one received
 };
 inline constexpr std::size_t kMaxFrameBytes = 8'000;
+/// Size of a padded frame that needs `bytes`: the next of 128, 192, 256, 384, 512, ... 6144, kMaxFrameBytes. What a
+/// listener learns of a packet is one of 13 classes; frames grow by half at most, beyond the least.
+inline constexpr std::size_t kLeastPaddedFrame = 128;
+[[nodiscard]] std::size_t padded_frame_bytes(std::size_t bytes) noexcept;
 
 /// Keys by which the link layers of two neighbours prove their headers to each other, made in each handshake.
 struct LinkKeys {

@@ -8,6 +8,33 @@
 
 namespace meshnet::net {
 
+namespace {
+
+/// Fills a frame up to its size class or to `limit`, with a keepalive of zeros as the last message. Returns the bytes
+/// this added.
+std::size_t pad(MessageBundle& bundle, std::size_t limit) {
+    constexpr std::size_t kLength = 2;  // the message before it gets a length
+    const std::size_t size = bundle.bytes().size() + LinkSession::kOverheadBytes;
+    const std::size_t wanted =
+        padded_frame_bytes(size) == size ? 0 : std::min(padded_frame_bytes(size + kLength + 1), limit);
+    if (wanted <= size + kLength) {
+        return 0;
+    }
+    Bytes zeros(wanted - size - kLength, 0);
+    zeros[0] = static_cast<std::uint8_t>(MessageType::kKeepalive);
+    return bundle.add_control(zeros) ? wanted - size : 0;
+}
+
+}  // namespace
+
+std::size_t padded_frame_bytes(std::size_t bytes) noexcept {
+    std::size_t padded = kLeastPaddedFrame;
+    for (std::size_t power = kLeastPaddedFrame; padded < bytes; power *= 2) {
+        padded = power + power / 2 >= bytes ? power + power / 2 : 2 * power;
+    }
+    return std::max(bytes, std::min(padded, kMaxFrameBytes));
+}
+
 std::optional<OutFrame> LinkTable::poll_transmit(Instant now, NeighborId to, std::size_t max_bytes, DataGate& gate) {
     if (to == kBroadcast) {
         auto frame = broadcast_.poll(max_bytes);
@@ -69,6 +96,9 @@ std::optional<OutFrame> LinkTable::poll_transmit(Instant now, NeighborId to, std
     }
     if (bundle.empty()) {
         return std::nullopt;
+    }
+    if (config_.pad_frames) {
+        counters_.padding_bytes_sent += pad(bundle, limit);
     }
     return seal(now, to, *n, priority, bundle.bytes());
 }

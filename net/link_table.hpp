@@ -43,6 +43,7 @@ public:
         std::vector<NodeId> closed_fleet;  ///< if not empty: only these may be neighbours
         std::vector<NodeId> refused;       ///< never neighbours
         std::uint32_t rekey_after_frames = 1U << 20;
+        bool pad_frames = false;    ///< Router::Config::pad_frames
         Duration rekey_after = 6h;  ///< and at least so often: numbers of bursts must not come round within a session
     };
     /// Work that unverified messages of a neighbour can cause; each kind has its own limit.

@@ -92,7 +92,7 @@ Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored
              RouteReservations::restored_seqno(restored), RouteReservations::restored_ceilings(restored)),
       undeliverable(own_address),
       reservations(routes, outbox),
-      links({config.closed_fleet, config.credit.refused, config.rekey_after_frames}, self,
+      links({config.closed_fleet, config.credit.refused, config.rekey_after_frames, config.pad_frames}, self,
             config.link != 0 ? config.link : config.identity.station_id(), random, counters),
       flows(random,
             [this](const Flow& f) {

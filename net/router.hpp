@@ -101,7 +101,8 @@ public:
         bool pay = true;                   ///< false: our own flows are not paid and relays that charge refuse them
         std::size_t mtu = 1'400;           ///< IP packet bytes, 1280..1500
         std::uint32_t rekey_after_frames = 1U << 20;  ///< 16..2^31: a link's keys change after so many frames
-        Duration update_interval = 4s;                ///< of routes to each neighbour, 100 ms..60 s
+        bool pad_frames = false;  ///< fill link frames up to size classes, so that packets cannot be told by their size
+        Duration update_interval = 4s;  ///< of routes to each neighbour, 100 ms..60 s
     };
 
     /// Throws std::invalid_argument, naming the field, if `config` is out of range. `restored` is what the ledger

@@ -27,6 +27,7 @@ struct RouterCounters {
     std::uint64_t balances_accepted = 0, balances_refused = 0;
     std::uint64_t probes_sent = 0;
     std::uint64_t control_bytes_sent = 0, data_bytes_sent = 0;  ///< sealed, by kind of frame
+    std::uint64_t padding_bytes_sent = 0;                       ///< of those, what fills frames up to their class
     std::uint64_t dropped_budget = 0;                           ///< for our host, beyond what we pay for
     std::uint64_t flows_refused_credit = 0;  ///< of those refused: the neighbour that would pay has no credit left
     std::uint64_t flows_refused_quota = 0;   ///< of those refused: the neighbour holds its share of a table
@@ -70,6 +71,7 @@ constexpr void visit_counters(const RouterCounters& c, Visit&& visit) {
     visit("balances_refused", c.balances_refused);
     visit("probes_sent", c.probes_sent);
     visit("control_bytes_sent", c.control_bytes_sent);
+    visit("padding_bytes_sent", c.padding_bytes_sent);
     visit("data_bytes_sent", c.data_bytes_sent);
     visit("dropped_budget", c.dropped_budget);
     visit("flows_refused_credit", c.flows_refused_credit);

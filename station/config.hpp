@@ -55,6 +55,7 @@ struct Config {
     std::uint64_t initial_window_bytes = 256 * 1024;
     std::uint64_t max_window_bytes = 16'384 * 1024;
     std::vector<net::NodeId> neighbours;
+    bool pad_frames = false;
     bool pay = true;
     // [credit]
     net::CreditLimits credit;

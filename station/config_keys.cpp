@@ -429,6 +429,11 @@ std::vector<ConfigKey> net_keys() {
          "Carried on credit for any neighbour at most. Not below initial_window_kib.", store_kib<&C::max_window_bytes>},
         {"net", "neighbours", Kind::kTextList, "", 0, 0, "[]",
          "Node ids of a closed fleet: only these may be neighbours. Empty: anybody.", store_neighbours},
+        {"net", "pad_frames", Kind::kFlag, "", 0, 0, "false",
+         "Fill frames up to size classes, so that a listener cannot follow a packet from hop to hop by its size. Costs "
+         "air: "
+         "net.padding_bytes_sent in the status.",
+         store_flag<&C::pad_frames>},
         {"net", "pay", Kind::kFlag, "", 0, 0, "true",
          "false: own traffic pays nothing, and relays that ask a price refuse it.", store_flag<&C::pay>},
     };

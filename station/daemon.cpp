@@ -90,6 +90,7 @@ node::Node::Config node_config(const Config& config, net::Identity identity) {
     out.router.initial_window_bytes = config.initial_window_bytes;
     out.router.max_window_bytes = config.max_window_bytes;
     out.router.closed_fleet = config.neighbours;
+    out.router.pad_frames = config.pad_frames;
     out.router.pay = config.pay;
     out.router.credit = config.credit;
     out.router.spend = config.spend;

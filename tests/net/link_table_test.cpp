@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+#include <variant>
+
 #include "tests/net/joined_links.hpp"
 
 namespace meshnet::net::test {
@@ -99,6 +103,67 @@ TEST(LinkTable, AFrameHoldsOneClassAndControlGoesFirst) {
     EXPECT_EQ(w.ends[0].gate.sent, (std::vector<std::uint32_t>{20, 10, 11})) << "the gate learns of every packet";
     EXPECT_FALSE(w.poll(0));
     EXPECT_TRUE(links.pending(w.ends[0].gate).empty());
+}
+
+LinkTable::Config padded() {
+    LinkTable::Config config;
+    config.pad_frames = true;
+    return config;
+}
+
+// What a listener sees of a packet is one of few sizes, and what arrives is the packet.
+TEST(LinkTable, PaddedFramesHaveFewSizes) {
+    JoinedLinks w(padded());
+    w.join();
+    LinkTable& links = *w.ends[0].links;
+    const NeighborId other = w.ends[1].link;
+    std::set<std::size_t> sizes;
+    std::size_t sent = 0, needed = 0;
+    for (std::size_t size = 60; size <= 1'450; ++size) {
+        w.ends[1].received.clear();
+        const std::uint64_t before = w.ends[0].counters.padding_bytes_sent;
+        ASSERT_TRUE(links.push(other, FlowClass::kBulk, packet(w, 1, static_cast<std::uint32_t>(2 * size), size)));
+        const auto frame = w.poll(0);
+        ASSERT_TRUE(frame);
+        sizes.insert(frame->bytes.size());
+        sent += frame->bytes.size();
+        needed += frame->bytes.size() - (w.ends[0].counters.padding_bytes_sent - before);
+        w.deliver(1, frame->bytes);
+        ASSERT_EQ(w.ends[1].received.size(), 1U);
+        MessageReader reader(w.ends[1].received[0]);
+        const auto message = reader.next();
+        ASSERT_TRUE(message);
+        const auto* data = std::get_if<DataMessage>(&*message);
+        ASSERT_NE(data, nullptr);
+        EXPECT_EQ(data->sealed.size(), size);
+        while (const auto more = reader.next()) {
+            const auto* control = std::get_if<ControlMessage>(&*more);
+            ASSERT_NE(control, nullptr);
+            EXPECT_EQ(control->type, MessageType::kKeepalive);
+        }
+        EXPECT_FALSE(reader.malformed());
+    }
+    EXPECT_EQ(sizes, (std::set<std::size_t>{128, 192, 256, 384, 512, 768, 1024, 1536}));
+    EXPECT_LT(static_cast<double>(sent) / static_cast<double>(needed), 1.25) << "what docs/spec/net.md says it costs";
+}
+
+TEST(LinkTable, PaddingKeepsWithinTheRoomOfTheLinkLayer) {
+    JoinedLinks w(padded());
+    w.join();
+    LinkTable& links = *w.ends[0].links;
+    for (std::size_t room = 140; room < 300; ++room) {
+        ASSERT_TRUE(links.push(w.ends[1].link, FlowClass::kBulk, packet(w, 1, static_cast<std::uint32_t>(2 * room))));
+        const auto frame = w.poll(0, room);
+        ASSERT_TRUE(frame);
+        EXPECT_LE(frame->bytes.size(), room);
+        EXPECT_GE(frame->bytes.size(), std::min<std::size_t>(room, 192) - 3);
+    }
+    EXPECT_EQ(padded_frame_bytes(1), 128U);
+    EXPECT_EQ(padded_frame_bytes(128), 128U);
+    EXPECT_EQ(padded_frame_bytes(129), 192U);
+    EXPECT_EQ(padded_frame_bytes(6'145), kMaxFrameBytes);
+    EXPECT_EQ(padded_frame_bytes(8'000), 8'000U);
+    EXPECT_EQ(padded_frame_bytes(9'000), 9'000U) << "never shorter than what is needed";
 }
 
 TEST(LinkTable, PacketsOfAClosedGateWait) {
