@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kRetry{100};  // beside the time SQLite itself waits for a lock
 constexpr int kTriesAtClose = 3;
+constexpr std::size_t kSealEvery = 16'384;  // entries: a start reads about so many, a tenth of a second
 
 /// Records the owner in a ledger that has none; refuses one of another station.
 Status claim(LedgerStore& store, const std::string& path, const net::NodeId& owner) {
@@ -68,8 +69,17 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::string& path
     if (!store) {
         return store.error();
     }
-    if (auto sound = (*store)->require_sound(path); !sound) {
+    bool sealed = false;
+    if (auto sound = (*store)->require_sound_since_seal(path, sealed); !sound) {
         return sound.error();
+    }
+    std::unique_ptr<LedgerStore> history;  // a connection of its own, to check all of it while the station works
+    if (sealed) {
+        auto reader = LedgerStore::open(path, true);
+        if (!reader) {
+            return reader.error();
+        }
+        history = std::move(reader).value();
     }
     if (options.owner) {
         if (auto claimed = claim(**store, path, *options.owner); !claimed) {
@@ -81,14 +91,34 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::string& path
         return host::system_error("no eventfd", errno);
     }
     return std::unique_ptr<SqliteLedger>(
-        new SqliteLedger(std::move(store).value(), std::move(lock), std::move(event), options));
+        new SqliteLedger(std::move(store).value(), std::move(history), std::move(lock), std::move(event), options));
 }
 
-SqliteLedger::SqliteLedger(std::unique_ptr<LedgerStore> store, host::UniqueFd lock, host::UniqueFd event,
-                           Options options)
-    : store_(std::move(store)), lock_(std::move(lock)), event_(std::move(event)), options_(options) {
+SqliteLedger::SqliteLedger(std::unique_ptr<LedgerStore> store, std::unique_ptr<LedgerStore> history,
+                           host::UniqueFd lock, host::UniqueFd event, Options options)
+    : store_(std::move(store)),
+      history_(std::move(history)),
+      lock_(std::move(lock)),
+      event_(std::move(event)),
+      options_(options) {
     state_ = store_->state();
     thread_ = std::thread([this] { run(); });
+    if (history_) {
+        history_thread_ = std::thread([this] { check_history(); });
+    }
+}
+
+/// What no start waits for. Damage found here ends the station as damage found at the start does.
+void SqliteLedger::check_history() {
+    if (!history_->execute("BEGIN")) {  // a view of one moment, whatever is written meanwhile
+        return;
+    }
+    const auto problems = history_->check();
+    const std::lock_guard guard(mutex_);
+    if (problems && !problems->empty() && !closing_ && !failure_) {
+        failure_ = "its history is damaged: " + problems->front();
+        signal();
+    }
 }
 
 SqliteLedger::~SqliteLedger() {
@@ -133,9 +163,14 @@ void SqliteLedger::close() {
         closing_ = true;
     }
     wake_.notify_one();
+    if (history_thread_.joinable()) {
+        history_->interrupt();
+        history_thread_.join();
+    }
     if (thread_.joinable()) {
         thread_.join();
     }
+    history_.reset();
     store_.reset();
     lock_.reset();
 }
@@ -152,13 +187,13 @@ Status SqliteLedger::commit(const std::deque<net::LedgerBatch>& batches) {
     const auto wall = static_cast<std::int64_t>(std::time(nullptr));  // for displays only
     for (const net::LedgerBatch& batch : batches) {
         if (auto s = store_->write(batch, wall); !s) {
-            (void)store_->execute("ROLLBACK");
+            store_->roll_back();
             return s;
         }
     }
     auto done = store_->execute("COMMIT");
     if (!done) {
-        (void)store_->execute("ROLLBACK");
+        store_->roll_back();
     }
     return done;
 }
@@ -192,7 +227,13 @@ void SqliteLedger::run() {
         wake_.wait_for(lock, options_.group, [&] { return closing_; });  // gather
         const auto batches = std::exchange(queue_, {});
         lock.unlock();
-        const Status done = commit_when_free(batches);
+        Status done = commit_when_free(batches);
+        if (done && store_->unsealed() >= kSealEvery) {
+            // What is locked by another program now is sealed after a later batch.
+            if (auto sealed = store_->seal(); !sealed && sealed.error().code == ErrorCode::kInvalidData) {
+                done = sealed;
+            }
+        }
         lock.lock();
         if (!done) {
             failure_ = done.error().message;

@@ -39,8 +39,9 @@ public:
     };
 
     /// Opens the ledger, making an empty one if there is none, upgrades an older format (ledger_format.hpp) and checks
-    /// all of it. Errors are one line naming the file: in use, damaged, not a ledger, newer format, of another station,
-    /// no permission. A damaged file is left as it is.
+    /// what the station acts upon and all entries behind the last seal; sealed history is checked while the station
+    /// works, and damage there is a failure(). Errors are one line naming the file: in use, damaged, not a ledger,
+    /// newer format, of another station, no permission. A damaged file is left as it is.
     [[nodiscard]] static Result<std::unique_ptr<SqliteLedger>> open(const std::string& path, Options options);
     [[nodiscard]] static Result<std::unique_ptr<SqliteLedger>> open(const std::string& path) {
         return open(path, Options{});
@@ -67,13 +68,16 @@ public:
     void close();
 
 private:
-    SqliteLedger(std::unique_ptr<LedgerStore> store, host::UniqueFd lock, host::UniqueFd event, Options options);
+    SqliteLedger(std::unique_ptr<LedgerStore> store, std::unique_ptr<LedgerStore> history, host::UniqueFd lock,
+                 host::UniqueFd event, Options options);
     void run();
+    void check_history();
     [[nodiscard]] Status commit(const std::deque<net::LedgerBatch>& batches);
     [[nodiscard]] Status commit_when_free(const std::deque<net::LedgerBatch>& batches);
     void signal() const;
 
-    std::unique_ptr<LedgerStore> store_;  // the thread's alone once it runs
+    std::unique_ptr<LedgerStore> store_;    // the thread's alone once it runs
+    std::unique_ptr<LedgerStore> history_;  // the other thread's; nothing if all was checked at the start
     host::UniqueFd lock_, event_;
     Options options_;
     net::LedgerState state_;
@@ -85,7 +89,7 @@ private:
     std::optional<std::string> failure_;
     bool locked_ = false;
     bool closing_ = false;
-    std::thread thread_;
+    std::thread thread_, history_thread_;
 };
 
 }  // namespace meshnet::station

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <map>
 #include <utility>
 
 #include "host/file.hpp"
@@ -23,19 +22,19 @@ namespace meshnet::station {
 namespace {
 
 constexpr int kBusyMs = 2'000;  // a reader may lock the file for a moment
-constexpr std::string_view kOwnerKey = "node_id";
+
+}  // namespace
 
 Bytes meta_checksum(std::string_view key, ByteView value) {
     const auto hash = net::blake2b<16>({net::as_bytes("meshnet ledger meta v1"), net::as_bytes(key), value});
     return {hash.begin(), hash.begin() + 8};
 }
 
-}  // namespace
-
 LedgerStore::~LedgerStore() {
     put_ = {};
     erase_ = {};
     append_ = {};
+    find_ = {};
     sqlite3_close(db_);
 }
 
@@ -165,7 +164,9 @@ Status LedgerStore::prepare_writes(const std::string& path) {
     put_ = prepare(insert_sql(LedgerTable::kState, format_));
     erase_ = prepare(erase_state_sql());
     append_ = prepare(insert_sql(LedgerTable::kEntries, format_));
-    if (!put_.ready() || !erase_.ready() || !append_.ready()) {
+    find_ = prepare(std::string("SELECT ") + kColumnId + ", " + kColumnAmount + " FROM " +
+                    table_name(LedgerTable::kEntries) + " WHERE key=?1");
+    if (!put_.ready() || !erase_.ready() || !append_.ready() || !find_.ready()) {
         return explain(path, last_error());
     }
     return Ok{};
@@ -202,99 +203,6 @@ Status LedgerStore::create(const std::string& path) {
     return host::sync_folder_of(path);
 }
 
-Result<std::vector<std::string>> LedgerStore::check() {
-    std::vector<std::string> problems;
-    LedgerStatement integrity(db_, "PRAGMA integrity_check(5)");
-    while (integrity.step()) {
-        if (integrity.text(0) != "ok") {
-            problems.push_back(integrity.text(0));
-        }
-    }
-    Status read = integrity.ready() && integrity.done() ? Status(Ok{}) : Status(last_error());
-    if (read && problems.empty()) {
-        read = check_rows(problems);
-    }
-    if (read && problems.empty()) {
-        read = check_meta(problems);
-    }
-    if (!read) {
-        if (read.error().code != ErrorCode::kInvalidData) {
-            return read.error();
-        }
-        problems.push_back(read.error().message);
-    }
-    return problems;
-}
-
-Status LedgerStore::check_rows(std::vector<std::string>& problems) {
-    std::map<std::string, std::int64_t> sums;  // by peer, hexadecimal
-    LedgerStatement entries = prepare(select_sql(LedgerTable::kEntries, format_));
-    while (entries.step()) {
-        const LedgerRecord e = read_record(entries, LedgerTable::kEntries);
-        if (row_checksum(e.row) != e.checksum) {
-            problems.push_back("entry " + std::to_string(e.id) + " was altered");
-        }
-        std::int64_t& sum = sums[to_hex(e.row.peer)];
-        if (__builtin_add_overflow(sum, e.row.amount_nsat, &sum)) {
-            problems.push_back("the entries of a neighbour exceed the range of money");
-        }
-    }
-    if (!entries.done()) {
-        return last_error();
-    }
-    LedgerStatement state = prepare(select_sql(LedgerTable::kState, format_));
-    while (state.step()) {
-        const LedgerRecord r = read_record(state, LedgerTable::kState);
-        if (row_checksum(r.row) != r.checksum) {
-            problems.push_back("row " + to_hex(ByteView(r.row.key).first(std::min<std::size_t>(r.row.key.size(), 8))) +
-                               " of table " + std::to_string(static_cast<int>(r.row.table)) + " was altered");
-            continue;
-        }
-        if (r.row.table == net::LedgerRow::Table::kBalance) {
-            const auto sum = sums.find(to_hex(r.row.peer));
-            const std::int64_t expected = sum == sums.end() ? 0 : sum->second;
-            if (expected != r.row.amount_nsat) {
-                problems.push_back("the balance with " + to_hex(r.row.key).substr(0, 16) + " is " +
-                                   std::to_string(r.row.amount_nsat) + " nsat, its entries add up to " +
-                                   std::to_string(expected));
-            }
-            if (sum != sums.end()) {
-                sums.erase(sum);
-            }
-        }
-    }
-    if (!state.done()) {
-        return last_error();
-    }
-    for (const auto& [peer, sum] : sums) {
-        problems.push_back("there are entries but no balance for " + peer.substr(0, 16));
-    }
-    return Ok{};
-}
-
-Status LedgerStore::check_meta(std::vector<std::string>& problems) {
-    if (format_ < 2) {
-        return Ok{};
-    }
-    LedgerStatement meta(db_, "SELECT key, value, checksum FROM meta");
-    while (meta.step()) {
-        const std::string key = meta.text(0);
-        const Bytes value = meta.blob(1);
-        if (meta_checksum(key, value) != meta.blob(2) || (key == kOwnerKey && value.size() != net::NodeId{}.size())) {
-            problems.push_back("the record of its station was altered");
-        }
-    }
-    return meta.done() ? Status(Ok{}) : Status(last_error());
-}
-
-Status LedgerStore::require_sound(const std::string& path) {
-    const auto problems = check();
-    if (!problems) {
-        return explain(path, problems.error());
-    }
-    return problems->empty() ? Status(Ok{}) : Status(damaged(path, problems->front()));
-}
-
 net::LedgerState LedgerStore::state() {
     net::LedgerState out;
     LedgerStatement rows = prepare(select_sql(LedgerTable::kState, format_, "ORDER BY tbl, key"));
@@ -304,35 +212,64 @@ net::LedgerState LedgerStore::state() {
     return out;
 }
 
-std::optional<net::NodeId> LedgerStore::owner() {
-    if (format_ < 2) {
-        return std::nullopt;
-    }
+std::optional<Bytes> LedgerStore::meta(std::string_view key) {
     LedgerStatement s(db_, "SELECT value FROM meta WHERE key=?1");
-    s.bind(1, kOwnerKey);
-    net::NodeId id{};
-    if (!s.step()) {
+    s.bind(1, key);
+    return format_ >= 2 && s.step() ? std::optional(s.blob(0)) : std::nullopt;
+}
+
+Status LedgerStore::set_meta(std::string_view key, ByteView value) {
+    LedgerStatement s(db_, "INSERT OR REPLACE INTO meta (key, value, checksum) VALUES (?1,?2,?3)");
+    s.bind(1, key);
+    s.bind(2, value);
+    s.bind(3, ByteView(meta_checksum(key, value)));
+    (void)s.step();
+    return s.done() ? Status(Ok{}) : Status(last_error());
+}
+
+std::optional<net::NodeId> LedgerStore::owner() {
+    const auto value = meta(kOwnerKey);
+    if (!value) {
         return std::nullopt;
     }
-    const Bytes value = s.blob(0);
-    std::copy_n(value.begin(), std::min(value.size(), id.size()), id.begin());
+    net::NodeId id{};
+    std::copy_n(value->begin(), std::min(value->size(), id.size()), id.begin());
     return id;
 }
 
 Status LedgerStore::set_owner(const net::NodeId& id) {
-    LedgerStatement s(db_, "INSERT INTO meta (key, value, checksum) VALUES (?1,?2,?3)");
-    s.bind(1, kOwnerKey);
-    s.bind(2, ByteView(id));
-    s.bind(3, ByteView(meta_checksum(kOwnerKey, id)));
-    (void)s.step();
-    return s.done() ? Status(Ok{}) : Status(last_error());
+    return set_meta(kOwnerKey, id);
+}
+
+/// A row that takes the place of one that is sealed already changes the sum that was sealed.
+Status LedgerStore::follow_seal(const net::LedgerRow& row, bool& changed) {
+    find_.bind(1, ByteView(row.key));
+    if (find_.step() && find_.integer(0) <= seal_->last) {
+        changed = true;
+        const std::int64_t before = find_.integer(1);
+        if (!seal_->add(row.peer, -before) || !seal_->add(row.peer, row.amount_nsat)) {
+            find_.reset();
+            return Error{ErrorCode::kInvalidData, "the entries of a neighbour exceed the range of money"};
+        }
+    }
+    find_.reset();
+    return Ok{};
 }
 
 Status LedgerStore::write(const net::LedgerBatch& batch, std::int64_t unix_seconds) {
     LedgerRecord record;
     record.unix_seconds = unix_seconds;
+    bool reseal = false;
     for (const net::LedgerRow& row : batch.rows) {
         const bool entry = row.table == net::LedgerRow::Table::kEntry;
+        if (entry) {
+            ++unsealed_;
+            if (seal_) {
+                if (auto followed = follow_seal(row, reseal); !followed) {
+                    return followed;
+                }
+            }
+        }
         const bool erased = row.value.empty() && !entry;
         LedgerStatement& s = entry ? append_ : erased ? erase_ : put_;
         if (erased) {
@@ -351,7 +288,7 @@ Status LedgerStore::write(const net::LedgerBatch& batch, std::int64_t unix_secon
         }
         s.reset();
     }
-    return Ok{};
+    return reseal ? set_meta(kSealKey, seal_->encode()) : Status(Ok{});
 }
 
 }  // namespace meshnet::station

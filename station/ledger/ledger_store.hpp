@@ -7,14 +7,21 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/result.hpp"
 #include "net/node_id.hpp"
 #include "net/payment/ledger.hpp"
+#include "station/ledger/ledger_seal.hpp"
 #include "station/ledger/ledger_statement.hpp"
 
 namespace meshnet::station {
+
+// Rows of the table `meta`.
+inline constexpr std::string_view kOwnerKey = "node_id";
+inline constexpr std::string_view kSealKey = "seal";
+[[nodiscard]] Bytes meta_checksum(std::string_view key, ByteView value);
 
 /// An open ledger file.
 class LedgerStore {
@@ -38,12 +45,23 @@ public:
     [[nodiscard]] Result<std::vector<std::string>> check();
     /// check(), and its outcome as one line that names the file.
     [[nodiscard]] Status require_sound(const std::string& path);
+    /// The same of what the station acts upon, the state, and of the entries that are not sealed: history that was
+    /// sealed is not read. `sealed` tells whether there is such; without, all is checked.
+    [[nodiscard]] Status require_sound_since_seal(const std::string& path, bool& sealed);
+    /// Checks the entries behind the seal and moves it to the newest.
+    [[nodiscard]] Status seal();
+    /// Entries written or checked behind the seal, about.
+    [[nodiscard]] std::size_t unsealed() const noexcept { return unsealed_; }
+    /// From another thread: ends what runs, with an error.
+    void interrupt() noexcept;
     [[nodiscard]] net::LedgerState state();
     /// The station the ledger is of; nothing if that is not recorded yet (always in format 1).
     [[nodiscard]] std::optional<net::NodeId> owner();
     [[nodiscard]] Status set_owner(const net::NodeId& id);
     /// Writes the rows of one batch inside a transaction of the caller.
     [[nodiscard]] Status write(const net::LedgerBatch& batch, std::int64_t unix_seconds);
+    /// Takes back what was written since BEGIN.
+    void roll_back();
     /// Moves every commit from the log into the file. Error: a reader is in the way (kInUse).
     [[nodiscard]] Status checkpoint();
     [[nodiscard]] Status execute(const std::string& sql);
@@ -58,12 +76,18 @@ private:
     explicit LedgerStore(sqlite3* db) : db_(db) {}
     [[nodiscard]] Status read_format(const std::string& path);
     [[nodiscard]] Status prepare_writes(const std::string& path);
-    [[nodiscard]] Status check_rows(std::vector<std::string>& problems);
+    [[nodiscard]] std::optional<Bytes> meta(std::string_view key);
+    [[nodiscard]] Status set_meta(std::string_view key, ByteView value);
+    [[nodiscard]] Status follow_seal(const net::LedgerRow& row, bool& changed);
+    [[nodiscard]] Status add_entries(const LedgerSeal* stop_at, LedgerSeal& sums, std::vector<std::string>& problems);
+    [[nodiscard]] Status check_rows(LedgerSeal sums, std::vector<std::string>& problems);
     [[nodiscard]] Status check_meta(std::vector<std::string>& problems);
 
     sqlite3* db_;
     int format_ = 0;
-    LedgerStatement put_, erase_, append_;
+    std::optional<LedgerSeal> seal_;  // of a ledger that is written
+    std::size_t unsealed_ = 0;
+    LedgerStatement put_, erase_, append_, find_;
 };
 
 }  // namespace meshnet::station

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "core/random.hpp"
 #include "station/ledger/ledger_reader.hpp"
@@ -175,6 +176,136 @@ TEST(SqliteLedger, ACorruptFileIsNamedAndNotChanged) {
         std::ifstream in(folder.file(), std::ios::binary);
         EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}), content);
     }
+}
+
+/// Makes a ledger of one neighbour with so many entries of 3 nsat, sealed after the first `sealed`.
+void make_history(const std::string& file, std::uint64_t entries, std::uint64_t sealed) {
+    std::filesystem::remove(file);
+    ASSERT_TRUE(LedgerStore::create(file).ok());
+    auto store = LedgerStore::open(file, false);
+    ASSERT_TRUE(store.ok());
+    ASSERT_TRUE((*store)->execute("BEGIN").ok());
+    for (std::uint64_t i = 1; i <= entries; ++i) {
+        ASSERT_TRUE((*store)->write(batch_of(i, 7, 3, 3 * static_cast<std::int64_t>(i)), 0).ok());
+        if (i == sealed) {
+            ASSERT_TRUE((*store)->seal().ok());
+        }
+    }
+    ASSERT_TRUE((*store)->execute("COMMIT").ok());
+    ASSERT_TRUE((*store)->checkpoint().ok());
+}
+
+/// Bytes that this process has read from files so far, from caches too.
+std::uint64_t bytes_read() {
+    std::ifstream io("/proc/self/io");
+    std::string name;
+    std::uint64_t value = 0;
+    io >> name >> value;
+    EXPECT_EQ(name, "rchar:");
+    return value;
+}
+
+TEST(SqliteLedger, AStartDoesNotReadWhatWasSealed) {
+    const Folder folder;
+    std::array<std::uint64_t, 2> read{};
+    for (std::size_t i = 0; i < 2; ++i) {
+        const std::uint64_t entries = i == 0 ? 2'000 : 40'000;
+        make_history(folder.file(), entries, entries - 10);
+        auto store = LedgerStore::open(folder.file(), false);
+        ASSERT_TRUE(store.ok());
+        const std::uint64_t before = bytes_read();
+        bool sealed = false;
+        ASSERT_TRUE((*store)->require_sound_since_seal(folder.file(), sealed).ok());
+        EXPECT_TRUE(sealed);
+        EXPECT_EQ((*store)->unsealed(), 10U);
+        EXPECT_EQ((*store)->state().rows.size(), 1U);
+        read[i] = bytes_read() - before;
+    }
+    EXPECT_GT(std::filesystem::file_size(folder.file()), 5'000'000U);
+    EXPECT_LT(read[1], 200'000U);
+    EXPECT_LT(read[1], read[0] + 50'000U) << "twenty times the history, and no more to read";
+}
+
+TEST(SqliteLedger, DamageInSealedHistoryEndsTheStation) {
+    const Folder folder;
+    make_history(folder.file(), 3'000, 2'990);
+    {
+        auto store = LedgerStore::open(folder.file(), false);
+        ASSERT_TRUE((*store)->execute("UPDATE entries SET amount_nsat=4 WHERE id=17").ok());
+    }
+    auto ledger = must_open(folder.file());
+    ASSERT_TRUE(ledger);
+    EXPECT_EQ(ledger->state().rows[0].amount_nsat, 9'000) << "what the station acts upon is checked before";
+    pollfd p{ledger->fd(), POLLIN, 0};
+    ASSERT_EQ(::poll(&p, 1, 180'000), 1);
+    ASSERT_TRUE(ledger->failure().has_value());
+    EXPECT_EQ(*ledger->failure(), "its history is damaged: entry 17 was altered");
+}
+
+TEST(SqliteLedger, WhatIsNotSealedIsCheckedAtTheStart) {
+    const Folder folder;
+    make_history(folder.file(), 100, 90);
+    for (const char* change : {"UPDATE entries SET amount_nsat=4 WHERE id=95", "UPDATE state SET amount_nsat=301",
+                               "DELETE FROM entries WHERE id=95", "UPDATE meta SET value=x'01' WHERE key='seal'"}) {
+        make_history(folder.file(), 100, 90);
+        {
+            auto store = LedgerStore::open(folder.file(), false);
+            ASSERT_TRUE((*store)->execute(change).ok());
+        }
+        const auto ledger = SqliteLedger::open(folder.file());
+        ASSERT_FALSE(ledger.ok()) << change;
+        EXPECT_EQ(ledger.error().code, ErrorCode::kInvalidData) << ledger.error().message;
+    }
+}
+
+// A flow that goes on updates an entry that is sealed already; a transaction that fails takes that back.
+TEST(SqliteLedger, ASealedEntryIsUpdatedAndTheSealFollows) {
+    const Folder folder;
+    make_history(folder.file(), 100, 90);
+    {
+        auto store = LedgerStore::open(folder.file(), false);
+        bool sealed = false;
+        ASSERT_TRUE((*store)->require_sound_since_seal(folder.file(), sealed).ok());
+        ASSERT_TRUE((*store)->execute("BEGIN").ok());
+        ASSERT_TRUE((*store)->write(batch_of(20, 7, 50, 347), 0).ok());
+        (*store)->roll_back();
+        ASSERT_TRUE((*store)->execute("BEGIN").ok());
+        ASSERT_TRUE((*store)->write(batch_of(20, 7, 10, 307), 0).ok());
+        ASSERT_TRUE((*store)->execute("COMMIT").ok());
+        EXPECT_TRUE((*store)->check()->empty()) << (*store)->check()->front();
+        ASSERT_TRUE((*store)->seal().ok());
+        ASSERT_TRUE((*store)->execute("BEGIN").ok());
+        ASSERT_TRUE((*store)->write(batch_of(95, 7, 5, 309), 0).ok());
+        ASSERT_TRUE((*store)->execute("COMMIT").ok());
+        EXPECT_TRUE((*store)->check()->empty()) << (*store)->check()->front();
+    }
+    auto ledger = must_open(folder.file());
+    ASSERT_TRUE(ledger);
+    EXPECT_EQ(ledger->state().rows[0].amount_nsat, 309);
+    ledger->close();
+    EXPECT_FALSE(ledger->failure().has_value());
+}
+
+TEST(LedgerSeal, GoesThereAndBack) {
+    LedgerSeal seal{77, {{peer_of(1), -5}, {peer_of(2), std::numeric_limits<std::int64_t>::max()}}};
+    const Bytes text = seal.encode();
+    const auto back = LedgerSeal::decode(text);
+    ASSERT_TRUE(back);
+    EXPECT_EQ(back->last, 77);
+    EXPECT_EQ(back->sums_nsat, seal.sums_nsat);
+    EXPECT_FALSE(seal.add(peer_of(2), 1)) << "beyond the range of money";
+    for (std::size_t n = 0; n < text.size(); ++n) {
+        EXPECT_FALSE(LedgerSeal::decode(ByteView(text).first(n)));
+    }
+    Bytes other = text;
+    other.push_back(0);
+    EXPECT_FALSE(LedgerSeal::decode(other));
+    other = text;
+    other[0] = 2;
+    EXPECT_FALSE(LedgerSeal::decode(other));
+    other = text;
+    other[1] = 0x80;
+    EXPECT_FALSE(LedgerSeal::decode(other)) << "a negative id";
 }
 
 // A flipped bit is either refused, or it is in an unused place and every amount is still right.
