@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "lab/cmd_mac.hpp"
 #include "lab/commands.hpp"
 
 namespace {
@@ -20,6 +21,7 @@ struct Everything {
     SignalOptions signal;
     DetectionOptions detection;
     HostileCampaignOptions hostile;
+    MacOptions mac;
     int result = 0;
 };
 
@@ -207,6 +209,7 @@ int main(int argc, char** argv) {
     add_lengths(app, e);
     add_constellation(app, e);
     add_signal(app, e);
+    add_mac(app, e.mac, e.result);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

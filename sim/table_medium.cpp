@@ -16,7 +16,10 @@ constexpr Duration kSwitch = 100us;        // T/R switch: half-duplex blind for 
 
 TableMedium::TableMedium(const phy::Profile& profile, double decade_db, Duration shortest_lead, double frame_loss,
                          Rng& random)
-    : phy_(profile, decade_db), shortest_lead_(shortest_lead), frame_loss_(frame_loss), random_(random) {}
+    : TableMedium(TablePhy(profile, decade_db), shortest_lead, frame_loss, random) {}
+
+TableMedium::TableMedium(const TablePhy& phy, Duration shortest_lead, double frame_loss, Rng& random)
+    : phy_(phy), shortest_lead_(shortest_lead), frame_loss_(frame_loss), random_(random) {}
 
 std::size_t TableMedium::add_radio() {
     radios_.emplace_back();

@@ -88,6 +88,7 @@ public:
     /// `shortest_lead`: a burst that starts sooner after transmit() is late. `random` must outlive the medium.
     /// `frame_loss`, [0, 1]: share of the arrivals that are missed whatever their SINR, as under short interference.
     TableMedium(const phy::Profile& profile, double decade_db, Duration shortest_lead, double frame_loss, Rng& random);
+    TableMedium(const TablePhy& phy, Duration shortest_lead, double frame_loss, Rng& random);
 
     /// A radio that hears nobody yet; the index counts from 0.
     std::size_t add_radio();
