@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include "lab/cmd_mac.hpp"
 #include "lab/commands.hpp"
@@ -22,6 +24,7 @@ struct Everything {
     DetectionOptions detection;
     HostileCampaignOptions hostile;
     MacOptions mac;
+    std::vector<std::string> merge;
     int result = 0;
 };
 
@@ -59,6 +62,7 @@ void add_sweep(CLI::App& app, Everything& e) {
     add_scenario(command, e.sweep.scenario, true);
     add_frames(command, e.sweep.scenario);
     command->add_option("--snr-db", e.sweep.snr_db, "A:STEP:B, one value, or values joined by commas")->required();
+    command->add_option("--shard", e.sweep.shard, "Only a part of the frames, as i/n, for meshnet-lab merge (JSON)");
     command->callback([&e] { e.result = run_sweep(e.sweep); });
 }
 
@@ -127,7 +131,14 @@ void add_hostile(CLI::App& app, Everything& e) {
         ->capture_default_str();
     command->add_flag("--json", o.json, "JSON instead of a line");
     command->add_flag("--quiet", o.quiet, "No progress on stderr");
+    command->add_option("--shard", o.shard, "Only networks k with k mod n = i, as i/n, for meshnet-lab merge (JSON)");
     command->callback([&e] { e.result = run_hostile(e.hostile); });
+}
+
+void add_merge(CLI::App& app, Everything& e) {
+    auto* command = app.add_subcommand("merge", "Joins what campaigns with --shard wrote: mac, hostile, sweep");
+    command->add_option("files", e.merge, "One JSON object a line; - is standard input")->required();
+    command->callback([&e] { e.result = run_merge(e.merge); });
 }
 
 void add_regress(CLI::App& app, Everything& e) {
@@ -210,6 +221,7 @@ int main(int argc, char** argv) {
     add_constellation(app, e);
     add_signal(app, e);
     add_mac(app, e.mac, e.result);
+    add_merge(app, e);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -63,9 +63,10 @@ public:
         if (recovering_) {
             if (number < *recovering_) {
                 again_ = number;  // the next hole
-                return;
+            } else {
+                recovering_.reset();
             }
-            recovering_.reset();
+            return;
         }
         congestion_ += congestion_ < threshold_ ? newly : newly / congestion_;
         congestion_ = std::min(congestion_, kMostWindow);
