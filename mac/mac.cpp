@@ -109,7 +109,9 @@ void Mac::Impl::refresh(Instant now) {
             others += n.has_backlog(now) ? 1U : 0U;
         }
         contention.expect(others + 1);
-        contention.request(now, extra_slots(now));
+        if (!contention.wanted()) {
+            contention.request(now, extra_slots(now));
+        }
     } else {
         contention.cancel();
     }
