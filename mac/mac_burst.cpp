@@ -195,7 +195,8 @@ std::vector<Neighbor*> Mac::Impl::to_list(Instant now, bool robust) {
             return a->rate.control_mode() < b->rate.control_mode();
         });
     }
-    others.resize(std::min(others.size(), robust ? kListedRobust : kListedStrangers));
+    known.resize(std::min(known.size(), robust ? kListedRobust : known.size()));
+    others.resize(std::min(others.size(), kListedStrangers));
     others.insert(others.end(), known.begin(), known.end());
     return others;
 }
@@ -213,9 +214,8 @@ void Mac::Impl::add_hello(Instant now, Draft& draft) {
         return;
     }
     const std::size_t space = (draft.budget - least) / (hello_bytes(1, tagged) - least);
-    const std::size_t most = draft.robust_alone ? kListedRobust : tagged ? kMaxHeardTagged : kMaxHeard;
-    const std::size_t count = std::min({heard.size(), most, space});
-    hello.truncated = count < heard.size();
+    const std::size_t count = std::min({heard.size(), tagged ? kMaxHeardTagged : kMaxHeard, space});
+    hello.truncated = draft.robust_alone || count < heard.size();
     for (std::size_t i = 0; i < count; ++i) {
         Neighbor& n = *heard[i];
         hello.heard.push_back({n.id, n.snr_db, n.ranging.last_number(), n.ranging.last_received().time_since_epoch(),

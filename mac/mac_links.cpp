@@ -82,7 +82,7 @@ void Mac::Impl::report_changes(Instant now, Neighbor& n) {
 Duration Mac::Impl::hello_period() const {
     std::int64_t stations = 0;
     for (const auto& [id, n] : table) {
-        stations += n.up || n.announced ? 1 : 0;
+        stations += n.up ? 1 : 0;
     }
     const Duration longest = std::max(kLongestHelloPeriod, config.hello_interval);
     return std::min(config.hello_interval * std::max<std::int64_t>(stations, kStationsPerHello) / kStationsPerHello,
