@@ -23,6 +23,7 @@ constexpr Duration kLeastSlot = 20ms;
 constexpr Duration kFarSlot = 250ms;         // long delays: longer slots, up to this
 constexpr Duration kLoadFor = 300ms;         // that load must last before somebody leads
 constexpr Duration kIdleFor = 700ms;         // that it must be gone before the leader stops
+constexpr Duration kDomainFor = 5s;          // a leader goes on so long although it seems that not all hear all
 constexpr Duration kElection = 400ms;        // each candidate before us has so long
 constexpr Duration kClaimed = 2s;            // a header that says much waits counts so long
 constexpr std::size_t kUnannounced = 2'000;  // bytes: room for what has come up since
@@ -168,8 +169,11 @@ bool Mac::Impl::one_domain(Instant now) const {
 
 bool Mac::Impl::may_lead(Instant now) {
     const bool any = std::any_of(table.begin(), table.end(), [](const auto& item) { return item.second.up; });
-    return superframes_allowed() && any && host.jitter() == Duration::zero() && duty.available(now) >= 1s &&
-           one_domain(now);
+    if (one_domain(now)) {
+        domain_at = now;
+    }
+    const bool domain = now - domain_at <= (reserve ? kDomainFor : Duration::zero());
+    return superframes_allowed() && any && host.jitter() == Duration::zero() && duty.available(now) >= 1s && domain;
 }
 
 // Superframes pay for their beacons where two stations or more want much, or where each turn is a long way.
@@ -207,6 +211,8 @@ void Mac::Impl::consider_leading(Instant now) {
     const Duration turn = kElection + 4 * config.max_propagation;
     if (now - *loaded_since >= kLoadFor + std::min<std::int64_t>(before, 8) * turn && may_lead(now)) {
         lead_wanted = true;
+        lead_rank = static_cast<unsigned>(std::min<std::int64_t>(before, 8));
+        contention.cancel();  // drawn anew, those before us first
     }
 }
 
@@ -252,6 +258,17 @@ Beacon Mac::Impl::make_beacon(Instant now, Duration* own_slot) {
     *own_slot = plan.entries.front().length;
     out.last = config.regime == Regime::kAuto && now - loaded_at > kIdleFor;
     return out;
+}
+
+// A burst where we gave its sender a slot.
+void Mac::Impl::note_follower(Instant start, StationId sender) {
+    if (!reserve || reserve->anchor != config.self || reserve->followed) {
+        return;
+    }
+    reserve->followed = std::any_of(reserve->others.begin(), reserve->others.end(), [&](const OtherSlot& s) {
+        return s.station == sender && start >= s.start - kSlotEarly &&
+               start <= s.start + 2 * config.max_propagation + kLeastUse + host.turnaround();
+    });
 }
 
 // What each gets: as much as it wants up to a share, an idle one the room for a bid from time to time.
@@ -339,6 +356,12 @@ SuperframePlan Mac::Impl::plan_for(Instant now, std::vector<Member>& members, co
 std::optional<TxRequest> Mac::Impl::lead(Instant now, Instant not_before) {
     if (reserve) {
         settle_superframe(now);
+        if (lonely && !reserve->last) {
+            leave_superframes(now);
+            // Not at once again, and not both at the same time.
+            loaded_since = now + Duration{static_cast<std::int64_t>(random.below(1'000'000'000))};
+            return std::nullopt;
+        }
     }
     Duration own{};
     Beacon beacon = make_beacon(now, &own);
@@ -365,9 +388,10 @@ void Mac::Impl::on_beacon(Instant now, Instant start, const Beacon& beacon, Neig
     if (!superframes_allowed() || now < n.distrusted_until) {
         return;
     }
-    const bool alive = reserve && reserve->missed == 0;
+    // Of two that lead, whoever hears the other yields; who follows one changes to one with a smaller number only.
+    const bool alive = reserve && reserve->missed == 0 && reserve->anchor != config.self;
     if (alive && reserve->anchor != n.id && reserve->anchor < n.id) {
-        return;  // it will hear the other, and yield
+        return;
     }
     if (reserve) {
         settle_superframe(now);
@@ -461,7 +485,12 @@ void Mac::Impl::leave_superframes(Instant now) {
 // down.
 void Mac::Impl::settle_superframe(Instant now) {
     const Duration bid = bid_slot();
+    lonely = reserve->anchor == config.self && !reserve->others.empty() && !reserve->followed;
+    // Nobody followed: our beacon met another one, and all that we know of the stations is of before.
     for (const OtherSlot& slot : reserve->others) {
+        if (lonely) {
+            break;
+        }
         Neighbor* n = table.find(slot.station);
         if (n == nullptr || !n->up || slot.length <= bid || slot.start + config.max_propagation > now) {
             continue;
