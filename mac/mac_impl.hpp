@@ -344,7 +344,7 @@ struct Mac::Impl {
     bool lead_wanted = false;      // the next burst of ours opens a superframe
     Instant domain_at = kLongAgo;  // when everybody around us was last seen to hear everybody
     unsigned lead_rank = 0;        // candidates before us
-    bool lonely = false;           // we led, and nobody used a slot
+    unsigned unused_rounds = 0;    // superframes in a row that we led, and nobody used a slot
     std::optional<Instant> loaded_since;
     Instant loaded_at = kLongAgo;
     Instant opened_at = kLongAgo;  // last window for strangers

@@ -31,7 +31,8 @@ constexpr Duration kBidEvery = 500ms;        // an idle station has a slot of it
 constexpr int kBidShare = 20;                // or more rarely: all of these take one part in so many of time
 constexpr int kOpenShare = 50;               // so do the windows for strangers
 constexpr unsigned kMostMissed = 3;          // beacons, then somebody else leads
-constexpr unsigned kUnfairRounds = 4;        // a leader that gives us far less than others is left
+constexpr unsigned kUnusedRounds = 2;        // of a leader
+constexpr unsigned kUnfairRounds = 8;        // a leader that gives us far less than others is left
 constexpr Duration kDistrusted = 60s;
 constexpr double kWrongDeath = 1e-4;  // chance that a living station is taken for dead
 
@@ -356,7 +357,8 @@ SuperframePlan Mac::Impl::plan_for(Instant now, std::vector<Member>& members, co
 std::optional<TxRequest> Mac::Impl::lead(Instant now, Instant not_before) {
     if (reserve) {
         settle_superframe(now);
-        if (lonely && !reserve->last) {
+        if (unused_rounds >= kUnusedRounds && !reserve->last) {
+            unused_rounds = 0;
             leave_superframes(now);
             // Not at once again, and not both at the same time.
             loaded_since = now + Duration{static_cast<std::int64_t>(random.below(1'000'000'000))};
@@ -485,7 +487,9 @@ void Mac::Impl::leave_superframes(Instant now) {
 // down.
 void Mac::Impl::settle_superframe(Instant now) {
     const Duration bid = bid_slot();
-    lonely = reserve->anchor == config.self && !reserve->others.empty() && !reserve->followed;
+    const bool unused = reserve->anchor == config.self && !reserve->others.empty() && !reserve->followed;
+    unused_rounds = unused ? unused_rounds + 1 : 0;
+    const bool lonely = unused_rounds >= kUnusedRounds;
     // Nobody followed: our beacon met another one, and all that we know of the stations is of before.
     for (const OtherSlot& slot : reserve->others) {
         if (lonely) {
