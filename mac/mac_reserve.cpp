@@ -34,6 +34,8 @@ constexpr unsigned kMostMissed = 3;          // beacons, then somebody else lead
 constexpr unsigned kUnusedRounds = 2;        // of a leader
 constexpr unsigned kUnfairRounds = 8;        // a leader that gives us far less than others is left
 constexpr Duration kDistrusted = 60s;
+constexpr Duration kLeastDeath = 500ms;  // of silence, whatever the slots
+constexpr double kSlotLossPart = 0.05;
 constexpr double kWrongDeath = 1e-4;  // chance that a living station is taken for dead
 
 Duration at_rate(Duration d, std::int64_t ppb) {
@@ -496,16 +498,23 @@ void Mac::Impl::settle_superframe(Instant now) {
             break;
         }
         Neighbor* n = table.find(slot.station);
-        if (n == nullptr || !n->up || slot.length <= bid || slot.start + config.max_propagation > now) {
+        // Over long ways we may have been sending ourselves: hellos decide there.
+        const Instant heard_by =
+            slot.start + std::min(slot.length, kFrameSlot) + config.max_propagation + host.turnaround();
+        if (n == nullptr || !n->up || slot.length <= bid || config.max_propagation > kFar || heard_by > now) {
             continue;
         }
         const bool heard = std::max(n->heard_at, n->unproven_at) >= slot.start;
-        n->slot_loss += ((heard ? 0.0 : 1.0) - n->slot_loss) * 0.05;
+        // What is lost of a living station is known when it is heard again.
+        for (unsigned k = 0; heard && k < std::min(n->slot_misses, 20U); ++k) {
+            n->slot_loss += (1.0 - n->slot_loss) * kSlotLossPart;
+        }
+        n->slot_loss -= heard ? n->slot_loss * kSlotLossPart : 0.0;
         n->slot_misses = heard ? 0 : n->slot_misses + 1;
         const double p = std::clamp(n->slot_loss, 0.02, 0.5);
         const double enough = std::max(std::log(kWrongDeath) / std::log(p), static_cast<double>(kMostMissed));
         if (static_cast<double>(n->slot_misses) >= enough &&
-            now - std::max(n->heard_at, n->unproven_at) > config.hello_interval) {
+            now - std::max(n->heard_at, n->unproven_at) > kLeastDeath) {
             n->slot_misses = 0;
             n->echoed_at = kLongAgo;
             link_down(*n);
