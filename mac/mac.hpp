@@ -118,7 +118,7 @@ inline constexpr std::size_t kMaxSduBytes = 8'192;
 enum class Regime : std::uint8_t {
     kAuto,     ///< as load and distances ask for
     kInvite,   ///< carrier sense, then turns passed on by grants
-    kReserve,  ///< superframes: bursts back to back at the instants of an anchor's beacon
+    kReserve,  ///< superframes: bursts back to back at the instants of a coordinator's beacon
     kPaired,   ///< two stations on a long link: both send at once, then both receive
 };
 
