@@ -109,8 +109,9 @@ struct Sdu {
     /// everybody are that always if the Mac is authenticated, and then have at most 1500 bytes.
     bool open = false;
     bool answer = false;  ///< when sending an open one: caused by an open frame received
-    std::uint32_t flow =
-        0;  ///< when sending: packets of one number keep their order and share a turn with others; not sent
+    /// When sending: packets of one number keep their order; the numbers of one receiver and class take turns. Not
+    /// sent.
+    std::uint32_t flow = 0;
 };
 inline constexpr std::size_t kMaxSduBytes = 8'192;
 
