@@ -16,6 +16,7 @@ namespace meshnet::lab {
 struct SweepOptions {
     ScenarioOptions scenario;
     std::string snr_db;
+    std::string shard;  ///< batches of frames k with k mod n = i, as i/n; empty: all
 };
 /// Points of one mode, one JSON object a line with --json.
 int run_sweep(const SweepOptions& o);
@@ -94,11 +95,16 @@ struct HostileCampaignOptions {
     double hostile_share = 0.3;
     unsigned seconds = 60;
     unsigned threads = 0;
+    std::string shard;  ///< networks k with k mod n = i, as i/n; empty: all
     bool json = false;
     bool quiet = false;
 };
 /// Random networks of which a part is hostile; 1 if an honest node lost or failed to deliver more than it may.
 int run_hostile(const HostileCampaignOptions& o);
+
+/// Joins what campaigns with --shard wrote (mac, hostile, sweep): the files hold one JSON object a line, "-" is
+/// standard input. Prints what the campaign prints with --json on one machine.
+int run_merge(const std::vector<std::string>& files);
 
 struct DetectionOptions {
     ScenarioOptions scenario;

@@ -3,7 +3,10 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
 
+#include "lab/cmd_mac.hpp"
 #include "lab/commands.hpp"
 
 namespace {
@@ -20,6 +23,8 @@ struct Everything {
     SignalOptions signal;
     DetectionOptions detection;
     HostileCampaignOptions hostile;
+    MacOptions mac;
+    std::vector<std::string> merge;
     int result = 0;
 };
 
@@ -57,6 +62,7 @@ void add_sweep(CLI::App& app, Everything& e) {
     add_scenario(command, e.sweep.scenario, true);
     add_frames(command, e.sweep.scenario);
     command->add_option("--snr-db", e.sweep.snr_db, "A:STEP:B, one value, or values joined by commas")->required();
+    command->add_option("--shard", e.sweep.shard, "Only a part of the frames, as i/n, for meshnet-lab merge (JSON)");
     command->callback([&e] { e.result = run_sweep(e.sweep); });
 }
 
@@ -125,7 +131,14 @@ void add_hostile(CLI::App& app, Everything& e) {
         ->capture_default_str();
     command->add_flag("--json", o.json, "JSON instead of a line");
     command->add_flag("--quiet", o.quiet, "No progress on stderr");
+    command->add_option("--shard", o.shard, "Only networks k with k mod n = i, as i/n, for meshnet-lab merge (JSON)");
     command->callback([&e] { e.result = run_hostile(e.hostile); });
+}
+
+void add_merge(CLI::App& app, Everything& e) {
+    auto* command = app.add_subcommand("merge", "Joins what campaigns with --shard wrote: mac, hostile, sweep");
+    command->add_option("files", e.merge, "One JSON object a line; - is standard input")->required();
+    command->callback([&e] { e.result = run_merge(e.merge); });
 }
 
 void add_regress(CLI::App& app, Everything& e) {
@@ -207,6 +220,8 @@ int main(int argc, char** argv) {
     add_lengths(app, e);
     add_constellation(app, e);
     add_signal(app, e);
+    add_mac(app, e.mac, e.result);
+    add_merge(app, e);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
