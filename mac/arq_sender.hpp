@@ -42,6 +42,8 @@ public:
     /// `rto`: after this long a fragment in flight that nothing was heard of is ready again.
     ArqSender(std::uint16_t session, Duration rto) noexcept : session_(session), rto_(rto) {}
 
+    void set_rto(Duration rto) noexcept { rto_ = rto; }
+
     void push(Instant now, Sdu sdu);
 
     /// Appends ready fragments that fit `budget` payload bytes, overhead included, and marks them in flight in `burst`.

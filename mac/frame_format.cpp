@@ -17,7 +17,8 @@ enum class SubFrame : std::uint8_t {
     kHello = 3,
     kOpen = 4,
     kTaggedAck = 5,
-    kTaggedHello = 6
+    kTaggedHello = 6,
+    kBeacon = 7
 };
 
 constexpr std::size_t kHeaderFixed = 20;
@@ -26,7 +27,9 @@ constexpr std::size_t kOpenFixed = 4;
 constexpr std::size_t kTargetBytes = 8;
 constexpr std::size_t kAckFixed = 10;
 constexpr std::size_t kHelloFixed = 13;
-constexpr std::size_t kHeardBytes = 13;
+constexpr std::size_t kHeardBytes = 15;
+constexpr Duration kPropagationStep = 5us;
+constexpr std::uint16_t kNoPropagation = 0xFFFF;
 constexpr std::size_t kMaxFailedChecks = 64;
 constexpr std::uint64_t kStampMask = (std::uint64_t{1} << 48) - 1;
 
@@ -260,6 +263,8 @@ void write_hello(Bytes& out, const Hello& h, bool tagged, ByteView common, const
         w.u8(static_cast<std::uint8_t>(snr_steps(n.snr_db)));
         w.u16(n.hello);
         stamp(w, n.received);
+        w.u16(n.propagation ? static_cast<std::uint16_t>(steps_up(*n.propagation, kPropagationStep, kNoPropagation - 1))
+                            : kNoPropagation);
     }
     ByteWriter(out).bytes(entry);
     for (std::size_t i = 0; tagged && i < h.heard.size(); ++i) {
@@ -288,6 +293,9 @@ bool read_hello(ByteView body, bool tagged, Burst& burst) {
         n.snr_db = snr_from(r.u8());
         n.hello = r.u16();
         n.received = read_stamp(r);
+        if (const std::uint16_t steps = r.u16(); steps != kNoPropagation) {
+            n.propagation = steps * kPropagationStep;
+        }
         h.heard.push_back(n);
     }
     const ByteView entry = body.first(body.size() - r.left());
@@ -296,6 +304,34 @@ bool read_hello(ByteView body, bool tagged, Burst& burst) {
     }
     burst.hello = std::move(h);
     return true;
+}
+
+void write_tagged_beacon(Bytes& out, const Beacon& b, bool tagged, ByteView common, const SendKeys& keys) {
+    const std::size_t start = open_sub_frame(
+        out, SubFrame::kBeacon, beacon_bytes(b.members.size(), b.slots.size(), tagged) - kSubFrameOverhead);
+    Bytes entry;
+    ByteWriter w(entry);
+    write_beacon(w, b);
+    ByteWriter(out).bytes(entry);
+    for (std::size_t i = 0; tagged && i < b.members.size(); ++i) {
+        append_tag(out, keys ? keys(b.members[i]) : nullptr, TagKind::kBeacon, common, entry, kTagBytes);
+    }
+    close_sub_frame(out, start);
+}
+
+// Whether it has tags is known by its length: with tags each member has one.
+void take_beacon(ByteView body, Burst& burst) {
+    ByteReader r(body);
+    auto beacon = read_beacon(r);
+    burst.beacon_proofs.clear();
+    if (!beacon || (r.left() != 0 && r.left() != beacon->members.size() * kTagBytes)) {
+        return;
+    }
+    const ByteView entry = body.first(body.size() - r.left());
+    while (r.left() > 0) {
+        burst.beacon_proofs.push_back({entry, r.bytes(kTagBytes)});
+    }
+    burst.beacon = std::move(beacon);
 }
 
 void write_open(Bytes& out, const OpenFrame& f) {
@@ -363,6 +399,10 @@ std::size_t open_bytes(std::size_t data) noexcept {
     return kSubFrameOverhead + kOpenFixed + data;
 }
 
+std::size_t beacon_bytes(std::size_t members, std::size_t slots, bool tagged) noexcept {
+    return kSubFrameOverhead + beacon_body_bytes(members, slots) + (tagged ? kTagBytes * members : 0);
+}
+
 Bytes encode_burst(const Burst& burst, bool repeat_header, const SendKeys& keys) {
     const bool tagged = burst.header.authenticated;
     Bytes common;
@@ -375,6 +415,9 @@ Bytes encode_burst(const Burst& burst, bool repeat_header, const SendKeys& keys)
     }
     if (burst.hello) {
         write_hello(out, *burst.hello, tagged, common, keys);
+    }
+    if (burst.beacon) {
+        write_tagged_beacon(out, *burst.beacon, tagged, common, keys);
     }
     for (const OpenFrame& f : burst.opens) {
         write_open(out, f);
@@ -399,6 +442,11 @@ void drop_mismatched(Burst& burst) {
             burst.acks.erase(burst.acks.begin() + static_cast<std::ptrdiff_t>(i));
             burst.ack_proofs.erase(burst.ack_proofs.begin() + static_cast<std::ptrdiff_t>(i));
         }
+    }
+    if (burst.beacon &&
+        (burst.beacon_proofs.empty() == tagged || burst.beacon->members.front() != burst.header.sender)) {
+        burst.beacon.reset();
+        burst.beacon_proofs.clear();
     }
     std::erase_if(burst.fragments, [&](const FragmentView& f) { return f.target >= burst.header.targets.size(); });
 }
@@ -430,7 +478,10 @@ void read_sub_frame(SubFrame type, ByteView body, Burst& burst, bool& have_heade
                 burst.opens.push_back(*f);
             }
             break;
-        default:  // a later version's: skipped
+        case SubFrame::kBeacon:
+            if (!burst.beacon) {
+                take_beacon(body, burst);
+            }
             break;
     }
 }

@@ -17,6 +17,7 @@
 
 #include "core/bytes.hpp"
 #include "core/time.hpp"
+#include "mac/beacon.hpp"
 #include "mac/link_auth.hpp"
 #include "mac/mac.hpp"
 
@@ -28,8 +29,8 @@ inline constexpr std::size_t kDelimiterBytes = 4;    ///< magic, type and length
 inline constexpr std::size_t kSubFrameOverhead = 8;  ///< delimiter and CRC-32
 inline constexpr std::size_t kMaxSubFrameBody = 8'191;
 inline constexpr std::size_t kMaxTargets = 7;
-inline constexpr std::size_t kMaxHeard = 24;         ///< heard list entries in one hello
-inline constexpr std::size_t kMaxHeardTagged = 18;   ///< of those in a hello with tags, so that it is no longer
+inline constexpr std::size_t kMaxHeard = 22;         ///< heard list entries in one hello
+inline constexpr std::size_t kMaxHeardTagged = 17;   ///< of those in a hello with tags, so that it is no longer
 inline constexpr std::size_t kMaxBitmapBytes = 128;  ///< of a block acknowledgement: 1024 fragments
 inline constexpr std::size_t kMaxFragments = 64;     ///< of one SDU
 inline constexpr std::size_t kFragmentHeader = 7;
@@ -94,6 +95,8 @@ struct Heard {
     float snr_db = 0.0F;
     std::uint16_t hello = 0;  ///< number of its last hello heard
     Duration received{};      ///< when it arrived, on the sender's clock, modulo 2^48 ns
+    std::optional<Duration> propagation =
+        std::nullopt;  ///< to it, as the sender has measured; 5 us steps, at most 327 ms
 };
 
 /// Who is there, whom it hears, and the time stamps of ranging.
@@ -124,6 +127,7 @@ struct Burst {
     BurstHeader header;
     std::vector<BlockAck> acks;
     std::optional<Hello> hello;
+    std::optional<Beacon> beacon;
     std::vector<FragmentView> fragments;
     std::vector<OpenFrame> opens;
 
@@ -132,6 +136,7 @@ struct Burst {
     std::vector<TaggedEntry> target_proofs;  ///< one for each target
     std::vector<TaggedEntry> ack_proofs;     ///< one for each acknowledgement
     std::vector<TaggedEntry> heard_proofs;  ///< one for each station heard; their entry is the whole hello without tags
+    std::vector<TaggedEntry> beacon_proofs;  ///< one for each member; their entry is the whole beacon without tags
 };
 
 /// The key that tags what is for `peer`; null if there is none: its tag is zero bytes.
@@ -142,6 +147,7 @@ using SendKeys = std::function<const TagKey*(StationId peer)>;
 [[nodiscard]] std::size_t ack_bytes(std::size_t bitmap_bytes, bool tagged = false) noexcept;
 [[nodiscard]] std::size_t hello_bytes(std::size_t heard, bool tagged = false) noexcept;
 [[nodiscard]] std::size_t open_bytes(std::size_t data) noexcept;
+[[nodiscard]] std::size_t beacon_bytes(std::size_t members, std::size_t slots, bool tagged = false) noexcept;
 
 /// Payloads of more than this many bytes repeat the header at their end.
 inline constexpr std::size_t kRepeatHeaderBeyond = 1'500;

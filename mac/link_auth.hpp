@@ -23,9 +23,10 @@ namespace meshnet::mac {
 using TagKey = std::array<std::uint8_t, 16>;
 
 /// What a tag stands in, so that one kind never counts as another.
-enum class TagKind : std::uint8_t { kTarget = 1, kAck = 2, kHeard = 3 };
+enum class TagKind : std::uint8_t { kTarget = 1, kAck = 2, kHeard = 3, kBeacon = 4 };
 
-/// Tags of targets and acknowledgements are the first 7 bytes, those of stations heard the first 4.
+/// Tags of targets, acknowledgements and members of a superframe are the first 7 bytes, those of stations heard the
+/// first 4.
 inline constexpr std::size_t kTagBytes = 7;
 inline constexpr std::size_t kHeardTagBytes = 4;
 

@@ -25,7 +25,7 @@ const Mac::Config& checked(const Mac::Config& c, const PhyModel& phy) {
           "turnaround must be 0..200 ms");
     check(c.transmit_lead >= Duration::zero() && c.transmit_lead <= RadioTiming::kMostLead,
           "transmit_lead must be 0..300 ms");
-    check(c.max_propagation >= Duration::zero() && c.max_propagation <= 20ms, "max_propagation must be 0..20 ms");
+    check(c.max_propagation >= Duration::zero() && c.max_propagation <= 150ms, "max_propagation must be 0..150 ms");
     check(c.hello_interval >= 50ms && c.hello_interval <= 4s, "hello_interval must be 50 ms..4 s");
     check(c.max_burst <= 800ms, "max_burst must be at most 800 ms");
     check(c.max_burst >= phy.airtime(0, kSmallestBurstBytes),
@@ -58,11 +58,11 @@ Duration Mac::Impl::resend_after() const {
     return 4 * burst_limit() + 4 * (host.gap() + config.max_propagation);
 }
 
-// What a turn of the longest kind holds at the present rate, and a quarter more: a queue of less would leave turns
-// short, one of more only adds delay.
+// What two turns of the longest kind hold at the present rate, and a quarter more: one waits while the other is not yet
+// acknowledged. A queue of less would leave turns short, one of more only adds delay.
 std::size_t Mac::Impl::turn_bytes(const Neighbor& n) const {
     const double bytes = to_seconds(burst_limit()) * phy.payload_rate_bps(n.rate.data_mode()) / 8.0;
-    return static_cast<std::size_t>(1.25 * bytes);
+    return static_cast<std::size_t>(2.25 * bytes);
 }
 
 // A radio slow to switch pays for it at each turn: longer bursts keep that share small.
@@ -99,10 +99,11 @@ void Mac::Impl::refresh(Instant now) {
         robust_hello_at = hello_at;
         expire_at = now + config.hello_interval;
     }
+    consider_leading(now);
     if (!pending.empty() || txop || wait) {
         return;
     }
-    if (has_work(now)) {
+    if (may_contend(now) && (lead_wanted || has_work(now))) {
         std::size_t others = 0;
         for (const auto& [id, n] : table) {
             others += n.has_backlog(now) ? 1U : 0U;
@@ -191,6 +192,7 @@ void Mac::Impl::on_timeout(Instant now) {
     }
     expire_opens(now);
     settle_watches(now, 0);
+    on_reserve_timeout(now);
     if (started && now >= expire_at) {
         expire_at = now + config.hello_interval / 2;
         expire_links(now);
@@ -211,8 +213,13 @@ std::optional<Instant> Mac::Impl::next_timeout() const {
         }
         return first;
     }
+    if (const auto slot = reserve_wake()) {
+        earlier(*slot);
+    }
     if (txop) {
         earlier(txop->decide_at);
+    } else if (gated(refreshed_at)) {
+        // Slots only.
     } else if (wait) {
         earlier(contention.carrier_busy() ? std::max(wait->hard_deadline, wait->deadline) : wait->deadline);
     } else {
@@ -221,7 +228,7 @@ std::optional<Instant> Mac::Impl::next_timeout() const {
             if (const auto ready = contention.ready_at()) {
                 earlier(std::max(*ready, duty_at));
             }
-        } else {
+        } else if (may_contend(refreshed_at)) {
             earlier(hello_at);
             if (const auto open = open_at(refreshed_at)) {
                 earlier(*open);
@@ -333,7 +340,7 @@ std::vector<NeighborView> Mac::neighbors(Instant now) const {
     std::vector<NeighborView> out;
     for (const auto& [id, n] : impl_->table) {
         NeighborView v;
-        v.quality = impl_->quality(n);
+        v.quality = impl_->quality(now, n);
         v.up = n.up;
         v.heard_ago = now - n.heard_at;
         v.queued_bytes = n.sender.held_bytes();

@@ -193,7 +193,8 @@ struct MacCounters {
     std::uint64_t sdus_refused = 0;  ///< enqueue() returned false: queue full or no such neighbour
     Duration airtime_used{};         ///< transmitted
     // Authenticated only: what was heard and not believed.
-    std::uint64_t forged_targets = 0, forged_acks = 0, forged_hellos = 0;  ///< in the name of a neighbour with keys
+    std::uint64_t forged_targets = 0, forged_acks = 0, forged_hellos = 0,
+                  forged_beacons = 0;       ///< in the name of a neighbour with keys
     std::uint64_t replayed = 0;             ///< bursts with a tag that holds, and a number used before
     std::uint64_t impossible = 0;           ///< fields that no honest station sends
     std::uint64_t unproven_grants = 0;      ///< to us, by nobody we have keys of: not used
@@ -222,6 +223,7 @@ constexpr void visit_counters(const MacCounters& c, Visit&& visit) {
     visit("forged_targets", c.forged_targets);
     visit("forged_acks", c.forged_acks);
     visit("forged_hellos", c.forged_hellos);
+    visit("forged_beacons", c.forged_beacons);
     visit("replayed", c.replayed);
     visit("impossible", c.impossible);
     visit("unproven_grants", c.unproven_grants);

@@ -11,7 +11,8 @@ namespace meshnet::mac {
 namespace {
 
 constexpr std::uint8_t kMostWitnesses = 3;
-constexpr unsigned kRobustEvery = 8;  // hellos: one in so many goes alone in the most robust mode
+constexpr unsigned kRobustEvery = 8;        // hellos: one in so many goes alone in the most robust mode
+constexpr std::int64_t kRobustShare = 100;  // or more rarely: all of these take one part in so many of time
 
 }  // namespace
 
@@ -22,7 +23,10 @@ std::optional<TxRequest> Mac::Impl::build(Instant now, const std::optional<TxopG
     choose_answer(now, by, draft);
     const bool empty =
         draft.burst.acks.empty() && !draft.burst.hello && draft.burst.fragments.empty() && draft.burst.opens.empty();
-    if (empty && draft.grantee == nullptr && draft.grantor == nullptr) {
+    if (empty && by && by->reserved && !by->beacon && !draft.continues) {
+        return std::nullopt;
+    }
+    if (empty && draft.grantee == nullptr && draft.grantor == nullptr && !draft.burst.beacon) {
         // Nothing fits now, whatever waits: try again a slot later.
         duty_at = now + contention.config().slot;
         contention.cancel();
@@ -32,12 +36,21 @@ std::optional<TxRequest> Mac::Impl::build(Instant now, const std::optional<TxopG
     p.chain_left = by ? static_cast<std::uint8_t>(by->chain_left - (by->chain_left > 0 ? 1 : 0)) : kChainLength;
     p.by_contention = !by;
     p.retake = by && by->retake;
+    if (by && by->reserved) {
+        p.reserved = true;
+        p.beacon = by->beacon.has_value();
+        p.slot_end = by->slot_end;
+        p.chain_left = 0;
+    } else if (in_window(now)) {
+        p.chain_left = 0;
+    }
     write_header(now, draft, p);
     TxRequest request = encode(at, draft);
     p.id = request.id;
     p.at = at;
     p.airtime = phy.airtime(draft.mode, request.payload.size());
     p.end = at + p.airtime;
+    counters.frames_empty += empty ? 1U : 0U;
     account(now, draft, p);
     pending.push_back(std::move(p));
     return request;
@@ -49,13 +62,23 @@ Mac::Impl::Draft Mac::Impl::plan(Instant now, const std::optional<TxopGrant>& by
     draft.grantor = by && by->from != 0 ? table.find(by->from) : nullptr;
     draft.foreign = by && by->from != 0 && contention.reserved_until() > now && contention.reserved_by() != by->from;
     draft.robust_alone = !by && now >= robust_hello_at;
-    draft.primary = draft.robust_alone || draft.foreign ? nullptr : choose_primary();
-    draft.limit = std::min(burst_limit(), duty.available(now));
+    const Instant at = std::max(now + host.lead(), by ? by->not_before : kLongAgo);
+    const Duration longest = by && by->reserved ? kLongestTurn : burst_limit();
+    draft.limit = std::min(longest, duty.available(now));
     if (by) {
         draft.limit = std::min(draft.limit, by->limit);
+    } else if (in_window(now)) {
+        draft.limit = std::min(draft.limit, reserve->begin + reserve->period - at - config.max_propagation);
     }
-    if (!by && !draft.robust_alone) {
+    sending_from = at;
+    sending_until = at + std::min(draft.limit, kLongestFrameAhead);
+    const bool without_data = draft.robust_alone || draft.foreign || (by && by->beacon);
+    draft.primary = without_data ? nullptr : choose_primary();
+    if ((!by || (by->reserved && !by->beacon)) && !draft.robust_alone) {
         plan_opens(now, draft);
+    }
+    if (by && by->reserved) {
+        plan_reserved(*by, draft);
     }
     if (draft.opens) {
         // Chosen there.
@@ -70,9 +93,19 @@ Mac::Impl::Draft Mac::Impl::plan(Instant now, const std::optional<TxopGrant>& by
         }
         choose_mode(draft);
     }
+    draft.limit = std::max(draft.limit, Duration::zero());
     draft.budget = bytes_within(draft.mode, draft.limit);
     // An acknowledgement goes whatever the grant was counted at.
-    draft.budget = std::max(draft.budget, std::min(bytes_within(draft.mode, burst_limit()), kAnswerBytes));
+    if (by && !by->reserved) {
+        draft.budget = std::max(draft.budget, std::min(bytes_within(draft.mode, burst_limit()), kAnswerBytes));
+    }
+    if (by && by->beacon) {
+        // It goes whole, or nobody has a slot.
+        draft.burst.beacon = by->beacon;
+        const std::size_t size =
+            beacon_bytes(by->beacon->members.size(), by->beacon->slots.size(), config.authenticated);
+        draft.budget -= std::min(draft.budget, size);
+    }
 
     BurstHeader& header = draft.burst.header;
     header.sender = config.self;
@@ -80,10 +113,36 @@ Mac::Impl::Draft Mac::Impl::plan(Instant now, const std::optional<TxopGrant>& by
     header.burst = burst_number + 1;
     header.gap = host.gap();
     header.authenticated = config.authenticated;
-    const std::size_t reserve = 2 * header_bytes(kMaxTargets, config.authenticated);
+    const std::size_t headers = 2 * header_bytes(kMaxTargets, config.authenticated);
     const std::size_t little = header_bytes(2, config.authenticated);
-    draft.budget -= std::min(draft.budget, draft.budget > 4 * reserve ? reserve : little);
+    draft.budget -= std::min(draft.budget, draft.budget > 4 * headers ? headers : little);
     return draft;
+}
+
+// In a slot acknowledgements, and what the anchor must know, go first in a frame of their own if those they are for
+// cannot read the data that follows.
+void Mac::Impl::plan_reserved(const TxopGrant& by, Draft& draft) const {
+    if (by.beacon) {
+        draft.continues = choose_primary() != nullptr;
+        return;
+    }
+    if (draft.opens) {
+        draft.continues = true;
+        return;
+    }
+    if (draft.primary == nullptr || by.continued) {
+        return;
+    }
+    const ModeIndex mode = draft.primary->rate.data_mode();
+    const bool slow = std::any_of(table.begin(), table.end(), [&](const auto& item) {
+        const Neighbor& n = item.second;
+        const bool must_read = n.ack_due || (reserve && reserve->anchor == n.id);
+        return n.up && must_read && n.rate.data_mode() < mode;
+    });
+    if (slow && draft.limit > kLongBurst) {
+        draft.primary = nullptr;
+        draft.continues = true;
+    }
 }
 
 // Acknowledgements, a hello if one is due, data.
@@ -97,8 +156,10 @@ void Mac::Impl::add_content(Instant now, const std::optional<TxopGrant>& by, Dra
         return;
     }
     Neighbor* primary = draft.primary;
-    draft.request_only = primary != nullptr && (primary->ack_requests > 0 || primary->silences > 0 ||
-                                                (by && by->retake) || (!by && needs_request(now, draft, *primary)));
+    const bool reserved = by && by->reserved;
+    draft.request_only = !reserved && primary != nullptr &&
+                         (primary->ack_requests > 0 || primary->silences > 0 || (by && by->retake) ||
+                          (!by && needs_request(now, draft, *primary)));
     if (draft.request_only) {
         draft.budget = std::min(draft.budget, kSmallestBurstBytes);
     }
@@ -109,7 +170,16 @@ void Mac::Impl::add_content(Instant now, const std::optional<TxopGrant>& by, Dra
 
 // Who may answer, or whether we send once more first.
 void Mac::Impl::choose_answer(Instant now, const std::optional<TxopGrant>& by, Draft& draft) {
-    if (draft.foreign || draft.robust_alone || draft.continues || draft.opens) {
+    if (by && by->reserved) {
+        add_anchor_witness(draft);
+        // Nobody answers in a slot; what is left of it is for more frames.
+        const Duration more =
+            draft.primary != nullptr && !draft.opens ? more_frames(draft, *draft.primary) : Duration::zero();
+        draft.continues = draft.continues || more > Duration::zero();
+        draft.limit = more > Duration::zero() ? more : draft.limit;
+        return;
+    }
+    if (draft.foreign || draft.robust_alone || draft.continues || draft.opens || in_window(now)) {
         return;
     }
     draft.grantee = draft.request_only ? draft.primary : choose_grantee(now, draft, by);
@@ -153,8 +223,7 @@ void Mac::Impl::add_witnesses(Instant now, Draft& draft) {
     BurstHeader& header = draft.burst.header;
     for (const auto& [id, n] : table) {
         const auto is = [id = id](const auto& entry) { return entry.peer == id; };
-        const bool hears = std::find(n.hears.begin(), n.hears.end(), grantee->id) != n.hears.end() ||
-                           std::find(grantee->hears.begin(), grantee->hears.end(), id) != grantee->hears.end();
+        const bool hears = n.hears(grantee->id) || grantee->hears(id);
         const bool proven = std::any_of(header.targets.begin(), header.targets.end(), is) ||
                             std::any_of(draft.burst.acks.begin(), draft.burst.acks.end(), is);
         if (n.up && &n != grantee && !hears && !proven && header.targets.size() < kMaxTargets &&
@@ -169,10 +238,8 @@ void Mac::Impl::add_witnesses(Instant now, Draft& draft) {
 void Mac::Impl::write_header(Instant now, Draft& draft, Pending& p) {
     BurstHeader& header = draft.burst.header;
     header.chain_left = p.chain_left;
-    std::size_t backlog = 0;
-    for (const auto& [id, n] : table) {
-        backlog += n.up ? n.sender.backlog_bytes() : 0;
-    }
+    const std::size_t backlog = own_backlog();
+    advertised_backlog = backlog;
     header.backlog_bytes = backlog;
     p.more = backlog > 0;
     Neighbor* grantee = draft.grantee;
@@ -182,6 +249,7 @@ void Mac::Impl::write_header(Instant now, Draft& draft, Pending& p) {
         header.grant = answer_airtime(now, *grantee, p.chain_left > 0);
         header.nav = answer_gap(*grantee) + header.grant + 2 * config.max_propagation + kMargin;
         grantee->served_at = now;
+        ++counters.grants;
         p.answer_start = 2 * config.max_propagation + answer_gap(*grantee) + host.turnaround() +
                          phy.airtime(config.fixed_mode.value_or(mode_at(grantee->snr_db - 4.0F)), 1) + kMargin;
     }
@@ -189,7 +257,15 @@ void Mac::Impl::write_header(Instant now, Draft& draft, Pending& p) {
         header.grantee = config.self;
         header.grant = draft.limit;
         header.nav = host.gap() + header.grant + kMargin;
-        p.continues = draft.limit;
+        p.continues = std::max(draft.limit, Duration{1});
+    }
+    if (p.reserved && reserve) {
+        // Those who do not know of the superframe keep silent to its end.
+        const Instant end = std::min(p.slot_end, sending_from + kLongestFrameAhead);
+        const Duration left = reserve->begin + reserve->open - end;
+        header.grantee = 0;
+        header.grant = Duration::zero();
+        header.nav = std::clamp(left, Duration::zero(), Duration{1s});
     }
     // Whoever speaks while we cannot receive yet is not heard.
     header.nav = std::max(header.nav, host.recovery());
@@ -249,11 +325,17 @@ void Mac::Impl::account_hello(Instant now, const Draft& draft, Pending& p) {
     sent_hellos.add(hello_number, p.at);
     ++hello_number;
     // Jittered by a tenth, so that two stations do not meet for ever.
-    const auto tenth = static_cast<std::uint64_t>((config.hello_interval / 10).count());
-    hello_at = now + config.hello_interval - Duration{static_cast<std::int64_t>(random.below(tenth))};
+    const Duration period = hello_period();
+    const auto tenth = static_cast<std::uint64_t>((period / 10).count());
+    hello_at = now + period - Duration{static_cast<std::int64_t>(random.below(tenth))};
     if (draft.robust_alone || draft.mode == 0) {
-        const bool any_up = std::any_of(table.begin(), table.end(), [](const auto& item) { return item.second.up; });
-        robust_hello_at = any_up ? now + kRobustEvery * config.hello_interval - config.hello_interval / 2 : hello_at;
+        std::int64_t up = 0;
+        for (const auto& [id, n] : table) {
+            up += n.up ? 1 : 0;
+        }
+        // All robust hellos of those who hear each other take a bounded share of the air.
+        const Duration shared = kRobustShare * (up + 1) * p.airtime;
+        robust_hello_at = up > 0 ? now + std::max(kRobustEvery * period - period / 2, shared) : hello_at;
     }
 }
 

@@ -9,14 +9,15 @@ namespace meshnet::mac {
 namespace {
 
 constexpr std::size_t kUnannouncedBytes = 2'000;  // room in an answer for what has come up since
+constexpr Duration kLeastFrame = 6ms;             // worth its preamble and header
 constexpr Duration kSplitGain = 10ms;             // that it must save to acknowledge in a burst of its own
 }  // namespace
 
 bool Mac::Impl::hidden_beyond(Instant now, const Neighbor& n) const {
-    for (const StationId id : n.hears) {
+    for (const auto& [id, entry] : n.heard_there) {
         const Neighbor* known = table.find(id);
         if (known == nullptr ||
-            now - std::max(known->heard_at, known->unproven_at) > kMissedHellos * config.hello_interval) {
+            now - std::max(known->heard_at, known->unproven_at) > kMissedHellos * hello_round(*known)) {
             return true;
         }
     }
@@ -110,8 +111,12 @@ bool Mac::Impl::needs_request(Instant now, const Draft& draft, const Neighbor& p
 }
 
 Neighbor* Mac::Impl::choose_primary() {
-    Neighbor* best = nullptr;
-    for (auto& [id, n] : table) {
+    return const_cast<Neighbor*>(std::as_const(*this).choose_primary());
+}
+
+const Neighbor* Mac::Impl::choose_primary() const {
+    const Neighbor* best = nullptr;
+    for (const auto& [id, n] : table) {
         if (!wants_to_send(n)) {
             continue;
         }
@@ -171,25 +176,29 @@ void Mac::Impl::add_acks(Draft& draft) {
     }
 }
 
-// Whom we hear, the most recently heard first, as there may be more than fit. Where neighbours have keys, those come
-// first; of the others a few, those longest not listed.
-std::vector<Neighbor*> Mac::Impl::to_list(Instant now) {
+// Whom we hear, those longest not listed first, as there may be more than fit. Where neighbours have keys, a few others
+// go first. In the most robust mode each entry takes milliseconds: a few, those who may hear nothing else of us.
+std::vector<Neighbor*> Mac::Impl::to_list(Instant now, bool robust) {
     std::vector<Neighbor*> known;
     std::vector<Neighbor*> others;
     for (auto& [id, n] : table) {
         const Instant last = std::max(n.heard_at, n.unproven_at);
-        if (n.ranging.heard() && now - last < kMissedHellos * config.hello_interval) {
+        if (n.ranging.heard() && now - last < kMissedHellos * hello_round(n)) {
             (config.authenticated && !n.auth.known() ? others : known).push_back(&n);
         }
     }
-    std::stable_sort(known.begin(), known.end(),
-                     [](const Neighbor* a, const Neighbor* b) { return a->heard_at > b->heard_at; });
-    std::stable_sort(others.begin(), others.end(),
-                     [](const Neighbor* a, const Neighbor* b) { return a->listed_at < b->listed_at; });
+    const auto longest_first = [](const Neighbor* a, const Neighbor* b) { return a->listed_at < b->listed_at; };
+    std::stable_sort(known.begin(), known.end(), longest_first);
+    std::stable_sort(others.begin(), others.end(), longest_first);
+    if (robust) {
+        std::stable_sort(known.begin(), known.end(), [](const Neighbor* a, const Neighbor* b) {
+            return a->rate.control_mode() < b->rate.control_mode();
+        });
+    }
+    known.resize(std::min(known.size(), robust ? kListedRobust : known.size()));
     others.resize(std::min(others.size(), kListedStrangers));
-    known.resize(std::min(known.size(), config.authenticated ? kMaxHeardTagged - others.size() : known.size()));
-    known.insert(known.end(), others.begin(), others.end());
-    return known;
+    others.insert(others.end(), known.begin(), known.end());
+    return others;
 }
 
 void Mac::Impl::add_hello(Instant now, Draft& draft) {
@@ -197,8 +206,8 @@ void Mac::Impl::add_hello(Instant now, Draft& draft) {
     hello.jitter = host.jitter();
     hello.recovery = host.recovery();
     hello.number = hello_number;
-    hello.interval = config.hello_interval;
-    const std::vector<Neighbor*> heard = to_list(now);
+    hello.interval = hello_period();
+    const std::vector<Neighbor*> heard = to_list(now, draft.robust_alone);
     const bool tagged = config.authenticated;
     const std::size_t least = hello_bytes(0, tagged);
     if (draft.budget < least) {
@@ -206,10 +215,11 @@ void Mac::Impl::add_hello(Instant now, Draft& draft) {
     }
     const std::size_t space = (draft.budget - least) / (hello_bytes(1, tagged) - least);
     const std::size_t count = std::min({heard.size(), tagged ? kMaxHeardTagged : kMaxHeard, space});
-    hello.truncated = count < heard.size();
+    hello.truncated = draft.robust_alone || count < heard.size();
     for (std::size_t i = 0; i < count; ++i) {
         Neighbor& n = *heard[i];
-        hello.heard.push_back({n.id, n.snr_db, n.ranging.last_number(), n.ranging.last_received().time_since_epoch()});
+        hello.heard.push_back({n.id, n.snr_db, n.ranging.last_number(), n.ranging.last_received().time_since_epoch(),
+                               n.ranging.propagation(now)});
         n.listed_at = now;
     }
     draft.budget -= hello_bytes(count, tagged);
@@ -242,8 +252,8 @@ void Mac::Impl::add_data(Instant now, Draft& draft, Neighbor* primary) {
     // What is little for others rides along, to at most half of the burst.
     std::size_t shared = draft.budget / 2;
     for (auto& [id, n] : table) {
-        if (&n == primary || !n.up || n.ack_requests > 0 || !n.sender.ready() || n.rate.data_mode() < draft.mode ||
-            targets.size() + 1 >= kMaxTargets) {
+        if (&n == primary || !n.up || n.ack_requests > 0 || deaf(n) || !n.sender.ready() ||
+            n.rate.data_mode() < draft.mode || targets.size() + 1 >= kMaxTargets) {
             continue;
         }
         const std::size_t before = draft.budget;
@@ -283,7 +293,9 @@ Duration Mac::Impl::more_frames(const Draft& draft, const Neighbor& primary) con
     }
     const Duration airtime = phy.airtime(draft.mode, used);
     const Duration left = draft.limit - airtime - host.spacing();
-    return left >= airtime / 2 ? left : Duration::zero();
+    // A slot of a superframe is ours to its end: nobody else could use what is left of it.
+    const Duration least = reserve && !in_window(refreshed_at) ? kLeastFrame : airtime / 2;
+    return left >= least ? left : Duration::zero();
 }
 
 // Who answers. The main receiver of data always; else whoever has waited longest of those that owe an acknowledgement,

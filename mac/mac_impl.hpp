@@ -8,6 +8,7 @@
 //     mac_transmit.cpp when to send, and what follows
 //     mac_burst.cpp    what a burst carries, how fast, and to whom it grants the answer
 //     mac_build.cpp    putting one burst together
+//     mac_reserve.cpp  superframes
 //     mac_links.cpp    which neighbours are up, and what is reported to routing
 #pragma once
 
@@ -25,6 +26,7 @@
 #include "mac/mac.hpp"
 #include "mac/neighbor.hpp"
 #include "mac/strangers.hpp"
+#include "mac/superframe.hpp"
 
 namespace meshnet::mac {
 
@@ -35,13 +37,19 @@ struct Mac::Impl {
     // that did not answer).
     struct TxopGrant {
         StationId from = 0;
-        Instant heard_end{};  // end of the granting burst at our antenna
-        Instant decide_at{};  // when to decide what to send
-        Duration limit{};     // longest burst
+        Instant heard_end{};         // end of the granting burst at our antenna
+        Instant told_at = kLongAgo;  // when it was delivered to us
+        Instant decide_at{};         // when to decide what to send
+        Duration limit{};            // longest burst
         std::uint8_t chain_left = 0;
         bool wants_txop = false;
         bool retake = false;
         Instant not_before = kLongAgo;  // the burst starts no sooner
+        // A slot of a superframe: nobody answers, and it ends then.
+        bool reserved = false;
+        Instant slot_end = kLongAgo;
+        bool continued = false;        // not the first frame of the slot
+        std::optional<Beacon> beacon;  // that opens it
     };
     // A burst that the radio has, until it reports what became of it.
     struct Pending {
@@ -62,6 +70,9 @@ struct Mac::Impl {
         bool more = false;
         bool long_data = false;  // worth an acknowledgement request before it is sent again
         Duration continues{};    // after it we send once more, at most this long
+        bool reserved = false;   // in a slot of a superframe
+        bool beacon = false;
+        Instant slot_end = kLongAgo;
     };
     // An answer is due.
     struct Wait {
@@ -88,6 +99,29 @@ struct Mac::Impl {
         std::uint32_t number = 0;
         Instant at = kLongAgo;
     };
+    // The superframe that is under way, on our clock.
+    struct OwnSlot {
+        Instant start{};
+        Duration length{};
+    };
+    struct OtherSlot {
+        StationId station = 0;
+        Instant start{};
+        Duration length{};
+    };
+    struct Superframe {
+        StationId anchor = 0;
+        std::uint16_t number = 0;
+        Instant begin{};
+        Duration period{};
+        Duration open{};
+        bool last = false;
+        bool paired = false;
+        std::size_t slots_given = 0;  // to us
+        std::deque<OwnSlot> own;      // that are still to come
+        std::vector<OtherSlot> others;
+        unsigned missed = 0;  // beacons since
+    };
     // A burst being put together, and the decisions it is made of.
     struct Draft {
         Burst burst;
@@ -107,6 +141,7 @@ struct Mac::Impl {
     };
     // What a burst has shown to be its sender's.
     struct Proof {
+        bool beacon = false;    // so is the beacon
         bool proven = false;    // a tag holds and the number is new
         bool replayed = false;  // a tag holds and the number is old
         bool forged = false;    // a tag does not hold
@@ -172,6 +207,7 @@ struct Mac::Impl {
     void on_frame(Instant now, const RxFrame& frame);
     [[nodiscard]] Neighbor* neighbor_for(Instant now, StationId id);
     void on_header(Instant now, Instant heard_end, const BurstHeader& header, Neighbor& n);
+    void note_turn(Instant now, const RxFrame& frame, const Burst& burst, Neighbor& n);
     void on_ack(Instant now, const BlockAck& ack, Neighbor& n);
     void on_hello(Instant now, Instant start, const Hello& hello, Neighbor& n);
     void on_content(Instant now, const Burst& burst, Neighbor& n);
@@ -188,6 +224,7 @@ struct Mac::Impl {
     [[nodiscard]] unsigned extra_slots(Instant now) const;
     [[nodiscard]] std::optional<TxRequest> build(Instant now, const std::optional<TxopGrant>& by);
     [[nodiscard]] Draft plan(Instant now, const std::optional<TxopGrant>& by);
+    void plan_reserved(const TxopGrant& by, Draft& draft) const;
     void add_content(Instant now, const std::optional<TxopGrant>& by, Draft& draft);
     void choose_answer(Instant now, const std::optional<TxopGrant>& by, Draft& draft);
     void prove_grant(Draft& draft);
@@ -199,15 +236,16 @@ struct Mac::Impl {
     void choose_mode(Draft& draft);
     void add_acks(Draft& draft);
     void add_hello(Instant now, Draft& draft);
-    [[nodiscard]] std::vector<Neighbor*> to_list(Instant now);
+    [[nodiscard]] std::vector<Neighbor*> to_list(Instant now, bool robust);
     void add_data(Instant now, Draft& draft, Neighbor* primary);
     [[nodiscard]] Neighbor* choose_primary();
+    [[nodiscard]] const Neighbor* choose_primary() const;
     [[nodiscard]] Neighbor* choose_grantee(Instant now, const Draft& draft, const std::optional<TxopGrant>& by);
     /// Our end to the start of its answer, at most.
     [[nodiscard]] Duration answer_gap(const Neighbor& grantee) const;
     [[nodiscard]] Duration answer_airtime(Instant now, const Neighbor& n, bool with_data) const;
-    [[nodiscard]] static bool wants_to_send(const Neighbor& n) {
-        return n.up && (n.sender.ready() || n.ack_requests > 0);
+    [[nodiscard]] bool wants_to_send(const Neighbor& n) const {
+        return n.up && (n.sender.ready() || n.ack_requests > 0) && !deaf(n);
     }
     [[nodiscard]] bool needs_request(Instant now, const Draft& draft, const Neighbor& primary) const;
     [[nodiscard]] bool worth_splitting(const Draft& draft, const TxopGrant& by, const Neighbor& grantor,
@@ -220,12 +258,50 @@ struct Mac::Impl {
     [[nodiscard]] ModeIndex base_mode() const;
     [[nodiscard]] bool hidden_beyond(Instant now, const Neighbor& n) const;
 
+    // mac_reserve.cpp
+    [[nodiscard]] bool superframes_allowed() const;
+    /// No contention now: slots are given.
+    [[nodiscard]] bool gated(Instant now) const;
+    [[nodiscard]] Instant beacon_due() const;
+    [[nodiscard]] bool in_window(Instant now) const;
+    [[nodiscard]] bool may_contend(Instant now) const;
+    [[nodiscard]] std::size_t own_backlog() const;
+    [[nodiscard]] Duration report_age() const;
+    [[nodiscard]] std::size_t backlog_of(Instant now, const Neighbor& n) const;
+    [[nodiscard]] std::size_t demand(Instant now) const;
+    [[nodiscard]] Duration need_of(Instant now, const Neighbor& n) const;
+    [[nodiscard]] Duration turn_airtime(ModeIndex mode, std::size_t bytes) const;
+    [[nodiscard]] Duration bid_slot() const;
+    [[nodiscard]] bool one_domain(Instant now) const;
+    [[nodiscard]] bool may_lead(Instant now);
+    [[nodiscard]] bool enough_load(Instant now) const;
+    void consider_leading(Instant now);
+    [[nodiscard]] Beacon make_beacon(Instant now, Duration* own_slot);
+    [[nodiscard]] std::vector<Member> wanted_slots(Instant now, const std::vector<Neighbor*>& others);
+    [[nodiscard]] SuperframePlan plan_for(Instant now, std::vector<Member>& members,
+                                          const std::vector<Neighbor*>& others, const PlanLimits& limits,
+                                          Beacon& beacon);
+    [[nodiscard]] std::optional<TxRequest> lead(Instant now, Instant not_before);
+    void on_beacon(Instant now, Instant start, const Beacon& beacon, Neighbor& n);
+    void adopt(Instant now, const Beacon& beacon, Superframe s, std::int64_t rate_ppb);
+    void judge_share(Instant now, const Beacon& beacon, Neighbor& anchor);
+    void leave_superframes(Instant now);
+    void settle_superframe(Instant now);
+    void on_reserve_timeout(Instant now);
+    [[nodiscard]] std::optional<Instant> reserve_wake() const;
+    [[nodiscard]] std::optional<TxRequest> poll_reserved(Instant now);
+    void add_anchor_witness(Draft& draft) const;
+    void on_late_slot(Instant now, const Pending& p);
+    [[nodiscard]] bool deaf(const Neighbor& n) const;
+
     // mac_links.cpp
-    [[nodiscard]] LinkQuality quality(const Neighbor& n) const;
+    [[nodiscard]] LinkQuality quality(Instant now, const Neighbor& n) const;
     void link_up(Instant now, Neighbor& n);
     void link_down(Neighbor& n);
     void report_changes(Instant now, Neighbor& n);
     void expire_links(Instant now);
+    [[nodiscard]] Duration hello_period() const;
+    [[nodiscard]] Duration hello_round(const Neighbor& n) const;
     void collect_done(Neighbor& n);
     void update_hub();
 
@@ -260,19 +336,37 @@ struct Mac::Impl {
     Instant duty_at = kLongAgo;    // no contention before: the air-time cap
     Instant expire_at = kLongAgo;  // next check for silent links
     bool hub = false;              // two of our neighbours cannot hear each other
+    std::optional<Superframe> reserve;
+    bool lead_wanted = false;  // the next burst of ours opens a superframe
+    std::optional<Instant> loaded_since;
+    Instant loaded_at = kLongAgo;
+    Instant opened_at = kLongAgo;  // last window for strangers
+    std::uint16_t superframe_number = 0;
+    std::size_t advertised_backlog = 0;  // in our last header
+    Instant sending_from{};              // of the burst being put together
+    Instant sending_until{};
     std::optional<TxopGrant> txop;
     std::deque<Pending> pending;  // one, or the frames of a turn in their order
     std::optional<Wait> wait;
 };
 
-inline constexpr std::size_t kAnswerBytes = 200;  ///< header, acknowledgement and a little more
-inline constexpr Duration kLongBurst = 30ms;      ///< beyond this a burst is worth a request
-inline constexpr Duration kWithBroadcast = 60ms;  ///< a burst slowed down for a broadcast ends after this
-inline constexpr Duration kMargin = 1ms;          ///< of all waits
-inline constexpr std::uint8_t kChainLength = 15;  ///< bursts from one contention to the next
+inline constexpr std::size_t kAnswerBytes = 200;      ///< header, acknowledgement and a little more
+inline constexpr Duration kLongestTurn = 2s;          ///< in a slot of a superframe
+inline constexpr Duration kLongestFrameAhead = 65ms;  ///< a frame is taken for no longer when asking who can hear it
+inline constexpr Duration kLongBurst = 30ms;          ///< beyond this a burst is worth a request
+inline constexpr Duration kWithBroadcast = 60ms;      ///< a burst slowed down for a broadcast ends after this
+inline constexpr Duration kMargin = 1ms;              ///< of all waits
+inline constexpr std::uint8_t kChainLength = 15;      ///< bursts from one contention to the next
 inline constexpr unsigned kMissedHellos = 4;
 inline constexpr unsigned kEchoedHellos = 5;  ///< a link is up while what we sent in so many intervals is echoed
 inline constexpr Duration kDoubtEvery = 2s;
-inline constexpr std::size_t kListedStrangers = 8;  ///< in one hello
+inline constexpr Duration kFar = 5ms;            ///< delays beyond it make superframes worth it for one station, too
+inline constexpr Duration kOpenOverrun = 400ms;  ///< a beacon waits so long for a burst begun in the window before it
+inline constexpr Duration kLeastUse = 5ms;       ///< of a slot, or it is left
+inline constexpr std::size_t kRobustHelloBytes = 130;  ///< a hello alone in the most robust mode
+inline constexpr std::size_t kListedStrangers = 8;     ///< in one hello
+inline constexpr std::size_t kListedRobust = 3;        ///< of all, in one in the most robust mode
+inline constexpr Duration kLongestHelloPeriod = 4s;
+inline constexpr std::int64_t kStationsPerHello = 16;  ///< beyond so many stations the period of hellos grows with them
 
 }  // namespace meshnet::mac

@@ -13,7 +13,7 @@ constexpr unsigned kSilencesToDown = 12;
 constexpr Duration kSilenceToDown = 3s;
 }  // namespace
 
-LinkQuality Mac::Impl::quality(const Neighbor& n) const {
+LinkQuality Mac::Impl::quality(Instant now, const Neighbor& n) const {
     LinkQuality q;
     q.peer = n.id;
     q.snr_db = n.snr_db;
@@ -25,7 +25,7 @@ LinkQuality Mac::Impl::quality(const Neighbor& n) const {
     const Duration burst = phy.airtime(q.mode, bytes) + host.gap() + n.gap;
     const double us = static_cast<double>(burst.count()) * 1e-3 / (static_cast<double>(bytes) / 1024.0);
     q.airtime_us_per_kib = us / std::max(0.05, 1.0 - q.loss);
-    q.propagation = n.ranging.propagation().value_or(Duration::zero());
+    q.propagation = n.ranging.propagation(now).value_or(Duration::zero());
     return q;
 }
 
@@ -34,7 +34,7 @@ void Mac::Impl::link_up(Instant now, Neighbor& n) {
     n.announced = true;
     n.silences = 0;
     n.hellos_without_us = 0;
-    n.reported = quality(n);
+    n.reported = quality(now, n);
     n.reported_at = now;
     events.emplace_back(LinkUp{n.reported});
     update_hub();
@@ -66,7 +66,7 @@ void Mac::Impl::report_changes(Instant now, Neighbor& n) {
     if (!n.up || now - n.reported_at < kReportEvery) {
         return;
     }
-    const LinkQuality q = quality(n);
+    const LinkQuality q = quality(now, n);
     const LinkQuality& old = n.reported;
     const bool notable = q.mode != old.mode || std::abs(q.snr_db - old.snr_db) > 2.0F ||
                          std::abs(q.peer_snr_db - old.peer_snr_db) > 2.0F || std::abs(q.loss - old.loss) > 0.1 ||
@@ -78,13 +78,32 @@ void Mac::Impl::report_changes(Instant now, Neighbor& n) {
     }
 }
 
+// Many stations say hello more rarely, so that all hellos together take a bounded share of the air.
+Duration Mac::Impl::hello_period() const {
+    std::int64_t stations = 0;
+    for (const auto& [id, n] : table) {
+        stations += n.up ? 1 : 0;
+    }
+    const Duration longest = std::max(kLongestHelloPeriod, config.hello_interval);
+    return std::min(config.hello_interval * std::max<std::int64_t>(stations, kStationsPerHello) / kStationsPerHello,
+                    longest);
+}
+
+// A round of hellos between us and `n`: the slower of the two.
+Duration Mac::Impl::hello_round(const Neighbor& n) const {
+    return std::max(hello_period(), std::min(n.hello_interval, kLongestHelloPeriod));
+}
+
 void Mac::Impl::expire_links(Instant now) {
-    const Duration silent = kMissedHellos * config.hello_interval;
     for (auto& [id, n] : table) {
         n.auth.on_timeout(now);
-        bool unheard = now - n.heard_at > silent + config.hello_interval / 2;
+        const Duration round = hello_round(n);
+        // A list of many takes several hellos.
+        const auto parts = static_cast<std::int64_t>(1 + n.heard_there.size() / kMaxHeardTagged);
+        std::erase_if(n.heard_there, [&](const auto& item) { return now - item.second.at > 2 * (parts + 1) * round; });
+        bool unheard = now - n.heard_at > kMissedHellos * round + round / 2;
         if (config.authenticated && n.auth.known()) {
-            unheard = now - n.echoed_at > kEchoedHellos * config.hello_interval;
+            unheard = now - n.echoed_at > (kEchoedHellos - 1 + parts) * round;
             n.hears_us = true;
         } else if (n.announced && !n.up && unheard) {
             n.announced = false;
@@ -102,9 +121,7 @@ void Mac::Impl::update_hub() {
     hub = false;
     for (const auto& [a, first] : table) {
         for (const auto& [b, second] : table) {
-            if (a < b && first.up && second.up &&
-                std::find(first.hears.begin(), first.hears.end(), b) == first.hears.end() &&
-                std::find(second.hears.begin(), second.hears.end(), a) == second.hears.end()) {
+            if (a < b && first.up && second.up && !first.hears(b) && !second.hears(a)) {
                 hub = true;
                 return;
             }

@@ -56,6 +56,11 @@ Mac::Impl::Proof Mac::Impl::prove(Instant now, Burst& burst, Neighbor& n) {
             out.hello = holds(TagKind::kHeard, burst.heard_proofs[i], counters.forged_hellos);
         }
     }
+    for (std::size_t i = 0; possible && burst.beacon && i < burst.beacon->members.size(); ++i) {
+        if (burst.beacon->members[i] == config.self) {
+            out.beacon = holds(TagKind::kBeacon, burst.beacon_proofs[i], counters.forged_beacons);
+        }
+    }
     const bool was_confirmed = n.auth.confirmed();
     if (used) {
         out.proven = n.auth.accept(now, *used, burst.header.burst);
@@ -70,6 +75,7 @@ Mac::Impl::Proof Mac::Impl::prove(Instant now, Burst& burst, Neighbor& n) {
         targets.assign(targets.size(), false);
         acks.assign(acks.size(), false);
         out.hello = false;
+        out.beacon = false;
     }
     keep_only(burst.acks, acks);
     std::erase_if(burst.fragments, [&](const FragmentView& f) { return !targets[f.target]; });
@@ -107,6 +113,9 @@ void Mac::Impl::on_checked_frame(Instant now, const RxFrame& frame, Burst& burst
         if (!proof.hello) {
             burst.hello.reset();
         }
+        if (!proof.beacon) {
+            burst.beacon.reset();
+        }
         on_trusted(now, heard_end, frame, burst, *n);
         return;
     }
@@ -137,7 +146,7 @@ void Mac::Impl::on_stranger(Instant now, const RxFrame& frame, const Burst& burs
             n.rate.on_report(h.snr_db);
             if (!n.announced) {
                 n.announced = true;
-                n.reported = quality(n);
+                n.reported = quality(now, n);
                 n.reported_at = now;
                 events.emplace_back(LinkUp{n.reported});
             }
@@ -159,7 +168,7 @@ void Mac::Impl::doubt(Instant now, const Burst& burst, Neighbor& n) {
 // It has heard what we sent then: it is there, and so are we for it.
 void Mac::Impl::note_echo(Instant now, Instant sent, Neighbor& n) {
     n.echoed_at = std::max(n.echoed_at, sent);
-    if (!n.up && now - n.echoed_at < kEchoedHellos * config.hello_interval) {
+    if (!n.up && now - n.echoed_at < kEchoedHellos * hello_round(n)) {
         link_up(now, n);
     }
 }

@@ -57,12 +57,37 @@ void Mac::Impl::on_trusted(Instant now, Instant heard_end, const RxFrame& frame,
     if (burst.hello) {
         on_hello(now, frame.start, *burst.hello, n);
     }
+    note_turn(now, frame, burst, n);
+    if (burst.beacon) {
+        on_beacon(now, frame.start, *burst.beacon, n);
+    }
     on_content(now, burst, n);
     if (wait && wait->grantee == n.id) {
         on_answer(n);
     }
     collect_done(n);
     report_changes(now, n);
+}
+
+// Whom its data is for, and how fast it sends: what a superframe is planned by. Without tags nobody proves this to us,
+// and whoever has keys is believed as far as a share of the air goes.
+void Mac::Impl::note_turn(Instant now, const RxFrame& frame, const Burst& burst, Neighbor& n) {
+    n.owes_ack = false;
+    const auto& targets = burst.header.targets;
+    for (std::size_t i = 0; i + burst.header.witnesses < targets.size(); ++i) {
+        const StationId peer = targets[i].peer;
+        Neighbor* other = table.find(peer);
+        if (other != nullptr) {
+            other->owes_ack = true;
+        }
+        if ((other != nullptr || peer == config.self) &&
+            (n.targets_heard.size() < NeighborTable::kCapacity || n.targets_heard.contains(peer))) {
+            n.targets_heard[peer] = now;
+        }
+    }
+    if (!targets.empty()) {
+        n.data_mode_heard = frame.mode;
+    }
 }
 
 Neighbor* Mac::Impl::neighbor_for(Instant now, StationId id) {
@@ -81,7 +106,7 @@ Neighbor* Mac::Impl::neighbor_for(Instant now, StationId id) {
 }
 
 Neighbor& Mac::Impl::add_neighbor(StationId id) {
-    Neighbor fresh(id, static_cast<std::uint16_t>(random.next_u64()), resend_after(), Ranging(config.max_propagation),
+    Neighbor fresh(id, static_cast<std::uint16_t>(random.next_u64()), resend_after(), Ranging(),
                    RateControl(phy, config.snr_margin_db, config.fixed_mode));
     fresh.gap = host.gap();
     return table.add(std::move(fresh));
@@ -122,12 +147,13 @@ void Mac::Impl::on_header(Instant now, Instant heard_end, const BurstHeader& hea
     if (!header.targets.empty()) {
         n.served_at = now;
     }
-    if (header.grantee != config.self || !pending.empty() || (wait && wait->grantee != n.id)) {
+    if (header.grantee != config.self || gated(now) || !pending.empty() || (wait && wait->grantee != n.id)) {
         return;
     }
     TxopGrant grant;
     grant.from = n.id;
     grant.heard_end = heard_end;
+    grant.told_at = now;
     // Not before the grantor receives again.
     const Duration wait_for_it = std::max(host.turnaround(), n.recovery - host.lead());
     grant.decide_at = std::max(now, heard_end + wait_for_it);
@@ -155,12 +181,15 @@ void Mac::Impl::on_ack(Instant now, const BlockAck& ack, Neighbor& n) {
 
 void Mac::Impl::on_hello(Instant now, Instant start, const Hello& hello, Neighbor& n) {
     std::optional<Heard> about_us;
-    n.hears.clear();
+    if (!hello.truncated) {
+        n.heard_there.clear();
+    }
+    n.hello_interval = hello.interval;
     for (const Heard& h : hello.heard) {
         if (h.peer == config.self) {
             about_us = h;
-        } else {
-            n.hears.push_back(h.peer);
+        } else if (n.heard_there.size() < Neighbor::kMostHeardThere || n.hears(h.peer)) {
+            n.heard_there[h.peer] = {now, h.propagation};
         }
     }
     n.jitter = hello.jitter;

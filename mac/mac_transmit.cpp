@@ -68,6 +68,11 @@ std::optional<TxRequest> Mac::Impl::continue_turn(Instant now) {
     own.not_before = last.end + host.spacing();
     own.limit = last.continues;
     own.chain_left = static_cast<std::uint8_t>(last.chain_left + 1);  // the same TXOP goes on
+    if (last.reserved) {
+        own.reserved = own.continued = true;
+        own.slot_end = last.slot_end;
+        own.limit = own.slot_end - std::max(own.not_before, now + host.lead());
+    }
     last.continues = Duration::zero();
     last.grantee = 0;  // what follows is no answer to it
     return build(now, own);
@@ -80,6 +85,11 @@ std::optional<TxRequest> Mac::Impl::poll_transmit(Instant now) {
     if (!pending.empty()) {
         return continue_turn(now);
     }
+    if (reserve) {
+        if (auto request = poll_reserved(now); request || gated(now)) {
+            return request;
+        }
+    }
     if (txop) {
         if (now < txop->decide_at) {
             return std::nullopt;
@@ -87,10 +97,14 @@ std::optional<TxRequest> Mac::Impl::poll_transmit(Instant now) {
         const TxopGrant grant = *txop;
         txop.reset();
         const bool too_late = now > grant.decide_at + host.gap() + 5ms;
-        // Somebody else began meanwhile: to answer would only harm both.
-        const bool taken =
-            contention.carrier_busy() && contention.busy_since() > grant.heard_end + config.max_propagation;
+        // Somebody else began meanwhile: to answer would only harm both. A carrier that was told of before the burst
+        // that grants is that burst's own, whenever its end is told.
+        const bool taken = contention.carrier_busy() &&
+                           contention.busy_since() > std::max(grant.heard_end + config.max_propagation, grant.told_at);
         const bool affordable = duty.available(now) >= phy.airtime(0, kAnswerBytes);
+        if (!too_late && !taken && affordable && lead_wanted) {
+            return lead(now, grant.not_before);
+        }
         if (!too_late && !taken && affordable) {
             if (auto request = build(now, grant)) {
                 return request;
@@ -98,7 +112,7 @@ std::optional<TxRequest> Mac::Impl::poll_transmit(Instant now) {
         }
         refresh(now);
     }
-    if (wait || now < duty_at || !has_work(now)) {
+    if (wait || now < duty_at || !may_contend(now) || !(lead_wanted || has_work(now))) {
         return std::nullopt;
     }
     const auto ready = contention.ready_at();
@@ -110,7 +124,7 @@ std::optional<TxRequest> Mac::Impl::poll_transmit(Instant now) {
         duty_at = duty.when(now, least);
         return std::nullopt;
     }
-    return build(now, std::nullopt);
+    return lead_wanted ? lead(now, kLongAgo) : build(now, std::nullopt);
 }
 
 void Mac::Impl::on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome) {
@@ -141,6 +155,9 @@ void Mac::Impl::on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome)
                 robust_hello_at = std::min(robust_hello_at, now);
             }
         }
+        if (p.reserved) {
+            on_late_slot(now, p);
+        }
         return;
     }
     ++counters.frames_sent;
@@ -148,6 +165,13 @@ void Mac::Impl::on_transmitted(Instant now, std::uint64_t id, TxOutcome outcome)
     counters.airtime_used += p.airtime;
     broadcast.on_sent_unacknowledged(p.burst);
     while (broadcast.poll_done()) {
+    }
+    if (p.continues > Duration::zero() && p.reserved) {
+        const Instant next = now + host.lead();
+        if (reserve && p.slot_end > next + kLeastUse) {
+            reserve->own.push_front({next, p.slot_end - next + host.jitter()});
+        }
+        return;
     }
     if (p.continues > Duration::zero()) {
         TxopGrant own;

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -19,12 +20,21 @@
 namespace meshnet::mac {
 
 struct Neighbor {
+    /// An entry of its hellos.
+    struct HeardThere {
+        Instant at{};                         ///< last listed
+        std::optional<Duration> propagation;  ///< to that station, as it has measured
+    };
+    static constexpr std::size_t kMostHeardThere = 96;
+
     Neighbor(StationId station, std::uint16_t session, Duration rto, const Ranging& ranging_start,
              const RateControl& rate_start)
         : id(station), sender(session, rto), rate(rate_start), ranging(ranging_start) {}
 
     /// A burst of it arrived at `snr` dB; smoothed, half of each new value.
     void hear(Instant now, float snr) noexcept;
+    /// By its hellos it hears `station`.
+    [[nodiscard]] bool hears(StationId station) const { return heard_there.contains(station); }
     /// A fresh report of what waits there.
     [[nodiscard]] bool has_backlog(Instant now) const noexcept;
 
@@ -48,11 +58,22 @@ struct Neighbor {
     Duration gap{};                 ///< its time to answer, as advertised
     Duration jitter{}, recovery{};  ///< of its radio, as its hello says
     std::uint32_t last_burst = 0;
-    std::vector<StationId> hears;  ///< its heard list, at most kMaxHeard
+    std::map<StationId, HeardThere> heard_there;  ///< whom it hears, by its hellos; at most kMostHeardThere
+    Duration hello_interval{};                    ///< of its hellos
     bool hears_us = false;
     unsigned hellos_without_us = 0;
     std::size_t backlog_bytes = 0;  ///< waiting at it, by its last header
     Instant backlog_at = kLongAgo;
+
+    // Superframes.
+    std::optional<ModeIndex> data_mode_heard;    ///< of its last data
+    std::map<StationId, Instant> targets_heard;  ///< whom its data was for, and when
+    bool owes_ack = false;                       ///< data for it was heard, nothing of it since
+    Instant slot_at = kLongAgo;                  ///< last slot we gave it
+    unsigned slot_misses = 0;                    ///< slots of it in a row in which it was not heard
+    double slot_loss = 0.0;                      ///< share of such slots, smoothed
+    unsigned unfair_rounds = 0;                  ///< it leads, and gave us far less than others
+    Instant distrusted_until = kLongAgo;         ///< its beacons do not count
 
     // Who it is (Config::authenticated).
     LinkAuth auth;

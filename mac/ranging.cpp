@@ -67,28 +67,68 @@ void Ranging::on_hello(Instant received, const Hello& hello, const std::optional
     if (held < 0 || held > kLongest || round < 0 || round > kLongest) {
         return;
     }
-    // held <= 2e10 and rate <= 1e5: the product fits with room.
-    const std::int64_t held_ours = held + held / 1'000 * rate_ppb_ / 1'000'000;
+    // The rate seen is that of the clocks and that of the distance. held <= 2e10 and rate <= 2e5: the product fits.
+    const std::int64_t held_ours = held + held / 1'000 * (rate_ppb_ - slope_ppb()) / 1'000'000;
     const std::int64_t tau = (round - held_ours) / 2;
-    if (tau < -50'000 || tau > 2 * longest_.count() + 50'000) {
+    if (tau < -50'000 || tau > kMostPropagation.count()) {
         return;  // a stamp of another start, or forged
     }
-    estimates_[count_ % estimates_.size()] = Duration{std::max<std::int64_t>(tau, 0)};
+    // The distance measured is that in the middle between the two hellos.
+    estimates_[count_ % estimates_.size()] = {*t1 + Duration{round / 2}, Duration{tau}};
     ++count_;
 }
 
 void Ranging::reset() noexcept {
-    *this = Ranging(longest_);
+    *this = Ranging();
 }
 
-std::optional<Duration> Ranging::propagation() const noexcept {
-    if (count_ == 0) {
+namespace {
+
+template <std::size_t N>
+std::int64_t median(std::array<std::int64_t, N>& values, std::size_t count) {
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(count / 2);
+    std::nth_element(values.begin(), middle, values.begin() + static_cast<std::ptrdiff_t>(count));
+    return *middle;
+}
+
+}  // namespace
+
+// The median of the slopes of all pairs (P. K. Sen, J. Amer. Statist. Assoc. 63, 1968): two wrong stamps of eight
+// change little.
+std::int64_t Ranging::slope_ppb() const noexcept {
+    const std::size_t n = std::min(count_, estimates_.size());
+    std::array<std::int64_t, kEstimates*(kEstimates - 1) / 2> slopes{};
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        for (std::size_t k = i + 1; k < n; ++k) {
+            const std::int64_t apart = (estimates_[k].at - estimates_[i].at).count();
+            if (apart > 100'000'000 || apart < -100'000'000) {
+                const std::int64_t change = (estimates_[k].tau - estimates_[i].tau).count();
+                slopes[count++] = std::clamp(change * 1'000'000'000 / apart, -kMostPpb, kMostPpb);
+            }
+        }
+    }
+    // A few stamps give no slope worth using.
+    return n < kLeastForSlope || count == 0 ? 0 : median(slopes, count);
+}
+
+// Along the line, so that a satellite's motion does not make the estimate late.
+std::optional<Duration> Ranging::propagation(Instant now) const noexcept {
+    const std::size_t n = std::min(count_, estimates_.size());
+    if (n == 0) {
         return std::nullopt;
     }
-    auto sorted = estimates_;
-    const std::size_t n = std::min(count_, sorted.size());
-    std::sort(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(n));
-    return sorted[n / 2];
+    Instant newest = estimates_[0].at;
+    for (std::size_t i = 1; i < n; ++i) {
+        newest = std::max(newest, estimates_[i].at);
+    }
+    const std::int64_t ppb = slope_ppb();
+    std::array<std::int64_t, kEstimates> level{};
+    for (std::size_t i = 0; i < n; ++i) {
+        level[i] = estimates_[i].tau.count() + (newest - estimates_[i].at).count() / 1'000 * ppb / 1'000'000;
+    }
+    const std::int64_t ahead = std::clamp((now - newest).count(), std::int64_t{0}, kLongest);
+    return Duration{std::max<std::int64_t>(median(level, n) + ahead / 1'000 * ppb / 1'000'000, 0)};
 }
 
 }  // namespace meshnet::mac

@@ -37,7 +37,8 @@ private:
 
 class Ranging {
 public:
-    explicit Ranging(Duration longest) noexcept : longest_(longest) {}
+    /// Beyond a path through a geostationary satellite and some way on the ground.
+    static constexpr Duration kMostPropagation = 300ms;
 
     /// A hello of the neighbour arrived, first sample at `received` on our clock; `about_us` is its entry for us, if
     /// any.
@@ -46,22 +47,33 @@ public:
     /// The neighbour started anew: its clock is another.
     void reset() noexcept;
 
-    /// Median of the last estimates; nothing before the first.
-    [[nodiscard]] std::optional<Duration> propagation() const noexcept;
+    /// At `now`, by the line through the last estimates; nothing before the first. A distance that changes by 20 km/s
+    /// at most is followed.
+    [[nodiscard]] std::optional<Duration> propagation(Instant now) const noexcept;
+    /// (our clock - its clock) / its clock, parts in 10^9; 0 while unknown.
+    [[nodiscard]] std::int64_t rate_ppb() const noexcept { return rate_known_ ? rate_ppb_ : 0; }
     /// For our own hello: number and arrival of the neighbour's last one.
     [[nodiscard]] bool heard() const noexcept { return heard_; }
     [[nodiscard]] std::uint16_t last_number() const noexcept { return last_number_; }
     [[nodiscard]] Instant last_received() const noexcept { return last_received_; }
 
 private:
-    Duration longest_;
+    [[nodiscard]] std::int64_t slope_ppb() const noexcept;
+
+    static constexpr std::size_t kEstimates = 8;
+    static constexpr std::size_t kLeastForSlope = 4;
+    struct Estimate {
+        Instant at{};
+        Duration tau{};
+    };
+
     bool heard_ = false;
     bool rate_known_ = false;
     std::uint16_t last_number_ = 0;
     Instant last_received_{};
     Duration last_sent_{};       // 48-bit stamp of the neighbour
     std::int64_t rate_ppb_ = 0;  // (our clock - its clock) / its clock
-    std::array<Duration, 5> estimates_{};
+    std::array<Estimate, kEstimates> estimates_{};
     std::size_t count_ = 0;
 };
 

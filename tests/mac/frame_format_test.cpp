@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <string>
 
@@ -79,7 +80,7 @@ Burst hello_burst() {
     h.interval = 1008ms;
     h.jitter = 23ms;
     h.recovery = 60ms;
-    h.heard.push_back({0x0A0B0C0D, -3.5F, 41, Duration{0x123400000001}});
+    h.heard.push_back({0x0A0B0C0D, -3.5F, 41, Duration{0x123400000001}, 590us});
     b.hello = h;
     return b;
 }
@@ -111,6 +112,13 @@ Burst tagged_burst() {
     b.acks = data_burst().acks;
     b.acks[0].burst = 51'400;
     b.hello = hello_burst().hello;
+    Beacon beacon;
+    beacon.number = 0x0102;
+    beacon.period = 320ms;
+    beacon.open = 256ms;
+    beacon.members = {0x01020304, 0x0A0B0C0D};
+    beacon.slots = {{0, 0ms, 64ms}, {1, 65'600us, 128ms}};
+    b.beacon = beacon;
     static const Bytes text{'o', 'p', 'e', 'n'};
     b.opens.push_back({0x0A0B0C0D, text});
     return b;
@@ -143,6 +151,15 @@ TEST(MacFormat, TheTaggedVectorOfTheSpecification) {
     EXPECT_TRUE(holds(TagKind::kTarget, b->target_proofs[0]) && holds(TagKind::kTarget, b->target_proofs[1]));
     EXPECT_TRUE(holds(TagKind::kAck, b->ack_proofs.at(0)));
     EXPECT_TRUE(holds(TagKind::kHeard, b->heard_proofs.at(0)));
+    ASSERT_TRUE(b->beacon);
+    EXPECT_EQ(b->beacon->number, 0x0102);
+    EXPECT_EQ(b->beacon->period, 320ms);
+    EXPECT_EQ(b->beacon->open, 256ms);
+    ASSERT_EQ(b->beacon->slots.size(), 2U);
+    EXPECT_EQ(b->beacon->slots[1].start, 65'600us);
+    EXPECT_EQ(b->beacon->slots[1].length, 128ms);
+    ASSERT_EQ(b->beacon_proofs.size(), 2U);
+    EXPECT_TRUE(holds(TagKind::kBeacon, b->beacon_proofs[0]) && holds(TagKind::kBeacon, b->beacon_proofs[1]));
     EXPECT_FALSE(holds(TagKind::kAck, b->target_proofs[0]));
     EXPECT_FALSE(holds(TagKind::kTarget, {b->target_proofs[1].entry, b->target_proofs[0].tag}));
 }
@@ -154,8 +171,9 @@ TEST(MacFormat, TagsCostEightBytesATargetAtMost) {
     EXPECT_LE(ack_bytes(10, true), ack_bytes(10) + 8);
     const TagKey key = counting_key();
     const Burst b = tagged_burst();
-    EXPECT_EQ(encode_burst(b, false, [&](StationId) { return &key; }).size(),
-              header_bytes(2, true) + ack_bytes(2, true) + hello_bytes(1, true) + open_bytes(4));
+    EXPECT_EQ(
+        encode_burst(b, false, [&](StationId) { return &key; }).size(),
+        header_bytes(2, true) + ack_bytes(2, true) + hello_bytes(1, true) + beacon_bytes(2, 2, true) + open_bytes(4));
     EXPECT_LE(header_bytes(1, true) + hello_bytes(kMaxHeardTagged, true), kSmallestBurstBytes);
 }
 
@@ -222,7 +240,7 @@ TEST(MacFormat, SizesAreWhatTheSizeFunctionsReturn) {
 // The derivation of the smallest burst: one target and a hello that lists as many neighbours as it can.
 TEST(MacFormat, TheSmallestBurstHoldsAHeaderAndAFullHello) {
     EXPECT_EQ(header_bytes(1), 36U);
-    EXPECT_EQ(hello_bytes(kMaxHeard), 333U);
+    EXPECT_EQ(hello_bytes(kMaxHeard), 351U);
     EXPECT_LE(header_bytes(1) + hello_bytes(kMaxHeard), kSmallestBurstBytes);
     Burst b = hello_burst();
     b.header.targets.assign(1, {7, 0, 0});
@@ -286,6 +304,32 @@ TEST(MacFormat, HostileBytesCostLittle) {
     for (std::size_t n = 0; n < 64; ++n) {
         EXPECT_FALSE(parse_burst(Bytes(n, kDelimiterMagic)));
     }
+}
+
+TEST(MacFormat, ABeaconThatNoAnchorSendsIsDropped) {
+    const TagKey key = counting_key();
+    const auto travels = [&](const std::function<void(Beacon&)>& change) {
+        Burst b = tagged_burst();
+        change(*b.beacon);
+        const auto parsed = parse_burst(encode_burst(b, false, [&](StationId) { return &key; }));
+        return parsed && parsed->beacon;
+    };
+    EXPECT_TRUE(travels([](Beacon&) {}));
+    EXPECT_FALSE(travels([](Beacon& b) { b.members[0] = 7; }));          // not the sender's
+    EXPECT_FALSE(travels([](Beacon& b) { b.slots[1].member = 2; }));     // of nobody
+    EXPECT_FALSE(travels([](Beacon& b) { b.slots[0].start = 66ms; }));   // out of order
+    EXPECT_FALSE(travels([](Beacon& b) { b.slots[1].start = 321ms; }));  // beyond the period
+    EXPECT_FALSE(travels([](Beacon& b) { b.open = 321ms; }));
+    EXPECT_FALSE(travels([](Beacon& b) { b.members.clear(), b.slots.clear(); }));
+    // One without tags in a burst with tags counts for nothing.
+    Burst bare = hello_burst();
+    bare.beacon = tagged_burst().beacon;
+    EXPECT_TRUE(parse_burst(encode_burst(bare, false))->beacon);
+    const Bytes tagged = encode_burst(tagged_burst(), false, [&](StationId) { return &key; });
+    Bytes spliced(tagged.begin(), tagged.begin() + static_cast<std::ptrdiff_t>(header_bytes(2, true)));
+    const Bytes whole = encode_burst(bare, false);
+    spliced.insert(spliced.end(), whole.begin() + static_cast<std::ptrdiff_t>(header_bytes(0)), whole.end());
+    EXPECT_FALSE(parse_burst(spliced)->beacon);
 }
 
 TEST(MacFormat, ImpossibleFieldsAreDropped) {

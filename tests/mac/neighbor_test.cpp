@@ -14,9 +14,7 @@ Instant at(Duration d) {
 TEST(MacNeighbors, TheTableIsBoundedAndKeepsWhoIsUp) {
     const meshnet::test::TablePhy phy;
     NeighborTable table;
-    const auto make = [&](StationId id) {
-        return Neighbor(id, 0, 1s, Ranging(1ms), RateControl(phy, 1.5, std::nullopt));
-    };
+    const auto make = [&](StationId id) { return Neighbor(id, 0, 1s, Ranging(), RateControl(phy, 1.5, std::nullopt)); };
     for (StationId id = 1; id <= NeighborTable::kCapacity; ++id) {
         ASSERT_TRUE(table.make_room(at(1s), 3s));
         Neighbor& n = table.add(make(id));

@@ -243,7 +243,7 @@ TEST(MacNetwork, InventedStationsFillNoMoreThanTheTable) {
 TEST(MacNetwork, QueuesAreBounded) {
     Mac::Config c;
     c.queue_bytes = 20'000;  // more than a turn of this length holds
-    c.max_burst = 60ms;
+    c.max_burst = 35ms;
     auto m = make_pair(61, 14.0F, c);
     EXPECT_FALSE(m.enqueue(0, 1, Bytes(100, 1)));  // no such neighbour yet
     run_for(m, 4s);

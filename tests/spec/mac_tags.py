@@ -72,10 +72,16 @@ def tags_of(payload):
             out.append((2, common, body[7:], body[:7]))
         elif kind == 6:
             heard = body[12]
-            entry = body[:13 + 13 * heard]
+            entry = body[:13 + 15 * heard]
             for i in range(heard):
                 at = len(entry) + 4 * i
                 out.append((3, common, entry, body[at:at + 4]))
+        elif kind == 7:
+            members, slots = body[7], body[8]
+            entry = body[:9 + 4 * members + 5 * slots]
+            for i in range(members):
+                at = len(entry) + 7 * i
+                out.append((4, common, entry, body[at:at + 7]))
     return out
 
 
@@ -88,7 +94,7 @@ def main():
         sys.exit("no vector `tagged` in " + sys.argv[1])
     key = bytes(range(16))
     tags = tags_of(bytes.fromhex(found.group(1).replace("\n", "")))
-    if [t[0] for t in tags] != [1, 1, 2, 3]:
+    if [t[0] for t in tags] != [1, 1, 2, 3, 4, 4]:
         sys.exit("the vector has other tags than it should")
     for kind, common, entry, tag in tags:
         if siphash24(key, bytes([kind]) + common + entry)[:len(tag)] != tag:
