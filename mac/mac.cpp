@@ -11,6 +11,8 @@
 namespace meshnet::mac {
 namespace {
 
+constexpr Duration kLeastTurn = 60ms;  // that the queue holds twice, in superframes
+
 void check(bool good, const std::string& what) {
     if (!good) {
         throw std::invalid_argument("mac: " + what);
@@ -61,7 +63,12 @@ Duration Mac::Impl::resend_after() const {
 // What two turns of the longest kind hold at the present rate, and a quarter more: one waits while the other is not yet
 // acknowledged. A queue of less would leave turns short, one of more only adds delay.
 std::size_t Mac::Impl::turn_bytes(const Neighbor& n) const {
-    const double bytes = to_seconds(burst_limit()) * phy.payload_rate_bps(n.rate.data_mode()) / 8.0;
+    // In superframes a turn is a slot.
+    Duration turn = burst_limit();
+    if (reserve && reserve->given > Duration::zero()) {
+        turn = std::max(reserve->given, kLeastTurn);
+    }
+    const double bytes = to_seconds(turn) * phy.payload_rate_bps(n.rate.data_mode()) / 8.0;
     return static_cast<std::size_t>(2.25 * bytes);
 }
 

@@ -118,6 +118,7 @@ struct Mac::Impl {
         bool last = false;
         bool paired = false;
         std::size_t slots_given = 0;  // to us
+        Duration given{};             // all of them
         std::deque<OwnSlot> own;      // that are still to come
         std::vector<OtherSlot> others;
         unsigned missed = 0;  // beacons since
@@ -271,6 +272,7 @@ struct Mac::Impl {
     [[nodiscard]] std::size_t demand(Instant now) const;
     [[nodiscard]] Duration need_of(Instant now, const Neighbor& n) const;
     [[nodiscard]] Duration turn_airtime(ModeIndex mode, std::size_t bytes) const;
+    [[nodiscard]] Duration whole_frames(const Neighbor* n, Duration most) const;
     [[nodiscard]] Duration bid_slot() const;
     [[nodiscard]] bool one_domain(Instant now) const;
     [[nodiscard]] bool may_lead(Instant now);
@@ -362,6 +364,7 @@ inline constexpr unsigned kEchoedHellos = 5;  ///< a link is up while what we se
 inline constexpr Duration kDoubtEvery = 2s;
 inline constexpr Duration kFar = 5ms;            ///< delays beyond it make superframes worth it for one station, too
 inline constexpr Duration kOpenOverrun = 400ms;  ///< a beacon waits so long for a burst begun in the window before it
+inline constexpr std::size_t kMuch = 4'000;      ///< bytes waiting: worth a superframe
 inline constexpr Duration kLeastUse = 5ms;       ///< of a slot, or it is left
 inline constexpr std::size_t kRobustHelloBytes = 130;  ///< a hello alone in the most robust mode
 inline constexpr std::size_t kListedStrangers = 8;     ///< in one hello

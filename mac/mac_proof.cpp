@@ -104,6 +104,9 @@ void Mac::Impl::on_checked_frame(Instant now, const RxFrame& frame, Burst& burst
         contention.on_unbelieved(now);
         return;
     }
+    if (n != nullptr && header.backlog_bytes >= kMuch) {
+        n->much_claimed_at = now;
+    }
     note_reservation(now, heard_end, header, n, proof.proven);
     deliver_opens(burst);
     if (n == nullptr) {

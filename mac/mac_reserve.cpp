@@ -24,7 +24,7 @@ constexpr Duration kFarSlot = 250ms;         // long delays: longer slots, up to
 constexpr Duration kLoadFor = 300ms;         // that load must last before somebody leads
 constexpr Duration kIdleFor = 700ms;         // that it must be gone before the leader stops
 constexpr Duration kElection = 400ms;        // each candidate before us has so long
-constexpr std::size_t kMuch = 4'000;         // bytes: worth a superframe
+constexpr Duration kClaimed = 2s;            // a header that says much waits counts so long
 constexpr std::size_t kUnannounced = 2'000;  // bytes: room for what has come up since
 constexpr Duration kBidEvery = 500ms;        // an idle station has a slot of its own
 constexpr int kBidShare = 20;                // or more rarely: all of these take one part in so many of time
@@ -105,7 +105,9 @@ std::size_t Mac::Impl::backlog_of(Instant now, const Neighbor& n) const {
 std::size_t Mac::Impl::demand(Instant now) const {
     std::size_t count = own_backlog() >= kMuch ? 1 : 0;
     for (const auto& [id, n] : table) {
-        count += backlog_of(now, n) >= kMuch ? 1 : 0;
+        // Whether superframes are worth it is no secret: what nobody has proven to us counts as well.
+        const bool claims = n.up && now - n.much_claimed_at < kClaimed;
+        count += claims || backlog_of(now, n) >= kMuch ? 1 : 0;
     }
     return count;
 }
@@ -127,6 +129,18 @@ Duration Mac::Impl::turn_airtime(ModeIndex mode, std::size_t bytes) const {
     return static_cast<std::int64_t>(frames) * full + phy.airtime(mode, bytes % phy.max_bytes() + 1);
 }
 
+// Of so much time what full frames fill, if too little for one more would be left.
+Duration Mac::Impl::whole_frames(const Neighbor* n, Duration most) const {
+    const Neighbor* primary = n == nullptr ? choose_primary() : nullptr;
+    const auto margin = static_cast<float>(config.snr_margin_db);
+    const ModeIndex mode = primary != nullptr ? primary->rate.data_mode()
+                           : n != nullptr     ? n->data_mode_heard.value_or(mode_at(n->snr_db - margin - 1.0F))
+                                              : ModeIndex{0};
+    const Duration full =
+        phy.airtime(config.fixed_mode.value_or(mode), phy.max_bytes()) + HostDelay::kLeastSpacing + kGuard;
+    return most > full && most % full < kLeastUse ? most - most % full : most;
+}
+
 // A bid, an acknowledgement and a hello.
 Duration Mac::Impl::bid_slot() const {
     return phy.airtime(config.fixed_mode.value_or(base_mode()), kSmallestBurstBytes);
@@ -139,8 +153,17 @@ bool Mac::Impl::one_domain(Instant now) const {
     if (hub) {
         return false;
     }
-    return std::none_of(table.begin(), table.end(),
-                        [&](const auto& item) { return item.second.up && hidden_beyond(now, item.second); });
+    // Under load a station may come to the air rarely: one that was heard lately is not hidden.
+    const auto hidden = [&](StationId id) {
+        const Neighbor* known = table.find(id);
+        return known == nullptr ||
+               now - std::max(known->heard_at, known->unproven_at) > 3 * kMissedHellos * hello_round(*known);
+    };
+    return std::none_of(table.begin(), table.end(), [&](const auto& item) {
+        const auto& there = item.second.heard_there;
+        return item.second.up &&
+               std::any_of(there.begin(), there.end(), [&](const auto& entry) { return hidden(entry.first); });
+    });
 }
 
 bool Mac::Impl::may_lead(Instant now) {
@@ -164,8 +187,10 @@ void Mac::Impl::consider_leading(Instant now) {
         return;
     }
     if (!enough_load(now)) {
-        loaded_since.reset();
-        lead_wanted = false;
+        if (now - loaded_at > kLoadFor) {
+            loaded_since.reset();
+            lead_wanted = false;
+        }
         return;
     }
     loaded_at = now;
@@ -256,7 +281,7 @@ std::vector<Member> Mac::Impl::wanted_slots(Instant now, const std::vector<Neigh
     most = std::max(most, config.max_propagation > kFar ? far : Duration::zero());
     most = std::max(std::min(most, kLongestRound / std::max<std::int64_t>(wanting, 1)), kLeastSlot);
     for (std::size_t i = 0; i < out.size(); ++i) {
-        out[i].length = std::min(out[i].length, most);
+        out[i].length = std::min(out[i].length, whole_frames(i == 0 ? nullptr : others[i - 1], most));
         if (i > 0 && out[i].length > Duration::zero()) {
             others[i - 1]->slot_at = now;
             // It starts late and is deaf for long: that is no share of its own.
@@ -369,6 +394,7 @@ void Mac::Impl::adopt(Instant now, const Beacon& beacon, Superframe s, std::int6
             s.others.push_back({id, at, slot.length});
         } else {
             ++s.slots_given;
+            s.given += slot.length;
             // The first of ours is the beacon's own.
             if (!(first && s.anchor == config.self)) {
                 s.own.push_back({at, slot.length});
@@ -480,9 +506,13 @@ std::optional<Instant> Mac::Impl::reserve_wake() const {
     if (!reserve) {
         return std::nullopt;
     }
-    Instant first = reserve->anchor == config.self ? reserve->begin + reserve->period - host.lead() - kSlotEarly
-                    : reserve->last                ? reserve->begin + reserve->period
-                                                   : beacon_due();
+    const Instant end = reserve->begin + reserve->period;
+    Instant first = reserve->last ? end : beacon_due();
+    if (reserve->anchor == config.self) {
+        // Asked in time and not answered: it ends here, or waits for a carrier's end.
+        first = end - host.lead() - kSlotEarly;
+        first = refreshed_at < first ? first : std::max(end, refreshed_at + 1ms);
+    }
     if (!reserve->own.empty()) {
         first = std::min(first, reserve->own.front().start - host.lead() - kSlotEarly);
     }

@@ -66,6 +66,7 @@ struct Neighbor {
     Instant backlog_at = kLongAgo;
 
     // Superframes.
+    Instant much_claimed_at = kLongAgo;  ///< last header under its number that says much waits there, proven or not
     std::optional<ModeIndex> data_mode_heard;    ///< of its last data
     std::map<StationId, Instant> targets_heard;  ///< whom its data was for, and when
     bool owes_ack = false;                       ///< data for it was heard, nothing of it since
