@@ -236,6 +236,8 @@ int run_mac(const MacOptions& given) {
         return 0;
     } catch (const std::invalid_argument& e) {
         return complain("mac", e.what());
+    } catch (const std::runtime_error& e) {
+        return complain("mac", e.what(), 1);
     }
 }
 

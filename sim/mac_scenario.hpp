@@ -94,7 +94,8 @@ struct MacReport {
     std::vector<std::string> examples;  ///< the first of them
 };
 
-/// Throws std::invalid_argument, one line that names the field, if the scenario is impossible.
+/// Throws std::invalid_argument, one line that names the field, if the scenario is impossible, and std::runtime_error
+/// if a MAC never comes to an end at one instant.
 [[nodiscard]] MacReport run_mac_scenario(const MacScenario& scenario);
 
 }  // namespace meshnet::sim

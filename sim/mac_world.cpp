@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <stdexcept>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -12,6 +14,8 @@ namespace {
 
 using Medium = TableMedium;
 
+constexpr unsigned kMostRounds = 10'000;          // at one instant: a MAC that never ends is found out
+constexpr std::uint64_t kMostAtOnce = 1'000'000;  // events at one instant
 constexpr Duration kMoveEvery = 20ms;
 constexpr Duration kCheckEvery = 1s;
 constexpr std::size_t kWatched = 1'000;  // bursts that may still be under way
@@ -145,11 +149,16 @@ void MacWorld::pump(std::size_t n) {
         return;
     }
     const Instant local = st.time.local(now_);
-    for (bool more = true; more;) {
+    unsigned rounds = 0;
+    for (bool more = true; more; ++rounds) {
         more = false;
         while (auto request = st.mac->poll_transmit(local)) {
             transmit(n, std::move(*request));
             more = true;
+            if (++rounds > kMostRounds) {
+                throw std::runtime_error("station " + std::to_string(n) + " transmits without end at " +
+                                         std::to_string(to_seconds(now_.time_since_epoch())) + " s");
+            }
         }
         more |= take_events(n);
         if (st.room_changed) {
@@ -346,6 +355,12 @@ void MacWorld::handle_at_station(Event& event) {
 
 void MacWorld::handle(Event& event) {
     ++events_;
+    at_once_ = event.at > last_event_ ? 0 : at_once_ + 1;
+    last_event_ = now_;
+    if (at_once_ > kMostAtOnce) {
+        throw std::runtime_error("time does not go on after " + std::to_string(to_seconds(now_.time_since_epoch())) +
+                                 " s: station " + std::to_string(event.station) + " is woken again and again");
+    }
     switch (event.kind) {
         case Kind::kArrived:
             return on_arrived(event);

@@ -95,6 +95,8 @@ private:
     Instant now_{};
     std::uint64_t sequence_ = 0;
     std::uint64_t events_ = 0;
+    std::uint64_t at_once_ = 0;  // events at this very instant
+    Instant last_event_{};
     std::uint64_t bursts_ = 0;
     std::vector<std::size_t> submitted_;  // stations whose MAC was given packets by the present event
     RunHash hash_;
