@@ -117,7 +117,7 @@ void Mac::Impl::refresh(Instant now) {
         }
         contention.expect(others + 1);
         if (!contention.wanted()) {
-            contention.request(now, extra_slots(now));
+            contention.request(now, lead_wanted ? 2 * lead_rank : extra_slots(now));
         }
     } else {
         contention.cancel();

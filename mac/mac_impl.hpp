@@ -121,7 +121,8 @@ struct Mac::Impl {
         Duration given{};             // all of them
         std::deque<OwnSlot> own;      // that are still to come
         std::vector<OtherSlot> others;
-        unsigned missed = 0;  // beacons since
+        bool followed = false;  // we lead, and somebody used a slot
+        unsigned missed = 0;    // beacons since
     };
     // A burst being put together, and the decisions it is made of.
     struct Draft {
@@ -284,6 +285,7 @@ struct Mac::Impl {
                                           const std::vector<Neighbor*>& others, const PlanLimits& limits,
                                           Beacon& beacon);
     [[nodiscard]] std::optional<TxRequest> lead(Instant now, Instant not_before);
+    void note_follower(Instant start, StationId sender);
     void on_beacon(Instant now, Instant start, const Beacon& beacon, Neighbor& n);
     void adopt(Instant now, const Beacon& beacon, Superframe s, std::int64_t rate_ppb);
     void judge_share(Instant now, const Beacon& beacon, Neighbor& anchor);
@@ -339,7 +341,10 @@ struct Mac::Impl {
     Instant expire_at = kLongAgo;  // next check for silent links
     bool hub = false;              // two of our neighbours cannot hear each other
     std::optional<Superframe> reserve;
-    bool lead_wanted = false;  // the next burst of ours opens a superframe
+    bool lead_wanted = false;      // the next burst of ours opens a superframe
+    Instant domain_at = kLongAgo;  // when everybody around us was last seen to hear everybody
+    unsigned lead_rank = 0;        // candidates before us
+    unsigned unused_rounds = 0;    // superframes in a row that we led, and nobody used a slot
     std::optional<Instant> loaded_since;
     Instant loaded_at = kLongAgo;
     Instant opened_at = kLongAgo;  // last window for strangers

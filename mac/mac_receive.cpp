@@ -9,6 +9,7 @@ namespace meshnet::mac {
 
 namespace {
 
+constexpr float kPresumedLess = 10.0F;      // dB: one we hear this well hears us, before it says how well
 constexpr Duration kEpochRemembered = 60s;  // after another took its place
 
 }  // namespace
@@ -26,6 +27,7 @@ void Mac::Impl::on_frame(Instant now, const RxFrame& frame) {
         return;
     }
     ++counters.frames_received;
+    note_follower(frame.start, burst->header.sender);
     host.on_delivered(now - frame.end);
     contention.reconfigure(now, contention_config());
     if (config.authenticated) {
@@ -47,6 +49,7 @@ void Mac::Impl::on_frame(Instant now, const RxFrame& frame) {
 // A burst all of which counts.
 void Mac::Impl::on_trusted(Instant now, Instant heard_end, const RxFrame& frame, const Burst& burst, Neighbor& n) {
     n.hear(now, frame.snr_db);
+    n.rate.presume(n.snr_db - kPresumedLess);
     n.doppler.hear(frame.end, static_cast<double>(frame.cfo_hz), static_cast<double>(frame.cfo_deviation_hz));
     on_header(now, heard_end, burst.header, n);
     for (const BlockAck& ack : burst.acks) {

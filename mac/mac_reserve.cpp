@@ -23,6 +23,7 @@ constexpr Duration kLeastSlot = 20ms;
 constexpr Duration kFarSlot = 250ms;         // long delays: longer slots, up to this
 constexpr Duration kLoadFor = 300ms;         // that load must last before somebody leads
 constexpr Duration kIdleFor = 700ms;         // that it must be gone before the leader stops
+constexpr Duration kDomainFor = 5s;          // a leader goes on so long although it seems that not all hear all
 constexpr Duration kElection = 400ms;        // each candidate before us has so long
 constexpr Duration kClaimed = 2s;            // a header that says much waits counts so long
 constexpr std::size_t kUnannounced = 2'000;  // bytes: room for what has come up since
@@ -30,8 +31,11 @@ constexpr Duration kBidEvery = 500ms;        // an idle station has a slot of it
 constexpr int kBidShare = 20;                // or more rarely: all of these take one part in so many of time
 constexpr int kOpenShare = 50;               // so do the windows for strangers
 constexpr unsigned kMostMissed = 3;          // beacons, then somebody else leads
-constexpr unsigned kUnfairRounds = 4;        // a leader that gives us far less than others is left
+constexpr unsigned kUnusedRounds = 2;        // of a leader
+constexpr unsigned kUnfairRounds = 8;        // a leader that gives us far less than others is left
 constexpr Duration kDistrusted = 60s;
+constexpr Duration kLeastDeath = 500ms;  // of silence, whatever the slots
+constexpr double kSlotLossPart = 0.05;
 constexpr double kWrongDeath = 1e-4;  // chance that a living station is taken for dead
 
 Duration at_rate(Duration d, std::int64_t ppb) {
@@ -168,8 +172,11 @@ bool Mac::Impl::one_domain(Instant now) const {
 
 bool Mac::Impl::may_lead(Instant now) {
     const bool any = std::any_of(table.begin(), table.end(), [](const auto& item) { return item.second.up; });
-    return superframes_allowed() && any && host.jitter() == Duration::zero() && duty.available(now) >= 1s &&
-           one_domain(now);
+    if (one_domain(now)) {
+        domain_at = now;
+    }
+    const bool domain = now - domain_at <= (reserve ? kDomainFor : Duration::zero());
+    return superframes_allowed() && any && host.jitter() == Duration::zero() && duty.available(now) >= 1s && domain;
 }
 
 // Superframes pay for their beacons where two stations or more want much, or where each turn is a long way.
@@ -207,6 +214,8 @@ void Mac::Impl::consider_leading(Instant now) {
     const Duration turn = kElection + 4 * config.max_propagation;
     if (now - *loaded_since >= kLoadFor + std::min<std::int64_t>(before, 8) * turn && may_lead(now)) {
         lead_wanted = true;
+        lead_rank = static_cast<unsigned>(std::min<std::int64_t>(before, 8));
+        contention.cancel();  // drawn anew, those before us first
     }
 }
 
@@ -252,6 +261,17 @@ Beacon Mac::Impl::make_beacon(Instant now, Duration* own_slot) {
     *own_slot = plan.entries.front().length;
     out.last = config.regime == Regime::kAuto && now - loaded_at > kIdleFor;
     return out;
+}
+
+// A burst where we gave its sender a slot.
+void Mac::Impl::note_follower(Instant start, StationId sender) {
+    if (!reserve || reserve->anchor != config.self || reserve->followed) {
+        return;
+    }
+    reserve->followed = std::any_of(reserve->others.begin(), reserve->others.end(), [&](const OtherSlot& s) {
+        return s.station == sender && start >= s.start - kSlotEarly &&
+               start <= s.start + 2 * config.max_propagation + kLeastUse + host.turnaround();
+    });
 }
 
 // What each gets: as much as it wants up to a share, an idle one the room for a bid from time to time.
@@ -339,6 +359,13 @@ SuperframePlan Mac::Impl::plan_for(Instant now, std::vector<Member>& members, co
 std::optional<TxRequest> Mac::Impl::lead(Instant now, Instant not_before) {
     if (reserve) {
         settle_superframe(now);
+        if (unused_rounds >= kUnusedRounds && !reserve->last) {
+            unused_rounds = 0;
+            leave_superframes(now);
+            // Not at once again, and not both at the same time.
+            loaded_since = now + Duration{static_cast<std::int64_t>(random.below(1'000'000'000))};
+            return std::nullopt;
+        }
     }
     Duration own{};
     Beacon beacon = make_beacon(now, &own);
@@ -365,9 +392,10 @@ void Mac::Impl::on_beacon(Instant now, Instant start, const Beacon& beacon, Neig
     if (!superframes_allowed() || now < n.distrusted_until) {
         return;
     }
-    const bool alive = reserve && reserve->missed == 0;
+    // Of two that lead, whoever hears the other yields; who follows one changes to one with a smaller number only.
+    const bool alive = reserve && reserve->missed == 0 && reserve->anchor != config.self;
     if (alive && reserve->anchor != n.id && reserve->anchor < n.id) {
-        return;  // it will hear the other, and yield
+        return;
     }
     if (reserve) {
         settle_superframe(now);
@@ -461,18 +489,32 @@ void Mac::Impl::leave_superframes(Instant now) {
 // down.
 void Mac::Impl::settle_superframe(Instant now) {
     const Duration bid = bid_slot();
+    const bool unused = reserve->anchor == config.self && !reserve->others.empty() && !reserve->followed;
+    unused_rounds = unused ? unused_rounds + 1 : 0;
+    const bool lonely = unused_rounds >= kUnusedRounds;
+    // Nobody followed: our beacon met another one, and all that we know of the stations is of before.
     for (const OtherSlot& slot : reserve->others) {
+        if (lonely) {
+            break;
+        }
         Neighbor* n = table.find(slot.station);
-        if (n == nullptr || !n->up || slot.length <= bid || slot.start + config.max_propagation > now) {
+        // Over long ways we may have been sending ourselves: hellos decide there.
+        const Instant heard_by =
+            slot.start + std::min(slot.length, kFrameSlot) + config.max_propagation + host.turnaround();
+        if (n == nullptr || !n->up || slot.length <= bid || config.max_propagation > kFar || heard_by > now) {
             continue;
         }
         const bool heard = std::max(n->heard_at, n->unproven_at) >= slot.start;
-        n->slot_loss += ((heard ? 0.0 : 1.0) - n->slot_loss) * 0.05;
+        // What is lost of a living station is known when it is heard again.
+        for (unsigned k = 0; heard && k < std::min(n->slot_misses, 20U); ++k) {
+            n->slot_loss += (1.0 - n->slot_loss) * kSlotLossPart;
+        }
+        n->slot_loss -= heard ? n->slot_loss * kSlotLossPart : 0.0;
         n->slot_misses = heard ? 0 : n->slot_misses + 1;
         const double p = std::clamp(n->slot_loss, 0.02, 0.5);
         const double enough = std::max(std::log(kWrongDeath) / std::log(p), static_cast<double>(kMostMissed));
         if (static_cast<double>(n->slot_misses) >= enough &&
-            now - std::max(n->heard_at, n->unproven_at) > config.hello_interval) {
+            now - std::max(n->heard_at, n->unproven_at) > kLeastDeath) {
             n->slot_misses = 0;
             n->echoed_at = kLongAgo;
             link_down(*n);

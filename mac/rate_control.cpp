@@ -31,6 +31,14 @@ void RateControl::on_report(float snr_db) {
     choose();
 }
 
+void RateControl::presume(float snr_db) {
+    if (!known_ && std::isfinite(snr_db)) {
+        snr_db_ = snr_db;
+        presumed_ = true;
+        choose();
+    }
+}
+
 bool RateControl::fresh(const Memory& m) const noexcept {
     return m.at != 0 && fates_ - m.at < kRemembered;
 }
@@ -84,7 +92,7 @@ void RateControl::on_answer() {
 
 void RateControl::choose() {
     data_mode_ = control_mode_ = fixed_.value_or(0);
-    if (fixed_ || !known_) {
+    if (fixed_ || !(known_ || presumed_)) {
         return;
     }
     const auto goodput = [&](std::size_t i) {

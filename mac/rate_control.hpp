@@ -25,6 +25,8 @@ public:
 
     /// The neighbour hears us at `snr_db`.
     void on_report(float snr_db);
+    /// Until it reports: `snr_db` is likely to be less than that.
+    void presume(float snr_db);
     /// Of `sent` fragments of one burst sent in `mode`, whose header was heard, `lost` were lost.
     void on_fate(ModeIndex mode, std::size_t sent, std::size_t lost);
     /// A burst was not answered at all.
@@ -61,6 +63,7 @@ private:
     float snr_db_ = 0.0F;
     float last_report_db_ = 0.0F;
     bool known_ = false;
+    bool presumed_ = false;
     double loss_ = 0.0;
     unsigned silences_ = 0;
 };

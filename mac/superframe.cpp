@@ -37,7 +37,9 @@ public:
             std::size_t best = 0;
             Duration start = earliest(left[0]);
             for (std::size_t k = 1; k < left.size(); ++k) {
-                if (const Duration at = earliest(left[k]); at < start) {
+                // Of equals whoever has sent less to those that are still to come: they would have to hear it first.
+                const Duration at = earliest(left[k]);
+                if (at < start || (at == start && to_come(left[k], left) < to_come(left[best], left))) {
                     start = at;
                     best = k;
                 }
@@ -52,6 +54,11 @@ public:
 private:
     [[nodiscard]] Duration delay(std::size_t a, std::size_t b) const { return delays_[a * size_ + b]; }
     [[nodiscard]] bool is_for(std::size_t from, std::size_t to) const { return targets_[from * size_ + to]; }
+
+    [[nodiscard]] std::size_t to_come(std::size_t j, const std::vector<std::size_t>& left) const {
+        return static_cast<std::size_t>(
+            std::count_if(left.begin(), left.end(), [&](std::size_t k) { return k != j && is_for(j, k); }));
+    }
 
     void place(std::size_t member, Duration start) {
         plan_.entries.push_back({member, start, members_[member].length});
