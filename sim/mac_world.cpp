@@ -259,9 +259,13 @@ void MacWorld::put_on_air(std::size_t n, Instant decided, Instant start, mac::Tx
     schedule(std::move(sent));
     const Duration latency = from_ms(scenario_.turnaround_ms);
     const Duration carrier_latency = latency + from_ms(scenario_.carrier_late_ms);
+    const bool in_slot = content.data > 0 && st.mac->regime() == mac::Regime::kReserve;
     for (auto& arrival : out->arrivals) {
         Event e;
         e.station = arrival->radio;
+        if (in_slot && stations_[arrival->radio]->mac->regime() == mac::Regime::kReserve) {
+            checks_.on_granted_arrival(arrival->radio, n, arrival->start, arrival->end);
+        }
         if (arrival->sensed) {
             e.kind = Kind::kBusy;
             e.at = arrival->start + carrier_latency;
