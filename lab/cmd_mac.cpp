@@ -37,6 +37,7 @@ Json options_json(const MacOptions& o) {
             {"seconds", s.seconds},
             {"warmup_s", s.warmup_s},
             {"first_seed", s.seed},
+            {"kill_s", s.kill_s},
             {"class_b", s.class_b},
             {"switch_ms", s.switch_ms},
             {"loss", s.loss},
@@ -94,6 +95,9 @@ void print_run(const Json& r) {
         std::printf("ranging    error p50 %.1f us, p95 %.1f us, p99 %.1f us\n",
                     r.at("ranging_us").at("p50").get<double>(), r.at("ranging_us").at("p95").get<double>(),
                     r.at("ranging_us").at("p99").get<double>());
+    }
+    if (r.at("link_deaths").get<int>() > 0) {
+        delays("link_death_ms", "dead link");
     }
     std::printf("hash       %s\n", r.at("hash").get<std::string>().c_str());
     for (const auto& v : r.at("violations").at("examples")) {
@@ -156,6 +160,8 @@ Json mac_report_json(const MacReport& r) {
              {"grants", r.grants},
              {"link_ups", r.link_ups},
              {"link_downs", r.link_downs},
+             {"link_death_ms", percentiles_json(r.link_death_ms)},
+             {"link_deaths", r.link_deaths},
              {"ranging_us", percentiles_json(r.ranging_us)},
              {"events", r.events},
              {"hash", hash},
@@ -230,6 +236,8 @@ int run_mac(const MacOptions& given) {
         return 0;
     } catch (const std::invalid_argument& e) {
         return complain("mac", e.what());
+    } catch (const std::runtime_error& e) {
+        return complain("mac", e.what(), 1);
     }
 }
 
@@ -250,6 +258,7 @@ void add_mac(CLI::App& app, MacOptions& o, int& result) {
     add("--seeds", o.seeds, "A campaign: so many seeds from --seed on (JSON)")->check(CLI::Range(1, 1'000'000));
     add("--shard", o.shard, "Only seeds k with k mod n = i, as i/n, for meshnet-lab merge (JSON)");
     add("--threads", o.threads, "Of a campaign, 0: one per core; never changes a result")->check(CLI::Range(0, 256));
+    add("--kill", s.kill_s, "The last station falls silent after so many seconds measured; 0: never");
     add("--class-b", s.class_b, "The last so many stations have no time stamps and switch slowly");
     add("--switch-ms", s.switch_ms, "Their time between receiving and transmitting, 1..300");
     add("--loss", s.loss, "Share of frames missed at each receiver");

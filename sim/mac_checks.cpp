@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sim/mac_checks.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -51,6 +52,20 @@ void MacChecks::on_transmit(const Decision& d) {
     s.ends.push_back(d.end);
     s.on_air += d.end - d.start;
     check_cap(d.end, d.station, s);
+}
+
+void MacChecks::on_granted_arrival(std::size_t station, std::size_t sender, Instant start, Instant end) {
+    auto& known = stations_[station].granted_arrivals;
+    while (!known.empty() && known.front().end < start - kPatience) {
+        known.pop_front();
+    }
+    for (const auto& other : known) {
+        if (other.sender != sender && other.start < end && start < other.end) {
+            violation("granted bursts of stations " + std::to_string(other.sender) + " and " + std::to_string(sender) +
+                      " overlap at station " + std::to_string(station) + at_time(std::max(start, other.start)));
+        }
+    }
+    known.push_back({sender, start, end});
 }
 
 void MacChecks::check_cap(Instant now, std::size_t station, Station& s) {

@@ -34,6 +34,8 @@ public:
     /// A station read a burst that grants it the answer.
     void on_granted(Instant now, std::size_t station);
     void on_transmit(const Decision& decision);
+    /// A burst with data, sent in a slot of a superframe, as it arrives at a station that keeps superframes too.
+    void on_granted_arrival(std::size_t station, std::size_t sender, Instant start, Instant end);
     void violation(std::string what);
 
     [[nodiscard]] std::uint64_t violations() const noexcept { return count_; }
@@ -45,6 +47,11 @@ private:
         Instant busy_since{}, granted{}, last_end{};
         std::deque<Instant> starts, ends;  ///< of the last ten minutes
         Duration on_air{};                 ///< their sum
+        struct Arrival {
+            std::size_t sender = 0;
+            Instant start{}, end{};
+        };
+        std::deque<Arrival> granted_arrivals;
     };
     void check_cap(Instant now, std::size_t station, Station& s);
 

@@ -313,6 +313,14 @@ void MacFlows::run_tcp(Instant now, std::size_t index) {
     }
 }
 
+void MacFlows::on_killed(std::size_t station) {
+    for (Flow& f : flows_) {
+        if (f.from == station || f.to == station) {
+            f.started = false;
+        }
+    }
+}
+
 void MacFlows::check_starvation(Instant now) {
     for (std::size_t i = 0; i < flows_.size(); ++i) {
         Flow& f = flows_[i];

@@ -55,6 +55,8 @@ public:
     std::optional<std::size_t> receive(Instant now, std::size_t station, ByteView packet);
     /// The MAC of `station` reports what became of a packet.
     void on_done(std::size_t station, std::uint64_t tag, bool delivered);
+    /// That station is no more: its flows, and those to it, are not expected to go on.
+    void on_killed(std::size_t station);
     /// Looks for flows that get nothing.
     void check_starvation(Instant now);
     /// Fills what the report says of packets.

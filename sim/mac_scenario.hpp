@@ -27,6 +27,7 @@ struct MacScenario {
     double seconds = 60.0;          ///< measured, 1..36 000
     double warmup_s = 10.0;         ///< before that, 1..600; traffic begins after half of it
     std::uint64_t seed = 1;         ///< of all clocks, losses and drawn numbers
+    double kill_s = 0.0;            ///< the last station falls silent after so long of the measured time; 0: never
     std::size_t class_b = 0;        ///< the last so many stations have no time stamps and switch slowly
     double switch_ms = 60.0;        ///< their time between receiving and transmitting, 1..300
     double loss = 0.0;              ///< share of arrivals that are missed whatever their SINR, [0, 1)
@@ -79,9 +80,11 @@ struct MacReport {
     double voice_delivery = 0.0;
     std::vector<std::pair<std::string, double>> regimes;  ///< share of time, mean of the stations
     AirShares air;
-    double class_b_share = 0.0;  ///< what stations of class B deliver over rate_bps x class_b / stations
-    double others_share = 0.0;   ///< what the others deliver over what class B leaves of rate_bps
-    Percentiles ranging_us;      ///< error of the propagation delays that stations know
+    double class_b_share = 0.0;     ///< what stations of class B deliver over rate_bps x class_b / stations
+    double others_share = 0.0;      ///< what the others deliver over what class B leaves of rate_bps
+    Percentiles ranging_us;         ///< error of the propagation delays that stations know
+    Percentiles link_death_ms;      ///< from the last station's silence to LinkDown at the others
+    std::uint64_t link_deaths = 0;  ///< how many noticed
     std::uint64_t link_ups = 0, link_downs = 0;  ///< while measured
     std::uint64_t bursts = 0, empty_bursts = 0, late_bursts = 0, grants = 0;
     double mean_burst_ms = 0.0;
@@ -91,7 +94,8 @@ struct MacReport {
     std::vector<std::string> examples;  ///< the first of them
 };
 
-/// Throws std::invalid_argument, one line that names the field, if the scenario is impossible.
+/// Throws std::invalid_argument, one line that names the field, if the scenario is impossible, and std::runtime_error
+/// if a MAC never comes to an end at one instant.
 [[nodiscard]] MacReport run_mac_scenario(const MacScenario& scenario);
 
 }  // namespace meshnet::sim

@@ -200,6 +200,12 @@ TEST(MacChecks, EachRuleIsNoticedWhenItIsBroken) {
     checks.on_transmit({0, at(9s), at(10s), at(310s), false});
     EXPECT_EQ(checks.violations(), 3U);  // over its cap
     EXPECT_NE(checks.examples().back().find("cap"), std::string::npos);
+    checks.on_granted_arrival(0, 1, at(400s), at(401s));
+    checks.on_granted_arrival(0, 1, at(401s), at(402s));
+    checks.on_granted_arrival(0, 2, at(402s), at(403s));
+    EXPECT_EQ(checks.violations(), 3U);  // back to back
+    checks.on_granted_arrival(0, 1, at(402900ms), at(404s));
+    EXPECT_EQ(checks.violations(), 4U);  // granted twice
 }
 
 TEST(MacFlows, DuplicatesAndChangedPacketsAreViolations) {
