@@ -20,6 +20,7 @@
 #include "core/bytes.hpp"
 #include "core/random.hpp"
 #include "core/time.hpp"
+#include "net/contact_plan.hpp"
 #include "net/credit_limits.hpp"
 #include "net/link.hpp"
 #include "net/node_id.hpp"
@@ -139,6 +140,11 @@ public:
 
     // For displays and control.
     void set_price(Instant now, std::uint64_t msat_per_mib);
+    /// When neighbours that come and go by plan will be heard; replaces the plan given before.
+    void set_contacts(Instant now, ContactPlan contacts);
+    /// The contact by which a station will be reached next, own or of neighbours: open now, or the first to begin
+    /// within the hour. For what stores packets and forwards them later.
+    [[nodiscard]] std::optional<ContactBook::Expected> next_contact(Instant now, const NodeId& destination) const;
     [[nodiscard]] std::vector<NeighborView> neighbors() const;
     [[nodiscard]] std::vector<RouteView> routes() const;
     [[nodiscard]] std::vector<FlowView> flows() const;
@@ -164,6 +170,10 @@ private:
     void link_timeouts(Instant now);
     void settle_routes(Instant now);
     void sweep(Instant now);
+    void hop_lost(Instant now, NeighborId neighbor);
+    void prepare_return(Instant now, NeighborId neighbor);
+    void on_contacts(Instant now, NeighborId from, const RouteContacts& message);
+    void contact_timeouts(Instant now);
 
     std::unique_ptr<Parts> parts_;
 };
