@@ -100,6 +100,26 @@ struct HostileCampaignOptions {
 /// Random networks of which a part is hostile; 1 if an honest node lost or failed to deliver more than it may.
 int run_hostile(const HostileCampaignOptions& o);
 
+/// Every so many-th of a list: number `index` of `of`, from 0.
+struct Shard {
+    std::size_t index = 0, of = 1;
+};
+
+struct NetOptions {
+    std::string scenario;   ///< a file; empty: the defaults
+    std::size_t nodes = 0;  ///< instead of the scenario's; 0: as there
+    std::uint64_t first_seed = 1;
+    std::size_t seeds = 1;
+    Shard shard;
+    unsigned threads = 0;
+    bool print_scenario = false;
+    bool no_checks = false;  ///< of invariants after every event
+    bool json = false;
+    bool quiet = false;
+};
+/// Networks of routers from a scenario; 1 if an invariant broke.
+int run_net(const NetOptions& o);
+
 struct DetectionOptions {
     ScenarioOptions scenario;
     std::string preamble = "short";

@@ -20,6 +20,7 @@ struct Everything {
     SignalOptions signal;
     DetectionOptions detection;
     HostileCampaignOptions hostile;
+    NetOptions net;
     int result = 0;
 };
 
@@ -128,6 +129,36 @@ void add_hostile(CLI::App& app, Everything& e) {
     command->callback([&e] { e.result = run_hostile(e.hostile); });
 }
 
+void add_net(CLI::App& app, Everything& e) {
+    auto* command = app.add_subcommand("net", "Networks of routers in virtual time, from a scenario file");
+    auto& o = e.net;
+    command->add_option("--scenario", o.scenario, "File (--print-scenario shows what it may hold; default: 20 nodes)");
+    command->add_option("--nodes", o.nodes, "Instead of the scenario's, 2 to 1000");
+    command->add_option("--seed", o.first_seed, "The first")->capture_default_str();
+    command->add_option("--seeds", o.seeds, "How many, one network each")
+        ->check(CLI::Range(1, 1'000'000))
+        ->capture_default_str();
+    command->add_option_function<std::string>(
+        "--shard",
+        [&o](const std::string& text) {
+            unsigned long index = 0, of = 0;
+            char after = 0;
+            if (std::sscanf(text.c_str(), "%lu/%lu%c", &index, &of, &after) != 2 || index >= of || of > 10'000) {
+                throw CLI::ValidationError("--shard", "must be i/n with 0 <= i < n, as 0/4");
+            }
+            o.shard = {index, of};
+        },
+        "i/n: this part of the seeds only");
+    command->add_option("--threads", o.threads, "Threads, 0: one per core; never changes a result")
+        ->check(CLI::Range(0, 256))
+        ->capture_default_str();
+    command->add_flag("--print-scenario", o.print_scenario, "Write the scenario with every key, run nothing");
+    command->add_flag("--no-checks", o.no_checks, "No invariants after every event");
+    command->add_flag("--json", o.json, "A JSON object a seed instead of a line");
+    command->add_flag("--quiet", o.quiet, "No progress on stderr");
+    command->callback([&e] { e.result = run_net(e.net); });
+}
+
 void add_regress(CLI::App& app, Everything& e) {
     auto* command = app.add_subcommand("regress", "Every mode's SNR at PER 1e-1 against the committed table");
     command->add_option("--golden", e.regress.golden, "The table (tests/golden/phy_snr.txt)")->required();
@@ -204,6 +235,7 @@ int main(int argc, char** argv) {
     add_interference(app, e);
     add_regress(app, e);
     add_hostile(app, e);
+    add_net(app, e);
     add_lengths(app, e);
     add_constellation(app, e);
     add_signal(app, e);
