@@ -10,6 +10,7 @@ namespace meshnet {
 inline constexpr std::uint32_t kBroadcast = 0xFFFF'FFFF;
 
 /// Which packet leaves first; the smaller value.
-enum class Priority : std::uint8_t { kControl = 0, kInteractive = 1, kBulk = 2 };
+enum class TrafficClass : std::uint8_t { kControl = 0, kInteractive = 1, kBulk = 2 };
+using Priority = TrafficClass;
 
 }  // namespace meshnet

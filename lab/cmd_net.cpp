@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: MIT
 // Networks of routers from a scenario, seed after seed: what they deliver, what they cost, and that nothing breaks.
-#include <algorithm>
-#include <atomic>
-#include <cstdio>
-#include <mutex>
-#include <nlohmann/json.hpp>
-#include <thread>
-#include <vector>
+#include "lab/cmd_net.hpp"
 
+#include <cstdio>
+#include <stdexcept>
+#include <utility>
+
+#include "lab/campaign.hpp"
 #include "lab/commands.hpp"
 #include "sim/net_run.hpp"
+#include "sim/node_trials.hpp"
+#include "sim/price_trial.hpp"
 
 namespace meshnet::lab {
 
 namespace {
 
-nlohmann::ordered_json json_of(const sim::NetResult& r) {
+using Json = nlohmann::ordered_json;
+
+Json json_of(const sim::NetResult& r) {
     char hash[17];
     std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(r.hash));
     return {{"seed", r.seed},
@@ -46,20 +49,43 @@ nlohmann::ordered_json json_of(const sim::NetResult& r) {
             {"violations", r.violations}};
 }
 
-void print_line(const sim::NetResult& r) {
-    std::printf(
-        "seed %llu: %zu nodes, %zu links; all routes after %.2f s; idle control %.4f of the air; delivered %llu of "
-        "%llu, "
-        "p50 %.0f ms, p95 %.0f ms; %llu events, %.0f x real time; hash %016llx\n",
-        static_cast<unsigned long long>(r.seed), r.nodes, r.links, r.converged_s, r.idle_share,
-        static_cast<unsigned long long>(r.delivered), static_cast<unsigned long long>(r.sent), r.p50_ms, r.p95_ms,
-        static_cast<unsigned long long>(r.events), r.speed, static_cast<unsigned long long>(r.hash));
-    for (const std::string& v : r.violations) {
-        std::printf("  %s\n", v.c_str());
+Json price_json(const sim::PriceResult& r) {
+    Json out{{"seed", r.seed}, {"moves", r.moves}, {"delivered", r.delivered}, {"violations", r.violations}};
+    for (const auto& relay : r.relays) {
+        Json line{{"name", relay.name}, {"earned_msat", relay.earned_msat}, {"bytes", relay.bytes}};
+        line["price"] = relay.price;
+        line["share"] = relay.share;
+        out["relays"].push_back(line);
     }
+    out["step_s"] = r.step_s;
+    return out;
 }
 
 }  // namespace
+
+int print_net_campaign(const std::vector<Json>& rows, bool json) {
+    bool broken = false;
+    for (const Json& r : rows) {
+        broken = broken || !r.at("violations").empty();
+        if (json) {
+            std::printf("%s\n", r.dump().c_str());
+            continue;
+        }
+        std::printf(
+            "seed %s: %s nodes, %s links; all routes after %.2f s; idle control %.4f of the air; delivered %s of %s, "
+            "p50 "
+            "%.0f ms, p95 %.0f ms; %s events, %.0f x real time; hash %s\n",
+            r.at("seed").dump().c_str(), r.at("nodes").dump().c_str(), r.at("links").dump().c_str(),
+            r.at("converged_s").get<double>(), r.at("idle_share").get<double>(), r.at("delivered").dump().c_str(),
+            r.at("sent").dump().c_str(), r.at("delay_ms").at("p50").get<double>(),
+            r.at("delay_ms").at("p95").get<double>(), r.at("events").dump().c_str(), r.at("speed").get<double>(),
+            r.at("hash").get<std::string>().c_str());
+        for (const Json& v : r.at("violations")) {
+            std::printf("  %s\n", v.get<std::string>().c_str());
+        }
+    }
+    return broken ? 1 : 0;
+}
 
 int run_net(const NetOptions& o) {
     sim::NetScenario scenario;
@@ -80,43 +106,54 @@ int run_net(const NetOptions& o) {
     if (auto again = sim::parse_net_scenario(sim::to_toml(scenario), "scenario"); !again) {
         return complain("sim net", again.error().message);  // options that do not fit the file
     }
-    std::vector<std::uint64_t> seeds;
-    for (std::uint64_t k = 0; k < o.seeds; ++k) {
-        if (k % o.shard.of == o.shard.index) {
-            seeds.push_back(o.first_seed + k);
-        }
+    const auto shard = parse_shard(o.shard);
+    if (!shard) {
+        return complain("sim net", shard.error().message);
     }
-    std::vector<sim::NetResult> results(seeds.size());
-    std::atomic<std::size_t> next{0};
-    std::mutex printing;
-    std::size_t done = 0;
-    const auto work = [&] {
-        for (std::size_t k = next++; k < seeds.size(); k = next++) {
-            results[k] = sim::run_net(scenario, seeds[k], !o.no_checks);
-            const std::lock_guard lock(printing);
-            if (!o.quiet && ++done % 10 == 0) {
-                std::fprintf(stderr, "%zu of %zu seeds\n", done, seeds.size());
-            }
-        }
-    };
-    std::vector<std::thread> threads;
-    const unsigned cores = o.threads == 0 ? std::max(1U, std::thread::hardware_concurrency()) : o.threads;
-    for (unsigned t = 0; t < std::min<std::size_t>(cores, seeds.size()); ++t) {
-        threads.emplace_back(work);
+    std::vector<Json> rows(o.seeds);
+    run_shard(o.seeds, *shard, o.threads, o.quiet,
+              [&](std::size_t k) { rows[k] = json_of(sim::run_net(scenario, o.first_seed + k, !o.no_checks)); });
+    if (!shard->whole()) {
+        const Json options{{"first_seed", o.first_seed}, {"scenario", sim::to_toml(scenario)}};
+        std::printf("%s\n", shard_json("net", options, o.seeds, *shard, std::move(rows)).dump().c_str());
+        return 0;
     }
-    for (auto& t : threads) {
-        t.join();
-    }
-    bool broken = false;
-    for (const sim::NetResult& r : results) {
-        broken = broken || !r.violations.empty();
-        if (o.json) {
-            std::printf("%s\n", json_of(r).dump().c_str());
+    return print_net_campaign(rows, o.json);
+}
+
+int run_net_trial(const NetTrialOptions& o) {
+    const std::size_t seeds = o.seeds;
+    std::vector<Json> rows(seeds);
+    run_shard(seeds, Shard{}, o.threads, true, [&](std::size_t k) {
+        sim::RelayTrial t;
+        t.seed = k + 1;
+        t.distance_km = o.distance_km;
+        Json& row = rows[k];
+        row["seed"] = t.seed;
+        if (o.trial == "repair") {
+            row["seconds"] = sim::repair_seconds(t);
+        } else if (o.trial == "fade") {
+            const auto r = sim::fade(t);
+            row["moved_s"] = r.moved_s;
+            row["delivered"] = r.delivered;
+        } else if (o.trial == "cheaper") {
+            row["cheaper"] = sim::cheaper_chosen(t);
+        } else if (o.trial == "newcomer") {
+            row["seconds"] = sim::newcomer_seconds(t);
+        } else if (o.trial == "network") {
+            const auto r = sim::small_network(t.seed, 20, 2.0, 300.0);
+            row["sent"] = r.sent;
+            row["delivered"] = r.delivered;
+            row["p50_ms"] = r.p50_ms;
+            row["p95_ms"] = r.p95_ms;
         } else {
-            print_line(r);
+            row = price_json(sim::run_prices(o.trial, t.seed));
         }
+    });
+    for (const Json& row : rows) {
+        std::printf("%s\n", row.dump().c_str());
     }
-    return broken ? 1 : 0;
+    return 0;
 }
 
 }  // namespace meshnet::lab

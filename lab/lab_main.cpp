@@ -3,7 +3,10 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
 
+#include "lab/cmd_mac.hpp"
 #include "lab/commands.hpp"
 
 namespace {
@@ -21,6 +24,9 @@ struct Everything {
     DetectionOptions detection;
     HostileCampaignOptions hostile;
     NetOptions net;
+    NetTrialOptions net_trial;
+    MacOptions mac;
+    std::vector<std::string> merge;
     int result = 0;
 };
 
@@ -58,6 +64,7 @@ void add_sweep(CLI::App& app, Everything& e) {
     add_scenario(command, e.sweep.scenario, true);
     add_frames(command, e.sweep.scenario);
     command->add_option("--snr-db", e.sweep.snr_db, "A:STEP:B, one value, or values joined by commas")->required();
+    command->add_option("--shard", e.sweep.shard, "Only a part of the frames, as i/n, for meshnet-lab merge (JSON)");
     command->callback([&e] { e.result = run_sweep(e.sweep); });
 }
 
@@ -126,6 +133,7 @@ void add_hostile(CLI::App& app, Everything& e) {
         ->capture_default_str();
     command->add_flag("--json", o.json, "JSON instead of a line");
     command->add_flag("--quiet", o.quiet, "No progress on stderr");
+    command->add_option("--shard", o.shard, "Only networks k with k mod n = i, as i/n, for meshnet-lab merge (JSON)");
     command->callback([&e] { e.result = run_hostile(e.hostile); });
 }
 
@@ -138,17 +146,7 @@ void add_net(CLI::App& app, Everything& e) {
     command->add_option("--seeds", o.seeds, "How many, one network each")
         ->check(CLI::Range(1, 1'000'000))
         ->capture_default_str();
-    command->add_option_function<std::string>(
-        "--shard",
-        [&o](const std::string& text) {
-            unsigned long index = 0, of = 0;
-            char after = 0;
-            if (std::sscanf(text.c_str(), "%lu/%lu%c", &index, &of, &after) != 2 || index >= of || of > 10'000) {
-                throw CLI::ValidationError("--shard", "must be i/n with 0 <= i < n, as 0/4");
-            }
-            o.shard = {index, of};
-        },
-        "i/n: this part of the seeds only");
+    command->add_option("--shard", o.shard, "Only networks k with k mod n = i, as i/n, for meshnet-lab merge (JSON)");
     command->add_option("--threads", o.threads, "Threads, 0: one per core; never changes a result")
         ->check(CLI::Range(0, 256))
         ->capture_default_str();
@@ -157,6 +155,26 @@ void add_net(CLI::App& app, Everything& e) {
     command->add_flag("--json", o.json, "A JSON object a seed instead of a line");
     command->add_flag("--quiet", o.quiet, "No progress on stderr");
     command->callback([&e] { e.result = run_net(e.net); });
+}
+
+void add_net_trial(CLI::App& app, Everything& e) {
+    auto* command = app.add_subcommand("net-trial", "Repair, fading, prices: one JSON object a seed");
+    auto& o = e.net_trial;
+    command->add_option("trial", o.trial, "Which")->required()->check(CLI::IsMember(kNetTrials));
+    command->add_option("--seeds", o.seeds, "How many")->check(CLI::Range(1, 10'000))->capture_default_str();
+    command->add_option("--distance-km", o.distance_km, "Of a hop")
+        ->check(CLI::Range(1.0, 1'000.0))
+        ->capture_default_str();
+    command->add_option("--threads", o.threads, "Threads, 0: one per core; never changes a result")
+        ->check(CLI::Range(0, 256))
+        ->capture_default_str();
+    command->callback([&e] { e.result = run_net_trial(e.net_trial); });
+}
+
+void add_merge(CLI::App& app, Everything& e) {
+    auto* command = app.add_subcommand("merge", "Joins what campaigns with --shard wrote: mac, net, hostile, sweep");
+    command->add_option("files", e.merge, "One JSON object a line; - is standard input")->required();
+    command->callback([&e] { e.result = run_merge(e.merge); });
 }
 
 void add_regress(CLI::App& app, Everything& e) {
@@ -236,9 +254,12 @@ int main(int argc, char** argv) {
     add_regress(app, e);
     add_hostile(app, e);
     add_net(app, e);
+    add_net_trial(app, e);
     add_lengths(app, e);
     add_constellation(app, e);
     add_signal(app, e);
+    add_mac(app, e.mac, e.result);
+    add_merge(app, e);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

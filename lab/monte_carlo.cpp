@@ -217,8 +217,8 @@ Tally run_batches(const Effort& effort, std::size_t per_batch, const std::functi
     std::mutex mutex;
     std::map<std::uint64_t, Tally> waiting;
     Tally total;
-    std::uint64_t next_to_run = 0;
-    std::uint64_t next_to_count = 0;
+    std::uint64_t next_to_run = effort.first_batch;
+    std::uint64_t next_to_count = effort.first_batch;
     bool enough = false;
     const std::uint64_t batches = (effort.frames + per_batch - 1) / per_batch;
 
@@ -228,10 +228,11 @@ Tally run_batches(const Effort& effort, std::size_t per_batch, const std::functi
             std::uint64_t batch = 0;
             {
                 const std::lock_guard lock(mutex);
-                if (enough || next_to_run == batches) {
+                if (enough || next_to_run >= batches) {
                     return;
                 }
-                batch = next_to_run++;
+                batch = next_to_run;
+                next_to_run += effort.every_batch;
             }
             const std::uint64_t first = batch * per_batch;
             const Tally tally =
@@ -242,7 +243,7 @@ Tally run_batches(const Effort& effort, std::size_t per_batch, const std::functi
                  it = waiting.find(next_to_count)) {
                 total.add(it->second);
                 waiting.erase(it);
-                ++next_to_count;
+                next_to_count += effort.every_batch;
                 enough = effort.min_errors > 0 && total.errors >= effort.min_errors;
             }
             if (effort.progress) {

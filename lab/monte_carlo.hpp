@@ -100,6 +100,8 @@ struct Effort {
     std::uint64_t frames = 1000;
     std::uint64_t min_errors = 0;  ///< stop after the batch that brings this many errors; 0: never
     unsigned threads = 1;
+    std::uint64_t first_batch = 0,
+                  every_batch = 1;  ///< only these batches, as a shard of a sweep; min_errors must be 0
     /// Called now and then, from any thread, one at a time: frames done, errors seen.
     std::function<void(std::uint64_t, std::uint64_t)> progress;
 };

@@ -437,12 +437,13 @@ void read_sub_frame(SubFrame type, ByteView body, Burst& burst, bool& have_heade
 
 }  // namespace
 
-std::optional<Burst> parse_burst(ByteView payload, std::size_t* failed) {
+std::optional<Burst> parse_burst(ByteView payload, std::size_t* failed, std::optional<StationId> reader) {
     Burst burst;
     bool have_header = false;
     std::optional<bool> hello_tagged;
     std::size_t failed_checks = 0;
     std::size_t at = 0;
+    bool foreign = false;  // no fragment is for the reader
     while (at + kSubFrameOverhead <= payload.size() && failed_checks < kMaxFailedChecks) {
         const ByteView here = payload.subspan(at);
         if (here[0] != kDelimiterMagic || crc8(here.first(3)) != here[3]) {
@@ -456,6 +457,10 @@ std::optional<Burst> parse_burst(ByteView payload, std::size_t* failed) {
             ++at;
             continue;
         }
+        if (foreign && static_cast<SubFrame>(word >> 13) == SubFrame::kFragment) {
+            at += total;
+            continue;
+        }
         ByteReader tail(here.subspan(kDelimiterBytes + length, 4));
         if (tail.u32() != crc32(here.first(kDelimiterBytes + length))) {
             ++failed_checks;
@@ -463,7 +468,13 @@ std::optional<Burst> parse_burst(ByteView payload, std::size_t* failed) {
             continue;
         }
         const ByteView body = here.subspan(kDelimiterBytes, length);
+        const bool had_header = have_header;
         read_sub_frame(static_cast<SubFrame>(word >> 13), body, burst, have_header, hello_tagged);
+        if (reader && have_header && !had_header) {
+            const auto& targets = burst.header.targets;
+            foreign = std::none_of(targets.begin(), targets.end(),
+                                   [&](const Target& t) { return t.peer == *reader || t.peer == kBroadcast; });
+        }
         at += total;
     }
     if (failed != nullptr) {

@@ -153,7 +153,9 @@ inline constexpr std::size_t kRepeatHeaderBeyond = 1'500;
 
 /// Takes any bytes apart; nothing if no header is readable. Sub-frames whose CRC fails are skipped; their number is
 /// added to `*failed` if given. Fragments that name a target not in the header, or with impossible fields, are dropped.
-/// Work is linear: at most 64 failed CRC-32 checks a payload.
-[[nodiscard]] std::optional<Burst> parse_burst(ByteView payload, std::size_t* failed = nullptr);
+/// Work is linear: at most 64 failed CRC-32 checks a payload. With `reader`, the fragments of a burst that has none for
+/// it are passed over by their delimiters, unchecked.
+[[nodiscard]] std::optional<Burst> parse_burst(ByteView payload, std::size_t* failed = nullptr,
+                                               std::optional<StationId> reader = std::nullopt);
 
 }  // namespace meshnet::mac

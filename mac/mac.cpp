@@ -84,7 +84,13 @@ Mac::Impl::Impl(const Config& c, const PhyModel& p, RandomSource& r)
 
 // Something may have changed: see that the contention runs exactly when there is something to send without a grant.
 void Mac::Impl::refresh(Instant now) {
-    refreshed_at = now;
+    if (started && now > refreshed_at) {
+        Duration& spent = regime == Regime::kReserve  ? counters.time_reserve
+                          : regime == Regime::kPaired ? counters.time_paired
+                                                      : counters.time_invite;
+        spent += now - refreshed_at;
+    }
+    refreshed_at = std::max(refreshed_at, now);
     if (!started) {
         started = true;
         hello_at = now + Duration{static_cast<std::int64_t>(
@@ -102,7 +108,9 @@ void Mac::Impl::refresh(Instant now) {
             others += n.has_backlog(now) ? 1U : 0U;
         }
         contention.expect(others + 1);
-        contention.request(now, extra_slots(now));
+        if (!contention.wanted()) {
+            contention.request(now, extra_slots(now));
+        }
     } else {
         contention.cancel();
     }
@@ -286,6 +294,17 @@ bool Mac::enqueue(Instant now, Sdu sdu) {
     return impl_->enqueue(now, std::move(sdu));
 }
 
+bool Mac::submit(Instant now, StationId peer, TrafficClass traffic, Bytes bytes, std::uint32_t flow,
+                 std::uint64_t tag) {
+    Sdu sdu;
+    sdu.peer = peer;
+    sdu.priority = traffic;
+    sdu.tag = tag;
+    sdu.bytes = std::move(bytes);
+    sdu.flow = flow;
+    return enqueue(now, std::move(sdu));
+}
+
 std::size_t Mac::room(StationId peer) const {
     return impl_->room(peer, impl_->config.queue_bytes);
 }
@@ -342,6 +361,10 @@ std::vector<DopplerEstimate> Mac::doppler(Instant now) const {
 
 StationId Mac::self() const noexcept {
     return impl_->config.self;
+}
+
+Regime Mac::regime() const {
+    return impl_->regime;
 }
 
 const MacCounters& Mac::counters() const {

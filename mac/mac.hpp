@@ -109,8 +109,18 @@ struct Sdu {
     /// everybody are that always if the Mac is authenticated, and then have at most 1500 bytes.
     bool open = false;
     bool answer = false;  ///< when sending an open one: caused by an open frame received
+    std::uint32_t flow =
+        0;  ///< when sending: packets of one number keep their order and share a turn with others; not sent
 };
 inline constexpr std::size_t kMaxSduBytes = 8'192;
+
+/// How stations come to the air (docs/spec/mac.md). kAuto: each collision domain chooses by its load and distances.
+enum class Regime : std::uint8_t {
+    kAuto,     ///< as load and distances ask for
+    kInvite,   ///< carrier sense, then turns passed on by grants
+    kReserve,  ///< superframes: bursts back to back at the instants of one station's beacon
+    kPaired,   ///< two stations on a long link: both send at once, then both receive
+};
 
 /// Payload bytes of the smallest burst that is worth a contention: a header for one target (36 bytes) and a hello that
 /// lists as many neighbours as it can (333 bytes), with a little room. The most robust mode must carry it within
@@ -173,6 +183,13 @@ struct NeighborView {
 
 struct MacCounters {
     std::uint64_t frames_sent = 0, frames_received = 0, frames_unreadable = 0, frames_late = 0;
+    std::uint64_t frames_empty =
+        0;                          ///< sent, with neither data nor acknowledgement nor hello: grants and beacons alone
+    std::uint64_t grants = 0;       ///< given to others, by burst or beacon
+    std::uint64_t superframes = 0;  ///< in which we knew our place
+    std::uint64_t beacons_sent = 0, beacons_missed = 0;
+    Duration time_invite{}, time_reserve{},
+        time_paired{};               ///< since the start, by regime; only invite, reserve, paired
     std::uint64_t sdus_refused = 0;  ///< enqueue() returned false: queue full or no such neighbour
     Duration airtime_used{};         ///< transmitted
     // Authenticated only: what was heard and not believed.
@@ -192,6 +209,14 @@ constexpr void visit_counters(const MacCounters& c, Visit&& visit) {
     visit("frames_received", c.frames_received);
     visit("frames_unreadable", c.frames_unreadable);
     visit("frames_late", c.frames_late);
+    visit("frames_empty", c.frames_empty);
+    visit("grants", c.grants);
+    visit("superframes", c.superframes);
+    visit("beacons_sent", c.beacons_sent);
+    visit("beacons_missed", c.beacons_missed);
+    visit("time_invite", c.time_invite);
+    visit("time_reserve", c.time_reserve);
+    visit("time_paired", c.time_paired);
     visit("sdus_refused", c.sdus_refused);
     visit("airtime_used", c.airtime_used);
     visit("forged_targets", c.forged_targets);
@@ -222,6 +247,7 @@ public:
         double snr_margin_db = 1.5;           ///< starting margin of rate adaptation, learnt from losses afterwards
         double duty_cycle = 1.0;              ///< (0, 1]: share of any 10 minutes we may transmit
         std::optional<ModeIndex> fixed_mode;  ///< for tests: no rate adaptation
+        Regime regime = Regime::kAuto;
         /// Believe of a neighbour only what it proves with the keys of set_link_keys(), and carry packets between us
         /// only with them. False: believe everybody; for simulations and networks without the layer that makes keys.
         bool authenticated = false;
@@ -252,6 +278,9 @@ public:
 
     /// Takes a packet to send; false (and counted) if its queue is full or there is no such neighbour.
     bool enqueue(Instant now, Sdu sdu);
+    /// The same of a packet inside the session with `peer`, by its class; `flow` as in Sdu.
+    bool submit(Instant now, StationId peer, TrafficClass traffic, Bytes bytes, std::uint32_t flow = 0,
+                std::uint64_t tag = 0);
     /// Room, in bytes, for packets to that neighbour (or kBroadcast).
     [[nodiscard]] std::size_t room(StationId peer) const;
 
@@ -265,6 +294,8 @@ public:
     [[nodiscard]] StationId self() const noexcept;
     [[nodiscard]] std::vector<NeighborView> neighbors(Instant now) const;
     [[nodiscard]] const MacCounters& counters() const;
+    /// The present one: kInvite, kReserve or kPaired.
+    [[nodiscard]] Regime regime() const;
 
     /// Where the carriers of the neighbours are expected at `now`, of those of whom it is known.
     [[nodiscard]] std::vector<DopplerEstimate> doppler(Instant now) const;

@@ -253,7 +253,8 @@ struct Mac::Impl {
     std::uint16_t hello_number = 0;
     SentHellos sent_hellos;
     bool started = false;
-    Instant refreshed_at{};
+    Instant refreshed_at = kLongAgo;
+    Regime regime = Regime::kInvite;
     Instant hello_at{};
     Instant robust_hello_at{};
     Instant duty_at = kLongAgo;    // no contention before: the air-time cap

@@ -19,7 +19,7 @@ void Mac::Impl::on_frame(Instant now, const RxFrame& frame) {
         // We receive again, so it is over, whatever the radio reports later.
         on_transmitted(now, pending.front().id, TxOutcome::kSent);
     }
-    auto burst = parse_burst(frame.payload);
+    auto burst = parse_burst(frame.payload, nullptr, config.self);
     if (!burst || burst->header.sender == config.self) {
         ++counters.frames_unreadable;
         counters.own_number += burst ? 1U : 0U;

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "mac/link_auth.hpp"
 #include "mac/ranging.hpp"
 #include "mac/rate_control.hpp"
+#include "mac/station_map.hpp"
 
 namespace meshnet::mac {
 
@@ -110,7 +110,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return table_.size(); }
 
 private:
-    std::map<StationId, Neighbor> table_;
+    StationMap<Neighbor> table_;
 };
 
 }  // namespace meshnet::mac

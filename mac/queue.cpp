@@ -7,12 +7,14 @@ namespace meshnet::mac {
 
 void SduQueue::push(Instant now, Sdu sdu) {
     bytes_ += sdu.bytes.size();
+    ++size_;
     auto& queue = classes_[static_cast<std::size_t>(sdu.priority)];
     queue.push_back({std::move(sdu), now});
 }
 
 void SduQueue::push_front(Instant since, Sdu sdu) {
     bytes_ += sdu.bytes.size();
+    ++size_;
     auto& queue = classes_[static_cast<std::size_t>(sdu.priority)];
     queue.push_front({std::move(sdu), since});
 }
@@ -38,15 +40,8 @@ std::optional<SduQueue::Entry> SduQueue::pop(Instant now, bool control_only) {
     Entry entry = std::move(classes_[chosen].front());
     classes_[chosen].pop_front();
     bytes_ -= entry.sdu.bytes.size();
+    --size_;
     return entry;
-}
-
-bool SduQueue::empty() const noexcept {
-    return size() == 0;
-}
-
-std::size_t SduQueue::size() const noexcept {
-    return classes_[0].size() + classes_[1].size() + classes_[2].size();
 }
 
 Priority SduQueue::urgency() const noexcept {

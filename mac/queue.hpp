@@ -25,18 +25,19 @@ public:
     void push_front(Instant since, Sdu sdu);
     /// The next one: the most urgent, except that every fourth time one that waited kPatience goes first.
     [[nodiscard]] std::optional<Entry> pop(Instant now, bool control_only = false);
-    [[nodiscard]] bool empty() const noexcept;
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] bool has_control() const noexcept { return !classes_[0].empty(); }
     /// Most urgent waiting; kBulk if none.
     [[nodiscard]] Priority urgency() const noexcept;
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
-    [[nodiscard]] std::size_t size() const noexcept;
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
     static constexpr Duration kPatience = 2s;
 
 private:
     std::array<std::deque<Entry>, 3> classes_;
     std::size_t bytes_ = 0;
+    std::size_t size_ = 0;
     unsigned pops_ = 0;
 };
 

@@ -163,11 +163,14 @@ void FlowOpener::openings_lost(Instant now, NeighborId hop) {
 
 // How long packets may wait for a flow: longer if the destination will be reached by plan.
 Duration FlowOpener::keep_waiting(Instant now, Conversation& c, const ConversationKey& key) const {
-    c.kept = kWaitingAge;
     if (!p_.contacts.empty() && !p_.routes.next_hop(key.destination)) {
-        if (const auto expected = p_.contacts.next(now, key.destination)) {
+        if (p_.contacts.next(now, key.destination)) {
             c.kept = ContactBook::kHorizon;
+            c.kept_until = now + kWaitingAge;  // and while the flow is opened
         }
+    }
+    if (now >= c.kept_until) {
+        c.kept = kWaitingAge;
     }
     return c.kept;
 }

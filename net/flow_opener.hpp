@@ -112,6 +112,7 @@ private:
         std::optional<FlowId> active, opening;
         std::optional<FlowId> second, second_opening;  // by another neighbour
         Instant crowded_at{}, second_try{};
+        Instant kept_until{};
         Duration kept{};  // packets may wait so long, for a pass
         struct Waiting {
             Bytes plain;  // compressed packet

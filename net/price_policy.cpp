@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kStep = 0.1;         // of the price, by load
 constexpr double kDeadBand = 0.1;     // of the load around its target: nothing changes
-constexpr double kUndercutBy = 0.05;  // of the rival's price
+constexpr double kUndercutBy = 0.15;  // of the rival's price
 
 void check(bool ok, const char* field, const char* range) {
     if (!ok) {

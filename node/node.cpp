@@ -91,7 +91,7 @@ struct Node::Impl {
                     continue;
                 }
                 // A refused frame is lost like one lost on the air; what matters is not to try again at once.
-                mac::Sdu sdu{to, frame->priority, 0, std::move(frame->bytes), frame->open, frame->answer};
+                mac::Sdu sdu{to, frame->priority, 0, std::move(frame->bytes), frame->open, frame->answer, 0};
                 progress = mac.enqueue(now, std::move(sdu)) || progress;
             }
         }

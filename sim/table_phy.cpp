@@ -7,8 +7,12 @@
 
 namespace meshnet::sim {
 
-TablePhy::TablePhy(const phy::Profile& profile, double decade_db)
-    : PhyModel(profile, node::SampleRate::from_hz(profile.sample_rate_hz), 0), decade_db_(decade_db) {
+TablePhy::TablePhy(const phy::Profile& profile, double decade_db) : TablePhy(profile, decade_db, 0, SIZE_MAX) {}
+
+TablePhy::TablePhy(const phy::Profile& profile, double decade_db, phy::ModeIndex first, std::size_t modes)
+    : PhyModel(profile, node::SampleRate::from_hz(profile.sample_rate_hz), first),
+      decade_db_(decade_db),
+      modes_(modes) {
     if (!(decade_db > 0.0)) {
         throw std::invalid_argument("TablePhy: decade_db must be positive");
     }

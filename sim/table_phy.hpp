@@ -6,7 +6,9 @@
 // `decade_db` above.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
 #include "mac/mac.hpp"
 #include "node/phy_model.hpp"
@@ -22,6 +24,10 @@ public:
     /// Every mode of the profile, at its nominal rate. `profile` must outlive this. `decade_db` > 0: steepness of the
     /// error curve, dB per factor of ten.
     explicit TablePhy(const phy::Profile& profile, double decade_db = 0.5);
+    /// The same with `modes` modes from `first` on, as a station whose preambles or rate are limited.
+    TablePhy(const phy::Profile& profile, double decade_db, phy::ModeIndex first, std::size_t modes);
+
+    [[nodiscard]] std::size_t mode_count() const override { return std::min(PhyModel::mode_count(), modes_); }
 
     /// Probability that a stretch of `bytes` of payload fails at `sinr_db`, 0..1.
     [[nodiscard]] double failure(mac::ModeIndex mode, std::size_t bytes, double sinr_db) const;
@@ -33,6 +39,7 @@ private:
     [[nodiscard]] double curve(double excess_db) const;
 
     double decade_db_;
+    std::size_t modes_ = SIZE_MAX;
 };
 
 }  // namespace meshnet::sim

@@ -13,6 +13,8 @@
 
 #include "core/random.hpp"
 #include "node/node_driver.hpp"
+#include "sim/node_time.hpp"
+#include "sim/run_hash.hpp"
 
 namespace meshnet::sim {
 namespace {
@@ -23,49 +25,7 @@ void check(bool ok, const char* what) {
     }
 }
 
-/// FNV-1a, 64 bits.
-class Hash {
-public:
-    void add(std::uint64_t v) {
-        for (int i = 0; i < 8; ++i) {
-            byte(static_cast<std::uint8_t>(v >> (8 * i)));
-        }
-    }
-    void add(ByteView bytes) {
-        for (const std::uint8_t b : bytes) {
-            byte(b);
-        }
-    }
-    [[nodiscard]] std::uint64_t value() const { return value_; }
-
-private:
-    void byte(std::uint8_t b) { value_ = (value_ ^ b) * 0x100000001b3ULL; }
-    std::uint64_t value_ = 0xcbf29ce484222325ULL;
-};
-
 constexpr std::uint64_t kLateBit = std::uint64_t{1} << 63U;  // in Event::number of kSent
-
-/// A node's own time line: world time, shifted and running fast or slow by parts in 10^9.
-class NodeTime {
-public:
-    NodeTime(std::int64_t offset_ns, std::int64_t parts_per_billion) : offset_(offset_ns), ppb_(parts_per_billion) {}
-    [[nodiscard]] Instant local(Instant world) const {
-        const std::int64_t t = to_ns(world);
-        return instant_from_ns(offset_ + t + scaled(t, 1'000'000'000));
-    }
-    [[nodiscard]] Instant world(Instant local) const {
-        const std::int64_t x = to_ns(local) - offset_;
-        return instant_from_ns(x - scaled(x, 1'000'000'000 + ppb_));
-    }
-
-private:
-    [[nodiscard]] std::int64_t scaled(std::int64_t t, std::int64_t per) const {
-        __extension__ using Wide = __int128;
-        return static_cast<std::int64_t>(static_cast<Wide>(t) * ppb_ / per);
-    }
-    std::int64_t offset_;
-    std::int64_t ppb_;
-};
 
 enum class Kind : std::uint8_t { kWake, kSense, kArrived, kHeard, kSent, kPersisted };
 
@@ -78,7 +38,7 @@ struct Event {
     std::uint64_t number = 0;  // kSent: id and kLateBit; kPersisted: batch
     int change = 0;            // kSense: +1 or -1
     std::shared_ptr<TableMedium::Arrival> arrival;
-    std::shared_ptr<const mac::RxFrame> frame;
+    std::shared_ptr<const TableMedium::Reception> frame;
     std::shared_ptr<const net::LedgerBatch> batch;
 };
 struct Later {
@@ -119,7 +79,7 @@ struct World::Impl {
     void pump(std::size_t n);
     void transmit(std::size_t n, mac::TxRequest&& request);
     void handle(const Event& event);
-    void forward(std::size_t n, mac::RxFrame&& frame);
+    void forward(std::size_t n, TableMedium::Reception&& received);
 
     Config config;
     Rng random;
@@ -130,7 +90,7 @@ struct World::Impl {
     std::deque<Slot> slots;
     std::deque<Delivery> deliveries;
     std::uint64_t events = 0;
-    Hash hash;
+    RunHash hash;
 };
 
 void World::Impl::start_node(std::size_t n) {
@@ -197,7 +157,7 @@ void World::Impl::transmit(std::size_t n, mac::TxRequest&& request) {
         return schedule(std::move(sent));
     }
     hash.add(static_cast<std::uint64_t>(to_ns(start)));
-    hash.add(transmission->burst->payload);
+    hash.add(transmission->burst->frame.payload);
     sent.at = transmission->end;
     schedule(std::move(sent));
     for (auto& arrival : transmission->arrivals) {
@@ -220,15 +180,12 @@ void World::Impl::transmit(std::size_t n, mac::TxRequest&& request) {
 }
 
 /// Delivers a received frame to its node after the radio's latency, on the node's own time line.
-void World::Impl::forward(std::size_t n, mac::RxFrame&& frame) {
-    const Slot& slot = slots[n];
+void World::Impl::forward(std::size_t n, TableMedium::Reception&& received) {
     Event event;
-    event.at = frame.end + config.latency;
+    event.at = received.end + config.latency;
     event.kind = Kind::kHeard;
     event.node = n;
-    frame.start = slot.time.local(frame.start);
-    frame.end = slot.time.local(frame.end);
-    event.frame = std::make_shared<const mac::RxFrame>(std::move(frame));
+    event.frame = std::make_shared<const TableMedium::Reception>(std::move(received));
     schedule(std::move(event));
 }
 
@@ -267,7 +224,8 @@ void World::Impl::handle(const Event& event) {
             if (!same_boot) {
                 return;
             }
-            slot.node->on_frame(local, *event.frame);
+            slot.node->on_frame(
+                local, event.frame->frame(slot.time.local(event.frame->start), slot.time.local(event.frame->end)));
             break;
         case Kind::kSent: {
             if (!same_boot) {

@@ -23,7 +23,8 @@ protected:
         return {Bytes(bytes, 0x5a), *phy::find_mode("16qam-1/2")};
     }
     std::optional<mac::RxFrame> receive(TableMedium::Arrival& arrival) {
-        return medium.receive(arrival.end, arrival, true);
+        const auto got = medium.receive(arrival.end, arrival, true);
+        return got ? std::optional(got->frame(got->start, got->end)) : std::nullopt;
     }
 
     Rng random{1};
