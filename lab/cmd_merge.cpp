@@ -9,6 +9,7 @@
 #include "lab/campaign.hpp"
 #include "lab/cmd_hostile.hpp"
 #include "lab/cmd_mac.hpp"
+#include "lab/cmd_net.hpp"
 #include "lab/cmd_sweep.hpp"
 #include "lab/commands.hpp"
 
@@ -56,6 +57,9 @@ int run_merge(const std::vector<std::string>& files) {
         if (joined->campaign == "mac") {
             return print_mac_campaign(joined->options, joined->rows);
         }
+        if (joined->campaign == "net") {
+            return print_net_campaign(joined->rows, true);
+        }
         if (joined->campaign == "hostile") {
             return print_hostile_campaign(joined->options, joined->rows, true);
         }
@@ -65,7 +69,7 @@ int run_merge(const std::vector<std::string>& files) {
     } catch (const nlohmann::json::exception&) {
         return complain("merge", "a row is not what its campaign writes; were the shards made by this version?");
     }
-    return complain("merge", "unknown campaign '" + joined->campaign + "'; known are mac, hostile, sweep");
+    return complain("merge", "unknown campaign '" + joined->campaign + "'; known are mac, net, hostile, sweep");
 }
 
 }  // namespace meshnet::lab

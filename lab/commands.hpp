@@ -102,6 +102,32 @@ struct HostileCampaignOptions {
 /// Random networks of which a part is hostile; 1 if an honest node lost or failed to deliver more than it may.
 int run_hostile(const HostileCampaignOptions& o);
 
+struct NetOptions {
+    std::string scenario;   ///< a file; empty: the defaults
+    std::size_t nodes = 0;  ///< instead of the scenario's; 0: as there
+    std::uint64_t first_seed = 1;
+    std::size_t seeds = 1;
+    std::string shard;  ///< networks k with k mod n = i, as i/n; empty: all
+    unsigned threads = 0;
+    bool print_scenario = false;
+    bool no_checks = false;  ///< of invariants after every event
+    bool json = false;
+    bool quiet = false;
+};
+/// Networks of routers from a scenario; 1 if an invariant broke.
+int run_net(const NetOptions& o);
+
+struct NetTrialOptions {
+    std::string trial;  ///< one of kNetTrials
+    std::size_t seeds = 10;
+    double distance_km = 50.0;  ///< of a hop
+    unsigned threads = 0;
+};
+inline const std::vector<std::string> kNetTrials{"repair",  "fade",     "cheaper",    "newcomer",
+                                                 "network", "undercut", "load-price", "cartel"};
+/// One JSON object a seed: whole nodes with the MAC (the first five), or relays that compete by price.
+int run_net_trial(const NetTrialOptions& o);
+
 /// Joins what campaigns with --shard wrote (mac, hostile, sweep): the files hold one JSON object a line, "-" is
 /// standard input. Prints what the campaign prints with --json on one machine.
 int run_merge(const std::vector<std::string>& files);

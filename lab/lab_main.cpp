@@ -23,6 +23,8 @@ struct Everything {
     SignalOptions signal;
     DetectionOptions detection;
     HostileCampaignOptions hostile;
+    NetOptions net;
+    NetTrialOptions net_trial;
     MacOptions mac;
     std::vector<std::string> merge;
     int result = 0;
@@ -135,8 +137,42 @@ void add_hostile(CLI::App& app, Everything& e) {
     command->callback([&e] { e.result = run_hostile(e.hostile); });
 }
 
+void add_net(CLI::App& app, Everything& e) {
+    auto* command = app.add_subcommand("net", "Networks of routers in virtual time, from a scenario file");
+    auto& o = e.net;
+    command->add_option("--scenario", o.scenario, "File (--print-scenario shows what it may hold; default: 20 nodes)");
+    command->add_option("--nodes", o.nodes, "Instead of the scenario's, 2 to 1000");
+    command->add_option("--seed", o.first_seed, "The first")->capture_default_str();
+    command->add_option("--seeds", o.seeds, "How many, one network each")
+        ->check(CLI::Range(1, 1'000'000))
+        ->capture_default_str();
+    command->add_option("--shard", o.shard, "Only networks k with k mod n = i, as i/n, for meshnet-lab merge (JSON)");
+    command->add_option("--threads", o.threads, "Threads, 0: one per core; never changes a result")
+        ->check(CLI::Range(0, 256))
+        ->capture_default_str();
+    command->add_flag("--print-scenario", o.print_scenario, "Write the scenario with every key, run nothing");
+    command->add_flag("--no-checks", o.no_checks, "No invariants after every event");
+    command->add_flag("--json", o.json, "A JSON object a seed instead of a line");
+    command->add_flag("--quiet", o.quiet, "No progress on stderr");
+    command->callback([&e] { e.result = run_net(e.net); });
+}
+
+void add_net_trial(CLI::App& app, Everything& e) {
+    auto* command = app.add_subcommand("net-trial", "Repair, fading, prices: one JSON object a seed");
+    auto& o = e.net_trial;
+    command->add_option("trial", o.trial, "Which")->required()->check(CLI::IsMember(kNetTrials));
+    command->add_option("--seeds", o.seeds, "How many")->check(CLI::Range(1, 10'000))->capture_default_str();
+    command->add_option("--distance-km", o.distance_km, "Of a hop")
+        ->check(CLI::Range(1.0, 1'000.0))
+        ->capture_default_str();
+    command->add_option("--threads", o.threads, "Threads, 0: one per core; never changes a result")
+        ->check(CLI::Range(0, 256))
+        ->capture_default_str();
+    command->callback([&e] { e.result = run_net_trial(e.net_trial); });
+}
+
 void add_merge(CLI::App& app, Everything& e) {
-    auto* command = app.add_subcommand("merge", "Joins what campaigns with --shard wrote: mac, hostile, sweep");
+    auto* command = app.add_subcommand("merge", "Joins what campaigns with --shard wrote: mac, net, hostile, sweep");
     command->add_option("files", e.merge, "One JSON object a line; - is standard input")->required();
     command->callback([&e] { e.result = run_merge(e.merge); });
 }
@@ -217,6 +253,8 @@ int main(int argc, char** argv) {
     add_interference(app, e);
     add_regress(app, e);
     add_hostile(app, e);
+    add_net(app, e);
+    add_net_trial(app, e);
     add_lengths(app, e);
     add_constellation(app, e);
     add_signal(app, e);

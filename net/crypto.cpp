@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include <cassert>
+#include <cstring>
 #include <stdexcept>
 
 namespace meshnet::net {
@@ -28,7 +29,34 @@ Bytes with_context(std::string_view context, ByteView message) {
     return all;
 }
 
+thread_local SignatureMemo* memo = nullptr;
+
+SignatureMemo::Key memo_key(const Key32& key, ByteView all, const Signature& signature) {
+    return blake2b<32>({ByteView(key), ByteView(signature), all});
+}
+
 }  // namespace
+
+SignatureMemo::SignatureMemo() noexcept : before_(memo) {
+    memo = this;
+}
+
+SignatureMemo::~SignatureMemo() {
+    memo = before_;
+}
+
+void SignatureMemo::insert(const Key& key) {
+    if (valid_.size() >= kMost) {
+        valid_.clear();
+    }
+    valid_.insert(key);
+}
+
+std::size_t SignatureMemo::FirstBytes::operator()(const Key& key) const noexcept {
+    std::size_t out = 0;
+    std::memcpy(&out, key.data(), sizeof out);
+    return out;
+}
 
 void crypto_init() {
     if (sodium_init() < 0) {
@@ -57,12 +85,26 @@ Signature SigningKey::sign(std::string_view context, ByteView message) const {
     Signature out{};
     const Bytes all = with_context(context, message);
     crypto_sign_detached(out.data(), nullptr, all.data(), all.size(), secret_.data());
+    if (memo != nullptr) {
+        memo->insert(memo_key(public_, all, out));
+    }
     return out;
 }
 
 bool verify(const Key32& key, std::string_view context, ByteView message, const Signature& signature) {
     const Bytes all = with_context(context, message);
-    return crypto_sign_verify_detached(signature.data(), all.data(), all.size(), key.data()) == 0;
+    if (memo == nullptr) {
+        return crypto_sign_verify_detached(signature.data(), all.data(), all.size(), key.data()) == 0;
+    }
+    const auto hash = memo_key(key, all, signature);
+    if (memo->contains(hash)) {
+        return true;
+    }
+    const bool valid = crypto_sign_verify_detached(signature.data(), all.data(), all.size(), key.data()) == 0;
+    if (valid) {
+        memo->insert(hash);
+    }
+    return valid;
 }
 
 Key32 dh_public(const Key32& secret) noexcept {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <unordered_set>
 
 #include "core/bytes.hpp"
 #include "core/random.hpp"
@@ -62,6 +63,29 @@ private:
 
 /// True if `signature` is `key`'s over `context` and `message`. About 0.1 ms: check everything cheap first.
 [[nodiscard]] bool verify(const Key32& key, std::string_view context, ByteView message, const Signature& signature);
+
+/// While one exists, signatures made or verified on its thread are remembered, and verify() finds them by a hash. For
+/// simulations, where one process plays all nodes: the same signature is checked by each of them. Results stay the
+/// same.
+class SignatureMemo {
+public:
+    SignatureMemo() noexcept;
+    ~SignatureMemo();
+    SignatureMemo(const SignatureMemo&) = delete;
+    SignatureMemo& operator=(const SignatureMemo&) = delete;
+
+    using Key = std::array<std::uint8_t, 32>;
+    [[nodiscard]] bool contains(const Key& key) const { return valid_.count(key) != 0; }
+    void insert(const Key& key);
+
+private:
+    static constexpr std::size_t kMost = 1U << 16;  // then it starts anew
+    struct FirstBytes {
+        std::size_t operator()(const Key& key) const noexcept;
+    };
+    std::unordered_set<Key, FirstBytes> valid_;
+    SignatureMemo* before_;
+};
 
 /// X25519 (RFC 7748): public key of a secret.
 [[nodiscard]] Key32 dh_public(const Key32& secret) noexcept;

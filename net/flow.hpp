@@ -55,6 +55,8 @@ struct Flow {
     bool installing = false;            ///< accepted, not yet on disk: no packet may use it
     bool restored = false;              ///< from the ledger
     bool answer = false;                ///< source: the other end began, so we do not pay
+    bool second = false;                ///< source: opened beside another of the same conversation
+    bool wanted = false;                ///< source: opened for lack of one, perhaps by several ways at once
     bool broken = false;                ///< no longer for packets; receipts are still settled
     Evidence durable;                   ///< newest evidence that is on disk: may be shown to others
     std::uint64_t forwarded_bytes = 0;  ///< sent to the next hop (source: sealed) since start
@@ -94,6 +96,8 @@ struct Flow {
     std::uint64_t watched_from = 0;                     ///< forwarded when proof last came
     std::uint64_t watched_bytes = 0, judged_bytes = 0;  ///< accounted for and proven at the last report to routing
     Instant watched_at{};
+    double arrived = 1.0;  ///< share of what was sent, at the last report to routing
+    Instant arrived_at{};
     ReplayWindow replay;                    ///< destination
     HashChain chain;                        ///< destination
     std::uint64_t delivered_bytes = 0;      ///< destination

@@ -11,18 +11,21 @@ namespace meshnet::net {
 namespace {
 
 constexpr std::uint8_t kOffersReturn = 1;
-constexpr std::size_t kMaxOpening = 256;
 constexpr std::size_t kMaxConversations = 512;
 constexpr std::size_t kWaitingBytes = 65'536;  // of a conversation without a flow
 constexpr Duration kWaitingAge = 3s;
 constexpr Duration kOpenRetry = 900ms;
 constexpr int kOpenTries = 4;
-constexpr int kTriesBeforeAnother = 2;  // unanswered opens, until another neighbour is asked if there is one
+constexpr Duration kAnswerBase = 400ms;   // of an open: until another neighbour is asked
+constexpr Duration kAnswerOfHop = 150ms;  // every relay writes to its disk; who is nearest to the loss asks first
+constexpr std::size_t kMostAsked = 3;     // neighbours that a relay asks for one open
+constexpr std::size_t kMostOwnAsked = 4;  // openings of one conversation at once
 constexpr Duration kFailedKept = 30s;
 constexpr Duration kReopenPause = 500ms;      // between attempts to open a flow
 constexpr Duration kOpeningKept = 15s;        // a relay waits so long for an answer
 constexpr Duration kOpenRepeatPause = 300ms;  // a repeated FLOW_OPEN is forwarded at most so often
 constexpr Duration kConversationPause = 100ms;
+constexpr Duration kPassPause = 1s;  // between attempts while a pass is waited for
 constexpr Duration kConversationIdle = 600s;
 constexpr std::size_t kOwnOpening = 32;         // places for flows of our own host
 constexpr std::size_t kOpeningOfNeighbor = 64;  // of one neighbour
@@ -63,7 +66,14 @@ void FlowOpener::send(Instant now, const NodeId& destination, const IpView& pack
     c.last_used = now;
     Flow* f = c.active ? p_.flows.find(*c.active) : nullptr;
     if (f != nullptr && !f->broken && still_good(now, c, key, *f)) {
-        return p_.forwarder.send(now, *f, plain);
+        f = c.active ? p_.flows.find(*c.active) : nullptr;  // the second may have taken its place
+    } else {
+        f = nullptr;
+    }
+    if (f != nullptr) {
+        Flow& by = lane(now, c, key, *f);
+        watch_soon(now, by);
+        return p_.forwarder.send(now, by, plain);
     }
     if (c.waiting_bytes + plain.size() > kWaitingBytes) {
         ++p_.counters.dropped_queue_full;
@@ -88,7 +98,10 @@ bool FlowOpener::still_good(Instant now, Conversation& c, const ConversationKey&
                            c.failed.count(route->next_hop) == 0;
     if ((elsewhere && !p_.links.reachable(f.next)) || (!route && p_.links.lost(now, f.next))) {
         break_own_flow(now, f);
-        return false;
+        return c.active.has_value();
+    }
+    if (elsewhere && promote_second(c, route->next_hop)) {
+        return true;
     }
     if ((elsewhere || nearly_used_up(f)) && !c.opening) {
         open(now, c, key);  // this one goes on until the other is there
@@ -112,12 +125,21 @@ std::optional<RouteTable::Selected> FlowOpener::way_to(Instant now, Conversation
     if (c.failed.empty() || (route && c.failed.count(route->next_hop) == 0)) {
         return route;
     }
+    std::optional<RouteTable::Selected> longest_ago = route;
     for (const RouteTable::Selected& way : p_.routes.ways(id)) {
-        if (c.failed.count(way.next_hop) == 0 && p_.links.reachable(way.next_hop)) {
+        if (!p_.links.reachable(way.next_hop)) {
+            continue;
+        }
+        const auto failed = c.failed.find(way.next_hop);
+        if (failed == c.failed.end()) {
             return way;
         }
+        const auto best = longest_ago ? c.failed.find(longest_ago->next_hop) : c.failed.end();
+        if (best == c.failed.end() || failed->second < best->second) {
+            longest_ago = way;
+        }
     }
-    return route;
+    return longest_ago;  // in turn, since each may have found another way meanwhile
 }
 
 void FlowOpener::open(Instant now, Conversation& c, const ConversationKey& key) {
@@ -126,15 +148,31 @@ void FlowOpener::open(Instant now, Conversation& c, const ConversationKey& key) 
     }
     const auto route = way_to(now, c, key.destination);
     const Certificate* certificate = p_.routes.certificate_of(key.destination);
-    if (!route || certificate == nullptr || !p_.links.reachable(route->next_hop) || openings_.size() >= kMaxOpening) {
+    const auto pending = std::count_if(openings_.begin(), openings_.end(), [&](const auto& item) {
+        return item.second.own && item.second.conversation == key;
+    });
+    if (!route || certificate == nullptr || !p_.links.reachable(route->next_hop) || openings_.size() >= kMaxOpening ||
+        static_cast<std::size_t>(pending) >= kMostOwnAsked) {
         return;  // on_timeout() tries again while packets wait
     }
     c.next_try = now + kReopenPause;
+    c.opening = open_by(now, key, *route, false);
+    if (const auto it = c.opening ? openings_.find(*c.opening) : openings_.end(); it != openings_.end()) {
+        it->second.wanted = !c.active;
+    }
+    waiting_.insert(key);
+}
+
+// Preconditions: the neighbour is reachable, the destination's certificate known, openings_ has room.
+std::optional<FlowId> FlowOpener::open_by(Instant now, const ConversationKey& key, const RouteTable::Selected& route,
+                                          bool second) {
+    const Certificate* certificate = p_.routes.certificate_of(key.destination);
     Opening o;
     o.own = true;
-    o.next = route->next_hop;
+    o.second = second;
+    o.next = route.next_hop;
     o.since = now;
-    o.again_at = now + kOpenRetry;
+    o.again_at = now + answer_time(route.metric);
     o.tries = 1;
     o.conversation = key;
     FlowOpen& m = o.open;
@@ -147,7 +185,7 @@ void FlowOpener::open(Instant now, Conversation& c, const ConversationKey& key) 
     m.unit_bytes = config_.unit_bytes;
     m.max_units = kMaxUnits;
     const bool pay = config_.pay && !key.answer && !alarms.own_standing() && p_.spend.allows(now, key.destination);
-    const std::uint64_t advertised = route->metric.price_msat_per_mib;
+    const std::uint64_t advertised = route.metric.price_msat_per_mib;
     const std::uint32_t own_limit = pay ? fair_price(advertised, 12) : 0U;
     m.max_price = m.payer_is_destination ? *offer : own_limit;
     m.source = p_.self.certificate;
@@ -159,14 +197,13 @@ void FlowOpener::open(Instant now, Conversation& c, const ConversationKey& key) 
     w.u8(m.payer_is_destination || !pay ? 0 : kOffersReturn);
     w.u32(pay ? fair_price(advertised, 20) : 0U);
     if (!o.noise->write(payload, m.noise)) {
-        return;
+        return std::nullopt;
     }
     m.signature = p_.self.device.sign(kOpenContext, m.signed_part());
     const FlowId id = m.id();
-    c.opening = id;
     p_.links.send_control(o.next, m.encode());
     openings_.emplace(id, std::move(o));
-    waiting_.insert(key);
+    return id;
 }
 
 // ---- FLOW_OPEN ----
@@ -261,6 +298,8 @@ void FlowOpener::relay_open(Instant now, NeighborId from, const FlowOpen& open) 
     o.next = route->next_hop;
     o.since = now;
     o.again_at = now;
+    o.tried = {o.next};
+    o.divert_at = now + answer_time(route->metric);
     p_.links.send_control(o.next, o.open.encode());
     openings_.emplace(id, std::move(o));
 }
@@ -316,6 +355,7 @@ void FlowOpener::take_offer(Instant now, const NodeId& source, std::uint32_t max
         const auto it = conversations_.find({source, c, true});
         Flow* active = it == conversations_.end() || !it->second.active ? nullptr : p_.flows.find(*it->second.active);
         if (active != nullptr && !active->payer_is_destination) {
+            end_second(now, it->second);
             it->second.active.reset();
             active->broken = true;
         }
@@ -383,7 +423,7 @@ void FlowOpener::on_accept(Instant now, NeighborId from, ByteView body) {
         return;
     }
     const auto it = openings_.find(accept->flow);
-    if (it == openings_.end() || it->second.next != from || p_.flows.find(accept->flow) != nullptr ||
+    if (it == openings_.end() || !it->second.asked(from) || p_.flows.find(accept->flow) != nullptr ||
         p_.flows.labels_out().count({from, accept->label}) != 0) {
         return;
     }
@@ -394,15 +434,22 @@ void FlowOpener::on_accept(Instant now, NeighborId from, ByteView body) {
         ++p_.counters.flows_refused;
         return;
     }
-    const Opening opening = std::move(it->second);
+    Opening opening = std::move(it->second);
     openings_.erase(it);
+    opening.next = from;
+    for (const NeighborId other : opening.silent) {
+        if (other != from) {
+            p_.routes.on_delivery(now, opening.open.destination, other, 0.0);  // another one brought it there
+        }
+    }
+    p_.routes.on_answer(now, opening.open.destination, from, true);
     if (!honest_total(*accept, opening)) {
         ++p_.counters.flows_refused_total;
         return opening.own ? opening_failed(now, opening, RejectReason::kPrice)
                            : reject(opening.prev, accept->flow, RejectReason::kPrice);
     }
     if (opening.own) {
-        accepted_as_source(now, *accept, opening);
+        accepted_as_source(now, *accept, std::move(opening));
     } else {
         accepted_as_relay(now, *accept, opening, destination->signing);
     }
@@ -423,7 +470,13 @@ void FlowOpener::accepted_as_source(Instant now, const FlowAccept& accept, Openi
     if (it == conversations_.end()) {
         return;
     }
-    it->second.opening.reset();
+    Conversation& c = it->second;
+    c.failed.erase(opening.next);
+    if (opening.second) {
+        c.second_opening.reset();
+    } else if (c.opening == accept.flow) {
+        c.opening.reset();
+    }
     const auto payload = opening.noise->read(accept.noise);
     if (!payload || !p_.flows.make_room(NodeId{})) {
         ++p_.counters.flows_refused;
@@ -448,6 +501,8 @@ void FlowOpener::accepted_as_source(Instant now, const FlowAccept& accept, Openi
     f.destination_key = p_.routes.certificate_of(open.destination)->signing;
     f.payword = accept.chain_root;
     f.key = opening.noise->split().send;
+    f.second = opening.second;
+    f.wanted = opening.wanted;
     install(now, std::move(f));
 }
 
@@ -466,6 +521,7 @@ void FlowOpener::accepted_as_relay(Instant now, const FlowAccept& accept, const 
     f.destination = open.destination;
     f.prev = opening.prev;
     f.prev_id = p_.links.find(opening.prev)->id;
+    f.watched_at = now;
     f.next = opening.next;
     f.next_id = p_.links.find(opening.next)->id;
     f.label_in = p_.flows.unused_label(opening.prev);
@@ -512,6 +568,7 @@ void FlowOpener::install(Instant now, Flow&& flow) {
 void FlowOpener::installed(Instant now, Flow& f) {
     f.installing = false;
     if (f.role == FlowRole::kRelay) {
+        watch_at_ = earliest(watch_at_, now + FlowWatch::kAgain);
         p_.links.send_control(f.prev, f.accept->encode());
         return;
     }
@@ -520,12 +577,25 @@ void FlowOpener::installed(Instant now, Flow& f) {
         return;
     }
     Conversation& c = it->second;
+    if (f.second && c.active) {
+        end_second(now, c);
+        c.second = f.id;
+        return;
+    }
     if (Flow* old = c.active ? p_.flows.find(*c.active) : nullptr) {
+        if (f.wanted && !old->broken) {
+            f.broken = true;  // another way was sooner
+            return;
+        }
         old->broken = true;  // replaced; only its receipts are still of interest
     }
     c.active = f.id;
+    if (const Flow* second = second_of(c); second != nullptr && second->next == f.next) {
+        end_second(now, c);
+    }
     while (!c.waiting.empty()) {
-        if (now - c.waiting.front().since <= kWaitingAge) {
+        if (now - c.waiting.front().since <= std::max(Duration{kWaitingAge}, c.kept)) {
+            watch_soon(now, f);
             p_.forwarder.send(now, f, c.waiting.front().plain);
         } else {
             ++p_.counters.dropped_old;
@@ -552,6 +622,9 @@ void FlowOpener::on_reject(Instant now, NeighborId from, ByteView body) {
     if (it == openings_.end() || it->second.next != from) {
         return;
     }
+    if (!it->second.own && m->reason == RejectReason::kNoRoute && divert(now, it->second)) {
+        return;
+    }
     const Opening opening = std::move(it->second);
     openings_.erase(it);
     if (opening.own) {
@@ -568,6 +641,13 @@ void FlowOpener::opening_failed(Instant now, const Opening& opening, RejectReaso
         return;
     }
     Conversation& c = it->second;
+    if (opening.second) {
+        c.second_opening.reset();
+        return;
+    }
+    if (opening.overdue) {
+        return;  // another was asked already
+    }
     c.opening.reset();
     if (reason != RejectReason::kNotOffered && try_elsewhere(now, c, opening)) {
         return;
@@ -650,9 +730,17 @@ void FlowOpener::break_own_flow(Instant now, Flow& f) {
     p_.forwarder.break_flow(f);
     const ConversationKey key = key_of(f);
     const auto it = conversations_.find(key);
-    if (it != conversations_.end() && it->second.active == f.id) {
-        it->second.active.reset();
-        open(now, it->second, key);
+    if (it == conversations_.end()) {
+        return;
+    }
+    Conversation& c = it->second;
+    if (c.second == f.id) {
+        c.second.reset();
+    } else if (c.active == f.id) {
+        c.active.reset();
+        if (!promote_second(c, std::nullopt)) {
+            open(now, c, key);
+        }
     }
 }
 
@@ -674,26 +762,90 @@ void FlowOpener::on_timeout(Instant now) {
     }
 }
 
+Duration FlowOpener::answer_time(const RouteMetric& metric) {
+    return kAnswerBase + std::int64_t{metric.hops} * Duration{kAnswerOfHop} +
+           4 * std::chrono::milliseconds(std::min(metric.delay_ms, 2'000U));
+}
+
+// A relay that gets no answer asks another neighbour; the first to answer is taken. Those farther away do so later, so
+// that whoever is nearest to the loss finds the way around it.
+bool FlowOpener::divert(Instant now, Opening& o) {
+    o.divert_at.reset();
+    if (o.tried.size() >= kMostAsked) {
+        return false;
+    }
+    for (const RouteTable::Selected& way : p_.routes.ways(o.open.destination)) {
+        if (way.next_hop == o.prev || o.asked(way.next_hop) || !p_.links.reachable(way.next_hop)) {
+            continue;
+        }
+        o.next = way.next_hop;
+        o.tried.push_back(o.next);
+        o.divert_at = now + answer_time(way.metric);
+        p_.links.send_control(o.next, o.open.encode());
+        return true;
+    }
+    return false;
+}
+
 void FlowOpener::retry_openings(Instant now) {
     for (auto it = openings_.begin(); it != openings_.end();) {
         Opening& o = it->second;
-        if (!o.own) {
-            it = now - o.since >= kOpeningKept ? openings_.erase(it) : std::next(it);
-            continue;
+        if (!o.own && o.divert_at && now >= *o.divert_at) {
+            o.silent.push_back(o.next);
+            p_.routes.on_answer(now, o.open.destination, o.next, false);
+            (void)divert(now, o);
         }
-        if (now < o.again_at) {
+        it = !o.own && now - o.since >= kOpeningKept ? openings_.erase(it) : std::next(it);
+    }
+    retry_own(now);
+}
+
+// Another neighbour is asked beside the one that does not answer; the first to answer is taken.
+void FlowOpener::ask_another(Instant now, Opening& o) {
+    o.overdue = true;
+    o.again_at = o.since + kOpeningKept;
+    const auto it = conversations_.find(o.conversation);
+    if (it == conversations_.end()) {
+        return;
+    }
+    Conversation& c = it->second;
+    c.failed[o.next] = now;
+    p_.routes.on_answer(now, o.open.destination, o.next, false);
+    c.opening.reset();
+    c.next_try = now;
+    waiting_.insert(o.conversation);
+}
+
+bool FlowOpener::another_way(const Opening& o) const {
+    const LinkTable::Neighbor* next = p_.links.find(o.next);
+    if (next != nullptr && next->id == o.open.destination) {
+        return false;
+    }
+    const auto it = conversations_.find(o.conversation);
+    const auto ways = p_.routes.ways(o.open.destination);
+    return std::any_of(ways.begin(), ways.end(), [&](const RouteTable::Selected& way) {
+        return way.next_hop != o.next && p_.links.reachable(way.next_hop) &&
+               (it == conversations_.end() || it->second.failed.count(way.next_hop) == 0);
+    });
+}
+
+void FlowOpener::retry_own(Instant now) {
+    for (auto it = openings_.begin(); it != openings_.end();) {
+        Opening& o = it->second;
+        if (!o.own || now < o.again_at) {
             ++it;
             continue;
         }
-        if (o.tries == kTriesBeforeAnother) {
-            const LinkTable::Neighbor* next = p_.links.find(o.next);
-            if (next == nullptr || next->id != o.open.destination) {
-                p_.routes.on_delivery(now, o.open.destination, o.next, 0.0);
-            }
+        if (o.overdue) {
+            it = openings_.erase(it);
+            continue;
         }
-        const auto route = p_.routes.lookup(o.open.destination);
-        const bool another = o.tries >= kTriesBeforeAnother && route && route->next_hop != o.next;
-        if (o.tries >= kOpenTries || another || !p_.links.reachable(o.next)) {
+        if (o.wanted && p_.links.reachable(o.next) && another_way(o)) {
+            ask_another(now, o);
+            ++it;
+            continue;
+        }
+        if (o.tries >= kOpenTries || o.second || !p_.links.reachable(o.next)) {
             const Opening failed = std::move(o);
             it = openings_.erase(it);
             opening_failed(now, failed, RejectReason::kNoRoute);
@@ -709,7 +861,8 @@ void FlowOpener::retry_openings(Instant now) {
 void FlowOpener::retry_conversations(Instant now) {
     for (auto it = waiting_.begin(); it != waiting_.end();) {
         Conversation& c = conversations_.at(*it);
-        while (!c.waiting.empty() && now - c.waiting.front().since > kWaitingAge) {
+        const Duration longest = c.waiting.empty() ? Duration{} : keep_waiting(now, c, *it);
+        while (!c.waiting.empty() && now - c.waiting.front().since > longest) {
             ++p_.counters.dropped_old;
             give_up_front(c, *it, why_waiting(c, *it));
         }
@@ -719,7 +872,7 @@ void FlowOpener::retry_conversations(Instant now) {
         }
         if (now >= c.next_try) {
             open(now, c, *it);
-            c.next_try = std::max(c.next_try, now + kConversationPause);
+            c.next_try = std::max(c.next_try, now + (longest > kWaitingAge ? kPassPause : kConversationPause));
         }
         ++it;
     }
@@ -728,7 +881,7 @@ void FlowOpener::retry_conversations(Instant now) {
 std::optional<Instant> FlowOpener::next_timeout() const {
     std::optional<Instant> next = watch_at_;
     for (const auto& [id, o] : openings_) {
-        next = earliest(next, o.own ? o.again_at : o.since + kOpeningKept);
+        next = earliest(next, o.own ? o.again_at : o.divert_at.value_or(o.since + kOpeningKept));
     }
     for (const auto& key : waiting_) {
         next = earliest(next, conversations_.at(key).next_try);
@@ -739,15 +892,23 @@ std::optional<Instant> FlowOpener::next_timeout() const {
 void FlowOpener::sweep(Instant now) {
     std::erase_if(conversations_, [&](const auto& item) {
         const Conversation& c = item.second;
-        return now - c.last_used >= kConversationIdle && !c.opening && c.waiting.empty() &&
+        return now - c.last_used >= kConversationIdle && !c.opening && !c.second_opening && c.waiting.empty() &&
                waiting_.count(item.first) == 0;
     });
     watch_flows(now);
 }
 
+// The first packets of a flow are proven soon, or it is left soon.
+void FlowOpener::watch_soon(Instant now, const Flow& f) {
+    if (FlowWatch::fresh(f)) {
+        watch_at_ = earliest(watch_at_, now + FlowWatch::kAgain);
+    }
+}
+
 // Packets leave, and the destination proves none: who is nearest to the loss leaves that way, the source opens again.
 void FlowOpener::watch_flows(Instant now) {
     watch_at_.reset();
+    left_.clear();
     for (auto& [id, f] : p_.flows) {
         if (f.broken || f.installing || f.role == FlowRole::kDestination) {
             continue;
@@ -758,6 +919,7 @@ void FlowOpener::watch_flows(Instant now) {
             case FlowWatch::Verdict::kWaiting:
                 watch_at_ = now + FlowWatch::kAgain;
                 break;
+
             case FlowWatch::Verdict::kLeave:
                 ++p_.counters.flows_left;
                 left_.push_back(id);

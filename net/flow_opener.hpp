@@ -2,16 +2,19 @@
 // Opening flows: hop by hop along the routes, priced on the way, accepted by the destination, installed on the way
 // back. Packets of our own host wait here until their flow is open.
 //
-// A conversation is what our host sends to one node in one class; it has at most one flow in use and one being opened.
+// A conversation is what our host sends to one node in one class; it has one flow in use, one being opened, and, if
+// it is more than one way carries, a second one by another neighbour beside it (flow_lanes.cpp).
 // Spec: docs/spec/net.md, "Flows", and docs/spec/payment.md, "Who pays".
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <optional>
 #include <set>
 
 #include "core/random.hpp"
+#include "net/contact_plan.hpp"
 #include "net/flow_table.hpp"
 #include "net/flow_watch.hpp"
 #include "net/forwarder.hpp"
@@ -39,6 +42,7 @@ public:
         const Identity::Secrets& self;
         RandomSource& random;
         RouteTable& routes;
+        const ContactBook& contacts;
         LinkTable& links;
         FlowTable& flows;
         CreditControl& credit;
@@ -66,6 +70,9 @@ public:
 
     /// A session came up: what waits may now have a way.
     void on_session_up();
+    /// The neighbour is gone or about to go, and routing knows it: flows through it go on by another way at once, if
+    /// there is one.
+    void on_hop_lost(Instant now, NeighborId hop);
     void on_timeout(Instant now);
     [[nodiscard]] std::optional<Instant> next_timeout() const;
     /// Once a second: forgets conversations that are over.
@@ -75,6 +82,7 @@ public:
     [[nodiscard]] bool idle() const noexcept { return conversations_.empty(); }
 
 private:
+    static constexpr std::size_t kMaxOpening = 256;
     struct ConversationKey {
         NodeId destination{};
         FlowClass flow_class{};
@@ -90,9 +98,22 @@ private:
         int tries = 0;
         std::optional<NoiseHandshake> noise;  // own only
         ConversationKey conversation{};
+        bool second = false;               // a further flow beside the one in use
+        bool wanted = false;               // own: there was no flow; the first to be accepted is taken
+        bool overdue = false;              // own: another neighbour was asked meanwhile; an answer is still welcome
+        std::vector<NeighborId> tried;     // relay: who was asked, `next` last; any of them may answer
+        std::vector<NeighborId> silent;    // of those, who did not
+        std::optional<Instant> divert_at;  // relay: ask another then
+        [[nodiscard]] bool asked(NeighborId link) const {
+            return own ? link == next : std::find(tried.begin(), tried.end(), link) != tried.end();
+        }
     };
     struct Conversation {
         std::optional<FlowId> active, opening;
+        std::optional<FlowId> second, second_opening;  // by another neighbour
+        Instant crowded_at{}, second_try{};
+        Instant kept_until{};
+        Duration kept{};  // packets may wait so long, for a pass
         struct Waiting {
             Bytes plain;  // compressed packet
             Instant since{};
@@ -107,8 +128,20 @@ private:
     };
 
     void open(Instant now, Conversation& c, const ConversationKey& key);
+    [[nodiscard]] std::optional<FlowId> open_by(Instant now, const ConversationKey& key,
+                                                const RouteTable::Selected& route, bool second);
+    // flow_lanes.cpp: two flows of one conversation
+    [[nodiscard]] Flow* second_of(Conversation& c);
+    [[nodiscard]] Flow& lane(Instant now, Conversation& c, const ConversationKey& key, Flow& f);
+    [[nodiscard]] bool crowded(Instant now, const Flow& f) const;
+    void open_second(Instant now, Conversation& c, const ConversationKey& key, const Flow& f);
+    void end_second(Instant now, Conversation& c);
+    [[nodiscard]] bool promote_second(Conversation& c, std::optional<NeighborId> next);
+    [[nodiscard]] Duration keep_waiting(Instant now, Conversation& c, const ConversationKey& key) const;
+    void openings_lost(Instant now, NeighborId hop);
     [[nodiscard]] bool still_good(Instant now, Conversation& c, const ConversationKey& key, Flow& f);
     void watch_flows(Instant now);
+    void watch_soon(Instant now, const Flow& f);
     [[nodiscard]] bool try_elsewhere(Instant now, Conversation& c, const Opening& opening);
     [[nodiscard]] std::uint32_t fair_price(std::uint64_t advertised, std::uint64_t tenths) const;
     /// By which neighbour to open: the chosen route, or the best of those that did not fail just now.
@@ -136,6 +169,12 @@ private:
     void break_own_flow(Instant now, Flow& f);
     [[nodiscard]] static ConversationKey key_of(const Flow& f) { return {f.destination, f.flow_class, f.answer}; }
     void retry_openings(Instant now);
+    void retry_own(Instant now);
+    void ask_another(Instant now, Opening& o);
+    [[nodiscard]] bool another_way(const Opening& o) const;
+    [[nodiscard]] bool divert(Instant now, Opening& o);
+    /// How long an answer from there takes at most, if nothing is wrong.
+    [[nodiscard]] static Duration answer_time(const RouteMetric& metric);
     void retry_conversations(Instant now);
 
     Config config_;

@@ -114,6 +114,22 @@ std::size_t FlowQueue::drop_flow(std::uint32_t label) {
     return dropped;
 }
 
+void FlowQueue::renew(Instant now) {
+    for (Class& c : classes_) {
+        for (auto& [label, flow] : c.flows) {
+            for (Packet& packet : flow.packets) {
+                packet.queued = now;
+            }
+        }
+    }
+}
+
+std::size_t FlowQueue::waiting(FlowClass flow_class, std::uint32_t label) const {
+    const Class& c = classes_[static_cast<std::size_t>(flow_class)];
+    const auto it = c.flows.find(label);
+    return it == c.flows.end() ? 0 : it->second.bytes;
+}
+
 void FlowQueue::clear_control() {
     control_.clear();
     control_bytes_ = 0;

@@ -43,6 +43,8 @@ public:
     [[nodiscard]] const Bytes* front_control() const noexcept { return control_.empty() ? nullptr : &control_.front(); }
     void pop_control();
     void clear_control();
+    /// Packets that waited for the link to come up are as new ones.
+    void renew(Instant now);
 
     /// The next packet by deficit round robin among flows that `gate` lets pass; nothing if there is none, or if `fits`
     /// refuses it (by its sealed bytes). Packets too old are dropped on the way and counted.
@@ -53,6 +55,8 @@ public:
 
     /// Forgets what waits for a flow that is no more; returns how many packets.
     std::size_t drop_flow(std::uint32_t label);
+    /// Bytes of a flow that wait.
+    [[nodiscard]] std::size_t waiting(FlowClass flow_class, std::uint32_t label) const;
     [[nodiscard]] std::uint64_t dropped_old() const noexcept { return dropped_old_; }
 
 private:

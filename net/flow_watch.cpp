@@ -11,17 +11,29 @@ constexpr std::uint64_t kWorthWatching = 4'096;  // bytes without proof
 constexpr std::uint64_t kUnitsToJudge = 4;       // of a flow, before its delivery is reported to routing
 constexpr Duration kFast = 1'250ms;              // until a unit of a fast flow is proven
 constexpr Duration kSlow = 2'250ms;              // until a slow one is: its destination states what arrived after 1.5 s
-constexpr Duration kSourceWaits = 750ms;         // longer than the relays, who know better which hop it is
-constexpr Duration kLongestDelay = 2s;           // of the way, that is allowed for
+constexpr std::uint64_t kFreshBytes = 1'536;     // without proof, of a flow of which nothing was proven yet
+constexpr Duration kFresh = 700ms;               // until that is: its destination states the first that arrived soon
+constexpr Duration kFreshSourceWaits = 200ms;
+constexpr Duration kSourceWaits = 750ms;  // longer than the relays, who know better which hop it is
+constexpr Duration kLongestDelay = 2s;    // of the way, that is allowed for
 
 }  // namespace
 
 Duration FlowWatch::patience(const Flow& f, std::uint64_t unproven) const {
     const auto route = routes_.lookup(f.destination);
     const Duration delay = route ? Duration{std::int64_t{route->metric.delay_ms} * 1'000'000} : Duration{};
+    if (fresh(f)) {
+        return kFresh + 2 * std::min(delay, Duration{kLongestDelay}) +
+               (f.role == FlowRole::kSource ? Duration{kFreshSourceWaits} : Duration{});
+    }
     const bool fast = unproven >= kWorthWatching + 2 * std::uint64_t{f.unit_bytes};
     return (fast ? kFast : kSlow) + 2 * std::min(delay, Duration{kLongestDelay}) +
            (f.role == FlowRole::kSource ? Duration{kSourceWaits} : Duration{});
+}
+
+// A way that was not used before is judged by the first packets, before many are sent.
+bool FlowWatch::fresh(const Flow& f) {
+    return f.paid() && f.best.bytes == 0;
 }
 
 FlowWatch::Verdict FlowWatch::look(Instant now, Flow& f) {
@@ -38,8 +50,9 @@ FlowWatch::Verdict FlowWatch::look(Instant now, Flow& f) {
         const std::uint64_t accounted = f.accounted_bytes - f.watched_bytes;
         if (accounted >= kUnitsToJudge * f.unit_bytes) {  // paywords come in whole units
             const std::uint64_t arrived = f.best.bytes + f.unit_bytes - f.judged_bytes;
-            routes_.on_delivery(now, f.destination, f.next,
-                                std::min(1.0, static_cast<double>(arrived) / static_cast<double>(accounted)));
+            f.arrived = std::min(1.0, static_cast<double>(arrived) / static_cast<double>(accounted));
+            f.arrived_at = now;
+            routes_.on_delivery(now, f.destination, f.next, f.arrived);
             f.watched_bytes = f.accounted_bytes;
             f.judged_bytes = f.best.bytes;
         }
@@ -49,10 +62,10 @@ FlowWatch::Verdict FlowWatch::look(Instant now, Flow& f) {
         return Verdict::kFine;
     }
     const std::uint64_t unproven = f.forwarded_bytes - f.watched_from;
-    if (unproven < kWorthWatching || now - f.last_used > patience(f, unproven)) {
+    if (unproven < (fresh(f) ? kFreshBytes : kWorthWatching) || now - f.last_used > patience(f, unproven)) {
         f.watched_at = std::max(f.watched_at, now - kAgain);  // nothing that could have been proven
         f.watched_from = now - f.last_used > kLongestDelay ? f.forwarded_bytes : f.watched_from;
-        return Verdict::kFine;
+        return fresh(f) && now - f.last_used < kFresh ? Verdict::kWaiting : Verdict::kFine;
     }
     if (now - f.watched_at < patience(f, unproven)) {
         return Verdict::kWaiting;

@@ -25,6 +25,9 @@ public:
     /// Looks at a flow in use of which we are source or relay, and tells routing what it sees.
     [[nodiscard]] Verdict look(Instant now, Flow& f);
 
+    /// Nothing of it was proven so far.
+    [[nodiscard]] static bool fresh(const Flow& f);
+
 private:
     [[nodiscard]] Duration patience(const Flow& f, std::uint64_t unproven) const;
 

@@ -15,8 +15,8 @@ constexpr Duration kSilence = 40s;         // of a neighbour that is heard: new 
 constexpr Duration kNextHopPatience = 1s;  // a next hop may be gone so long before flows are reopened
 constexpr Duration kTryUnproven = 5s;
 constexpr Duration kGreetAgain = 400ms;
-constexpr unsigned kFailuresToRekey = 3;  // frames given up in a row: new handshake
-constexpr unsigned kFailuresToDown = 8;   // the link is down until it is done
+constexpr unsigned kFailuresToRekey = 2;  // frames given up in a row: new handshake
+constexpr unsigned kFailuresToDown = 3;   // the link is down until it is done
 
 }  // namespace
 
@@ -47,7 +47,18 @@ bool LinkTable::reachable(NeighborId link) const {
 
 bool LinkTable::lost(Instant now, NeighborId link) const {
     const Neighbor* n = find(link);
-    return !reachable(link) && (n == nullptr || now - n->down_since >= kNextHopPatience);
+    return !reachable(link) && (n == nullptr || (now - n->down_since >= kNextHopPatience && now >= n->expected_until));
+}
+
+void LinkTable::expect(NeighborId link, Instant until) {
+    if (Neighbor* n = entry(link)) {
+        n->expected_until = until;
+    }
+}
+
+std::size_t LinkTable::waiting(NeighborId link, FlowClass flow_class, std::uint32_t label) const {
+    const Neighbor* n = find(link);
+    return n == nullptr ? 0 : n->queue.waiting(flow_class, label);
 }
 
 TokenBucket& LinkTable::bucket(Neighbor& n, Effort effort) {
@@ -263,6 +274,7 @@ LinkTable::Heard LinkTable::on_broadcast(Instant now, Neighbor& n, ByteView fram
     auto opened = LinkBroadcast::open(now, frame, n.peer->certificate().signing, n.broadcast);
     switch (opened.refusal) {
         case LinkBroadcast::Refusal::kNone:
+            n.last_heard = now;  // signed, and with a key that its other runs do not have
             return {false, std::move(opened.plain), false, true};
         case LinkBroadcast::Refusal::kForged:
             ++counters_.dropped_auth;
@@ -286,6 +298,10 @@ void LinkTable::broadcast_control(Bytes message) {
 void LinkTable::session_up(Instant now, Neighbor& n) {
     n.session_up = true;
     n.id = n.peer->id();
+    if (n.expected_until > n.down_since) {
+        n.queue.renew(now);
+        n.expected_until = {};
+    }
     n.start_at.reset();
     n.last_heard = now;
     n.failures = 0;

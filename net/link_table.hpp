@@ -69,6 +69,7 @@ public:
         Instant failing_since{};
         Instant last_heard{};
         Instant down_since{};
+        Instant expected_until{};  ///< it goes away and comes back by plan: what waits for it is kept
         TokenBucket opens{4, 40};
         TokenBucket answers{20, 20};
         TokenBucket balances{5, 10};
@@ -143,6 +144,10 @@ public:
     [[nodiscard]] bool reachable(NeighborId link) const;
     /// Not reachable, and long enough so that a flow through it is worth opening elsewhere.
     [[nodiscard]] bool lost(Instant now, NeighborId link) const;
+    /// The neighbour comes back by plan, until then at the latest: flows through it go on waiting.
+    void expect(NeighborId link, Instant until);
+    /// Bytes of a flow that wait for the link.
+    [[nodiscard]] std::size_t waiting(NeighborId link, FlowClass flow_class, std::uint32_t label) const;
     /// Takes one from the neighbour's limit; false if it is used up or there is no such neighbour.
     [[nodiscard]] bool within_limit(Instant now, NeighborId link, Effort effort, std::int64_t count = 1);
     /// Work that turned out to be useful does not count.

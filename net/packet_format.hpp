@@ -40,6 +40,7 @@ enum class MessageType : std::uint8_t {
     kCertificate = 15,   ///< the first of a session, of who answered the handshake
     kRouteState = 20,
     kRouteSync = 21,
+    kRouteContacts = 22,
     kBalanceEcho = 30,
 };
 

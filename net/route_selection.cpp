@@ -31,8 +31,8 @@ RouteMetric RouteSelection::metric_from_here(const Route& route) const {
 RouteMetric RouteSelection::to_advertise(const Route& route) const {
     RouteMetric m = metric_from_here(route);
     std::uint64_t airtime = m.airtime_us_per_kib;
-    for (float ratio = route.delivered; ratio < 0.5F && airtime < std::uint64_t{m.airtime_us_per_kib} << kMostDoublings;
-         ratio *= 2.0F) {
+    for (float ratio = std::min(route.delivered, route.answers);
+         ratio < 0.5F && airtime < std::uint64_t{m.airtime_us_per_kib} << kMostDoublings; ratio *= 2.0F) {
         airtime *= 2;
     }
     if (m.reachable()) {
@@ -42,12 +42,15 @@ RouteMetric RouteSelection::to_advertise(const Route& route) const {
 }
 
 float RouteSelection::delivered(Instant now, const Route& route) const {
-    const Duration age = now - route.measured;
-    if (route.delivered >= 1.0F || age >= kDeliveryKept) {
-        return 1.0F;
-    }
-    const double faded = std::clamp(std::chrono::duration<double>(age) / kDeliveryKept, 0.0, 1.0);
-    return static_cast<float>(std::max(kLeastDelivery, route.delivered + (1.0 - route.delivered) * faded));
+    const auto fading = [now](float value, Instant since) {
+        const Duration age = now - since;
+        if (value >= 1.0F || age >= kDeliveryKept) {
+            return 1.0;
+        }
+        return value + (1.0 - value) * std::clamp(std::chrono::duration<double>(age) / kDeliveryKept, 0.0, 1.0);
+    };
+    const double both = fading(route.delivered, route.measured) * fading(route.answers, route.silent_at);
+    return static_cast<float>(std::max(kLeastDelivery, both));
 }
 
 std::uint64_t RouteSelection::cost(Instant now, const Route& route) const {

@@ -41,6 +41,8 @@ struct Route {
     std::uint32_t accepted = kUnreachable;
     float delivered = 1.0F;  ///< end to end, as measured at...
     Instant measured{};
+    float answers = 1.0F;  ///< a quarter less for each flow open that was not answered in time
+    Instant silent_at{};
 };
 
 /// RFC 8966, 2.4: the feasibility distance.
@@ -61,6 +63,7 @@ struct RouteDestination {
     std::optional<RouteDistance> feasible;  ///< the best we ever advertised
     Instant held_until{};
     Instant forget_at{};      ///< while there is no route
+    Instant kept_until{};     ///< it is expected by plan: not forgotten before
     mutable Instant asked{};  ///< something here wanted to go there
     NeighborId brought_by = 0;
     bool more = false;  ///< other neighbours have routes that found no room

@@ -16,6 +16,8 @@ constexpr std::size_t kRequestsAtOnce = 2;
 constexpr std::uint32_t kPromptDestinations = 256;  // of a neighbour; what it brings beyond is passed on unhurriedly
 constexpr Duration kSyncAgain = 2s;
 constexpr int kSyncDoublings = 4;
+constexpr float kSilence = 0.25F;  // of a way that did not answer an open, each time
+constexpr float kLeastAnswers = 0.001F;
 
 }  // namespace
 
@@ -148,6 +150,9 @@ void RouteTable::select(Instant now, const NodeId& id, Destination& d) {
         if (now - route.measured >= RouteSelection::kDeliveryKept) {
             route.delivered = 1.0F;
         }
+        if (now - route.silent_at >= RouteSelection::kDeliveryKept) {
+            route.answers = 1.0F;
+        }
     }
     const RouteSelection::Choice choice = selection_.choose(now, id, d);
     const auto before = d.selected;
@@ -160,6 +165,7 @@ void RouteTable::select(Instant now, const NodeId& id, Destination& d) {
     if (choice.best == nullptr) {
         d.selected.reset();
         if (before) {
+            note_choice(id);
             lost(now, id, d);
         }
         if (choice.blocked) {
@@ -170,6 +176,7 @@ void RouteTable::select(Instant now, const NodeId& id, Destination& d) {
     const bool changed = before != choice.best->via;
     d.selected = choice.best->via;
     if (changed) {
+        note_choice(id);
         if (choice.voluntary) {
             d.held_until = now + shared_.config.hold;
         }
@@ -375,7 +382,8 @@ void RouteTable::on_timeout(Instant now) {
             continue;
         }
         const Certificate* certificate = it->second.proofs.certificate();
-        const bool kept = is_neighbor(id) || (certificate != nullptr && certificate->revokes());
+        const bool kept =
+            is_neighbor(id) || now < it->second.kept_until || (certificate != nullptr && certificate->revokes());
         if (at == Instant{} || (kept && it->second.forget_at <= now)) {
             it->second.forget_at = now + kForget;
             forget_.emplace_back(now + kForget, id);
@@ -423,6 +431,11 @@ std::optional<RouteTable::Selected> RouteTable::lookup(const NodeId& destination
     return route == nullptr ? std::nullopt : std::optional(Selected{route->via, selection_.metric_from_here(*route)});
 }
 
+std::optional<NeighborId> RouteTable::next_hop(const NodeId& destination) const {
+    const auto it = shared_.destinations.find(destination);
+    return it == shared_.destinations.end() ? std::nullopt : it->second.selected;
+}
+
 std::vector<NeighborId> RouteTable::successors(const NodeId& destination) const {
     const auto it = shared_.destinations.find(destination);
     return it == shared_.destinations.end() ? std::vector<NeighborId>{}
@@ -457,6 +470,41 @@ void RouteTable::on_delivery(Instant now, const NodeId& destination, NeighborId 
         route->delivered = static_cast<float>(std::min(ratio, 1.0));
         route->measured = now;
         select(now, destination, it->second);
+    }
+}
+
+void RouteTable::on_answer(Instant now, const NodeId& destination, NeighborId via, bool answered) {
+    const auto it = shared_.destinations.find(destination);
+    Route* route = it == shared_.destinations.end() ? nullptr : it->second.find(via);
+    if (route == nullptr || (answered && route->answers >= 1.0F)) {
+        return;
+    }
+    route->answers = answered ? 1.0F : std::max(kLeastAnswers, route->answers * kSilence);
+    route->silent_at = now;
+    select(now, destination, it->second);
+}
+
+std::vector<NodeId> RouteTable::chosen_over(NeighborId neighbor) const {
+    std::vector<NodeId> out;
+    for (const auto& [id, d] : shared_.destinations) {
+        if (d.selected == neighbor) {
+            out.push_back(id);
+        }
+    }
+    return out;
+}
+
+void RouteTable::keep(const NodeId& destination, Instant until) {
+    const auto it = shared_.destinations.find(destination);
+    if (it != shared_.destinations.end()) {
+        it->second.kept_until = std::max(it->second.kept_until, until);
+    }
+}
+
+void RouteTable::keep(const ShortId& destination, Instant until) {
+    const auto it = shared_.find(destination);
+    if (it != shared_.destinations.end()) {
+        keep(it->first, until);
     }
 }
 

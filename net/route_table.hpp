@@ -12,6 +12,8 @@
 // makes room at the cost of the neighbour that has brought most. Spec: docs/spec/net.md, "Routing".
 #pragma once
 
+#include <array>
+
 #include "net/route_advertiser.hpp"
 #include "net/route_wanted.hpp"
 
@@ -91,6 +93,17 @@ public:
     /// Of what was sent to `destination` by `via`, `ratio` (0..1) arrived. Price and airtime of that way count divided
     /// by it; it fades back to 1 in 60 s.
     void on_delivery(Instant now, const NodeId& destination, NeighborId via, double ratio);
+    /// A flow open to `destination` by `via` was answered, or was not in time. Counts like a measured delivery.
+    void on_answer(Instant now, const NodeId& destination, NeighborId via, bool answered);
+    /// Destinations whose chosen route is over this neighbour.
+    [[nodiscard]] std::vector<NodeId> chosen_over(NeighborId neighbor) const;
+    /// The destination will be reached again by plan: it stays known until then.
+    void keep(const NodeId& destination, Instant until);
+    void keep(const ShortId& destination, Instant until);
+    /// Any message for a neighbour, within the share of the link.
+    void tell(Instant now, NeighborId neighbor, Bytes message) {
+        advertiser_.direct(now, neighbor, std::move(message));
+    }
     [[nodiscard]] std::optional<NodeId> id_of(const Address& address) const;
     /// Every address that id_of() knows, and how often that set has changed.
     [[nodiscard]] std::vector<Address> addresses() const;
@@ -106,6 +119,20 @@ public:
     /// Once a second: alarms that are over.
     void sweep_alarms(Instant now) { alarms_.sweep(now); }
     [[nodiscard]] std::size_t destinations() const noexcept { return shared_.destinations.size(); }
+    /// The chosen neighbour, without any effect on what is kept or advertised.
+    [[nodiscard]] std::optional<NeighborId> next_hop(const NodeId& destination) const;
+    /// How often a chosen neighbour has changed, for any destination.
+    [[nodiscard]] std::uint64_t choices() const noexcept { return choices_; }
+    /// Calls f(destination) for those whose chosen neighbour has changed since choices() was `since`; for all if that
+    /// is too long ago.
+    template <class F>
+    void visit_choices_since(std::uint64_t since, F&& f) const {
+        if (choices_ - since <= recent_choices_.size()) {
+            for (std::uint64_t k = since; k < choices_; ++k) f(recent_choices_[k % recent_choices_.size()]);
+            return;
+        }
+        for (const auto& [id, d] : shared_.destinations) f(id);
+    }
 
 private:
     using Destination = RouteDestination;
@@ -137,6 +164,7 @@ private:
     void request_seqno(Instant now, const NodeId& id, Destination& d);
     [[nodiscard]] bool stuck(const NodeId& id, const Destination& d) const;
     void lost(Instant now, const NodeId& id, Destination& d);
+    void note_choice(const NodeId& id) { recent_choices_[choices_++ % recent_choices_.size()] = id; }
     void forget(Destinations::iterator it);
     void drop_routes(Instant now, NeighborId via);
     [[nodiscard]] bool is_neighbor(const NodeId& id) const;
@@ -159,6 +187,8 @@ private:
     std::optional<Instant> neighbors_at_;
     NodeId evicted_{};  // where the last search for room ended
     Instant latest_{};
+    std::uint64_t choices_ = 0;
+    std::array<NodeId, 32> recent_choices_{};
 };
 
 }  // namespace meshnet::net

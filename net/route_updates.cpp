@@ -282,6 +282,8 @@ void RouteTable::accept(Instant now, const NodeId& id, Destination& d, const Rou
             fresh.accepted = std::min(fresh.accepted, known->accepted);
         }
         fresh.delivered = known->delivered;
+        fresh.answers = known->answers;
+        fresh.silent_at = known->silent_at;
         fresh.measured = known->measured;
         *known = fresh;
     } else if (d.routes.size() < Destination::kMostRoutes) {

@@ -109,8 +109,8 @@ Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored
       forwarder({own_address, links, flows, credit, settlement, spend, returns, offers, counters}),
       opener({config.price_msat_per_mib, config.max_price_msat_per_mib, config.unit_bytes, config.pay,
               config.credit.highest_price_msat_per_mib},
-             {self, random, routes, links, flows, credit, forwarder, spend, returns, offers, outbox, undeliverable,
-              counters}) {
+             {self, random, routes, contacts, links, flows, credit, forwarder, spend, returns, offers, outbox,
+              undeliverable, counters}) {
     outbox.add_source([this](Outbox::Rows& rows) { reservations.take_rows(rows); });
     outbox.add_source([this](Outbox::Rows& rows) { flows.take_rows(rows); });
     outbox.add_source([this](Outbox::Rows& rows) { book.take(rows); });
@@ -192,9 +192,17 @@ void Router::on_link_changed(Instant now, NeighborId neighbor, const LinkQuality
 
 void Router::on_link_down(Instant now, NeighborId neighbor) {
     if (parts_->links.down(now, neighbor)) {
-        parts_->routes.neighbor_down(now, neighbor);
-        settle_routes(now);
+        hop_lost(now, neighbor);
     }
+}
+
+// Routes and flows go on without it at once.
+void Router::hop_lost(Instant now, NeighborId neighbor) {
+    prepare_return(now, neighbor);
+    parts_->contacts.forget(neighbor);
+    parts_->routes.neighbor_down(now, neighbor);
+    parts_->opener.on_hop_lost(now, neighbor);
+    settle_routes(now);
 }
 
 void Router::on_session_up(Instant now, NeighborId link) {
@@ -228,8 +236,7 @@ void Router::on_link_unproven(Instant now, NeighborId neighbor) {
 
 void Router::on_frame_done(Instant now, NeighborId neighbor, bool delivered) {
     if (parts_->links.on_frame_done(now, neighbor, delivered)) {
-        parts_->routes.neighbor_down(now, neighbor);
-        settle_routes(now);
+        hop_lost(now, neighbor);
     }
 }
 
@@ -270,6 +277,11 @@ void Router::on_control(Instant now, NeighborId from, MessageType type, ByteView
             if (p.routes.on_message(now, from, type, body,
                                     replaced ? RouteTable::Session::kReplaced : RouteTable::Session::kNewest)) {
                 return;
+            }
+            break;
+        case MessageType::kRouteContacts:
+            if (const auto contacts = RouteContacts::decode(body); contacts && p.links.reachable(from)) {
+                return on_contacts(now, from, *contacts);
             }
             break;
         case MessageType::kFlowOpen:
@@ -355,6 +367,67 @@ void Router::on_persisted(Instant now, std::uint64_t batch) {
     parts_->outbox.persisted(now, batch);
 }
 
+// ---- passes ----
+
+void Router::set_contacts(Instant now, ContactPlan contacts) {
+    parts_->contacts.set_plan(now, std::move(contacts));
+    contact_timeouts(now);
+}
+
+std::optional<ContactBook::Expected> Router::next_contact(Instant now, const NodeId& destination) const {
+    return parts_->contacts.next(now, destination);
+}
+
+// A neighbour that comes back by plan: what is reached over it stays known, and what waits for it is kept.
+void Router::prepare_return(Instant now, NeighborId neighbor) {
+    Parts& p = *parts_;
+    const LinkTable::Neighbor* n = p.links.find(neighbor);
+    const auto contact = n == nullptr ? std::nullopt : p.contacts.next_contact(now + ContactBook::kLeaveBefore, n->id);
+    if (!contact) {
+        return;
+    }
+    const std::vector<NodeId> behind = p.routes.chosen_over(neighbor);
+    p.contacts.left(now, n->id, behind);
+    p.links.expect(neighbor, contact->until);
+    p.routes.keep(n->id, contact->until);
+    for (const NodeId& id : behind) {
+        p.routes.keep(id, contact->until);
+    }
+}
+
+void Router::on_contacts(Instant now, NeighborId from, const RouteContacts& message) {
+    parts_->contacts.on_message(now, from, message);
+    for (const RouteContacts::Entry& e : message.entries) {
+        const Instant until = now + std::chrono::seconds(e.begins_s) + std::chrono::seconds(e.lasts_s);
+        parts_->routes.keep(e.destination, std::min(until, now + ContactBook::kHorizon));
+    }
+}
+
+// Routes leave a link before its pass ends, so that packets do not find out; what is told of passes goes to neighbours.
+void Router::contact_timeouts(Instant now) {
+    Parts& p = *parts_;
+    for (const ContactBook::Edge& edge : p.contacts.take_edges(now)) {
+        const auto link = p.links.link_of(edge.neighbor);
+        if (!link || !p.links.reachable(*link)) {
+            continue;
+        }
+        if (edge.leave) {
+            prepare_return(now, *link);
+            p.routes.neighbor_down(now, *link);
+            p.opener.on_hop_lost(now, *link);
+        } else {
+            p.routes.neighbor_up(now, *link, edge.neighbor, p.links.find(*link)->quality);
+        }
+    }
+    if (p.contacts.message_due(now)) {
+        for (const auto& [link, n] : p.links.neighbors()) {
+            if (p.links.reachable(link)) {
+                p.routes.tell(now, link, p.contacts.message_for(now, link).encode());
+            }
+        }
+    }
+}
+
 // ---- time ----
 
 void Router::link_timeouts(Instant now) {
@@ -376,6 +449,7 @@ void Router::settle_routes(Instant now) {
 
 void Router::on_timeout(Instant now) {
     link_timeouts(now);
+    contact_timeouts(now);
     settle_routes(now);
     while (Flow* f = parts_->flows.pop_due(now)) {
         parts_->settlement.on_flow_timeout(now, *f);
@@ -403,6 +477,7 @@ std::optional<Instant> Router::next_timeout() const {
     next = earliest(next, p.routes.next_timeout());
     next = earliest(next, p.flows.next_deadline());
     next = earliest(next, p.opener.next_timeout());
+    next = earliest(next, p.contacts.next_timeout());
     if (!p.links.neighbors().empty() || !p.flows.empty() || !p.opener.idle() || !p.routes.alarms().alarms().empty()) {
         next = earliest(next, p.sweep_at ? *p.sweep_at : Instant{});
     }

@@ -21,6 +21,7 @@
 #include "core/random.hpp"
 #include "core/time.hpp"
 #include "net/certificate.hpp"
+#include "net/contact_plan.hpp"
 #include "net/credit_limits.hpp"
 #include "net/link.hpp"
 #include "net/node_id.hpp"
@@ -146,6 +147,11 @@ public:
     bool publish(Instant now, const Certificate& certificate);
     /// A newer certificate of our own node, or a revocation, is known: nobody deals with this device any more.
     [[nodiscard]] bool superseded() const;
+    /// When neighbours that come and go by plan will be heard; replaces the plan given before.
+    void set_contacts(Instant now, ContactPlan contacts);
+    /// The contact by which a station will be reached next, own or of neighbours: open now, or the first to begin
+    /// within the hour. For what stores packets and forwards them later.
+    [[nodiscard]] std::optional<ContactBook::Expected> next_contact(Instant now, const NodeId& destination) const;
     [[nodiscard]] std::vector<NeighborView> neighbors() const;
     [[nodiscard]] std::vector<RouteView> routes() const;
     [[nodiscard]] std::vector<FlowView> flows() const;
@@ -171,6 +177,10 @@ private:
     void link_timeouts(Instant now);
     void settle_routes(Instant now);
     void sweep(Instant now);
+    void hop_lost(Instant now, NeighborId neighbor);
+    void prepare_return(Instant now, NeighborId neighbor);
+    void on_contacts(Instant now, NeighborId from, const RouteContacts& message);
+    void contact_timeouts(Instant now);
 
     std::unique_ptr<Parts> parts_;
 };

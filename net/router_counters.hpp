@@ -32,6 +32,7 @@ struct RouterCounters {
     std::uint64_t flows_refused_credit = 0;  ///< of those refused: the neighbour that would pay has no credit left
     std::uint64_t flows_refused_quota = 0;   ///< of those refused: the neighbour holds its share of a table
     std::uint64_t flows_refused_total = 0;   ///< of those refused: the destination signed another sum than the relays'
+    std::uint64_t flows_moved = 0;           ///< broken because their next hop went and there is another way
     std::uint64_t flows_left = 0;            ///< of our own: nothing arrived over that neighbour
     std::uint64_t balances_restored = 0;     ///< a neighbour held newer signatures of ours than we remembered
 };
@@ -77,6 +78,7 @@ constexpr void visit_counters(const RouterCounters& c, Visit&& visit) {
     visit("flows_refused_credit", c.flows_refused_credit);
     visit("flows_refused_quota", c.flows_refused_quota);
     visit("flows_refused_total", c.flows_refused_total);
+    visit("flows_moved", c.flows_moved);
     visit("flows_left", c.flows_left);
     visit("balances_restored", c.balances_restored);
 }

@@ -32,6 +32,7 @@ struct Router::Parts {
     RouterCounters counters;
     Outbox outbox;
     RouteTable routes;
+    ContactBook contacts;
     UndeliverableQueue undeliverable;
     RouteReservations reservations;
     LinkTable links;

@@ -13,6 +13,7 @@ namespace {
 
 constexpr Duration kPaywordSpacing = 100ms;
 constexpr Duration kIdleStatement = 1'200ms;
+constexpr Duration kFirstStatement = 250ms;     // of a flow: its way is judged by it
 constexpr Duration kLatestStatement = 1'500ms;  // of a flow too slow for a payword
 constexpr Duration kReceiptInterval = 1s;
 constexpr Duration kLongestReceiptInterval = 8s;
@@ -52,7 +53,9 @@ void Settlement::on_delivered(Instant now, Flow& f) {
     if (!f.unproven_since) {
         f.unproven_since = now;
     }
-    f.idle_at = std::min(now + kIdleStatement, *f.unproven_since + kLatestStatement);
+    const bool first = f.paid() && f.best.bytes == 0;
+    f.idle_at = first ? *f.unproven_since + kFirstStatement
+                      : std::min(now + kIdleStatement, *f.unproven_since + kLatestStatement);
     consider_payword(now, f);
     flows_.schedule(f);
 }

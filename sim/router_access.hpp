@@ -15,6 +15,7 @@ struct RouterTestAccess {
     static const Identity::Secrets& secrets(const Router& router) { return router.parts_->self; }
     static const FlowTable& flows(const Router& router) { return router.parts_->flows; }
     static const RouteTable& routes(const Router& router) { return router.parts_->routes; }
+    static const LinkTable& links(const Router& router) { return router.parts_->links; }
     static const Book& book(const Router& router) { return router.parts_->book; }
     static std::size_t openings(const Router& router) { return router.parts_->opener.openings(); }
     /// A price that is charged and not advertised.

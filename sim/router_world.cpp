@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <set>
 
+#include "sim/router_access.hpp"
+
 namespace meshnet::sim {
 
 using namespace net;  // NOLINT: a world of routers speaks of little else
@@ -68,17 +70,37 @@ void RouterWorld::start(std::size_t index) {
 }
 
 void RouterWorld::join(std::size_t a, std::size_t b, RouterLink options) {
+    for (const std::size_t end : {a, b}) {
+        nodes_[end].links.push_back(links_.size());
+    }
     links_.push_back({a, b, options, false, {}});
     link_up(a, b);
 }
 
-RouterWorld::Link* RouterWorld::link(std::size_t a, std::size_t b) {
-    for (Link& l : links_) {
-        if ((l.a == a && l.b == b) || (l.a == b && l.b == a)) {
-            return &l;
+RouterWorld::Link* RouterWorld::link(std::size_t a, std::size_t b) const {
+    for (const std::size_t i : nodes_[a].links) {
+        if (links_[i].a == b || links_[i].b == b) {
+            return &links_[i];
         }
     }
     return nullptr;
+}
+
+RouterLink RouterWorld::link_options(std::size_t a, std::size_t b) const {
+    return link(a, b)->options;
+}
+
+bool RouterWorld::is_up(std::size_t a, std::size_t b) const {
+    const Link* l = link(a, b);
+    return l != nullptr && l->up;
+}
+
+std::vector<std::size_t> RouterWorld::joined(std::size_t node) const {
+    std::vector<std::size_t> out;
+    for (const std::size_t i : nodes_[node].links) {
+        out.push_back(links_[i].a == node ? links_[i].b : links_[i].a);
+    }
+    return out;
 }
 
 LinkQuality RouterWorld::quality(const Link& l) const {
@@ -117,10 +139,35 @@ void RouterWorld::set_loss(std::size_t a, std::size_t b, double loss) {
     link(a, b)->options.loss = loss;
 }
 
+void RouterWorld::set_link(std::size_t a, std::size_t b, RouterLink options, bool reported) {
+    Link& l = *link(a, b);
+    l.options = options;
+    for (const auto& [x, y] : {std::pair{l.a, l.b}, std::pair{l.b, l.a}}) {
+        if (reported && l.up && nodes_[x].router) {
+            nodes_[x].router->on_link_changed(now_, nodes_[y].link, quality(l));
+            pump(x);
+        }
+    }
+}
+
 void RouterWorld::kill(std::size_t node) {
     nodes_[node].router.reset();
-    ++nodes_[node].boot_epoch;
+    const std::uint64_t boot_epoch = ++nodes_[node].boot_epoch;
     mix(0xDEAD);
+    if (options_.death_after <= Duration{}) {
+        return;
+    }
+    after(options_.death_after, [this, node, boot_epoch] {
+        if (nodes_[node].boot_epoch != boot_epoch) {
+            return;  // it is back already
+        }
+        for (const std::size_t peer : joined(node)) {
+            if (nodes_[peer].router && is_up(peer, node)) {
+                nodes_[peer].router->on_link_down(now_, nodes_[node].link);
+                pump(peer);
+            }
+        }
+    });
 }
 
 void RouterWorld::rekey(std::size_t node) {
@@ -131,8 +178,8 @@ void RouterWorld::rekey(std::size_t node) {
     n.link = identity.station_id();
     n.id = identity.id();
     n.address = identity.address();
-    for (std::size_t i = 0; i < links_.size(); ++i) {
-        if (!links_[i].up || (links_[i].a != node && links_[i].b != node)) {
+    for (const std::size_t i : n.links) {
+        if (!links_[i].up) {
             continue;
         }
         const std::size_t peer = links_[i].a == node ? links_[i].b : links_[i].a;
@@ -154,15 +201,21 @@ void RouterWorld::rekey(std::size_t node) {
 void RouterWorld::restart(std::size_t node) {
     start(node);
     const std::uint64_t boot_epoch = nodes_[node].boot_epoch;
-    for (std::size_t i = 0; i < links_.size(); ++i) {
-        if (!links_[i].up || (links_[i].a != node && links_[i].b != node)) {
+    for (const std::size_t i : nodes_[node].links) {
+        if (!links_[i].up) {
             continue;
         }
         after(300ms, [this, i, node, boot_epoch] {
-            if (nodes_[node].boot_epoch == boot_epoch) {
-                const Link& l = links_[i];
-                nodes_[node].router->on_link_up(now_, nodes_[l.a == node ? l.b : l.a].link, quality(l));
-                pump(node);
+            if (nodes_[node].boot_epoch != boot_epoch) {
+                return;
+            }
+            const Link& l = links_[i];
+            const std::size_t peer = l.a == node ? l.b : l.a;
+            nodes_[node].router->on_link_up(now_, nodes_[peer].link, quality(l));
+            pump(node);
+            if (options_.death_after > Duration{} && nodes_[peer].router) {  // which had missed it
+                nodes_[peer].router->on_link_up(now_, nodes_[node].link, quality(l));
+                pump(peer);
             }
         });
     }
@@ -212,11 +265,10 @@ std::optional<std::size_t> RouterWorld::by_link(NeighborId id) const {
 
 std::vector<std::size_t> RouterWorld::links_to(std::size_t node, NeighborId id) const {
     std::vector<std::size_t> out;
-    for (std::size_t i = 0; i < links_.size(); ++i) {
+    for (const std::size_t i : nodes_[node].links) {
         const Link& l = links_[i];
-        const bool ours = l.a == node || l.b == node;
         const NeighborId other = nodes_[l.a == node ? l.b : l.a].link;
-        if (l.up && ours && (id == kBroadcast || other == id)) {
+        if (l.up && (id == kBroadcast || other == id)) {
             out.push_back(i);
         }
     }
@@ -232,7 +284,17 @@ void RouterWorld::send_frame(std::size_t from, std::size_t link_index, OutFrame 
     if (tamper) {
         tamper(from, peer, frame.bytes);
     }
-    if (frame.bytes.empty() || rng_.uniform() < l.options.loss) {
+    const bool lost = frame.bytes.empty() || rng_.uniform() < l.options.loss;
+    if (options_.report_fate && frame.to != kBroadcast && !frame.open) {
+        const bool arrives = !lost && l.up && nodes_[peer].router != nullptr;
+        at(busy + 2 * l.options.delay, [this, from, to = frame.to, arrives, boot_epoch = nodes_[from].boot_epoch] {
+            if (nodes_[from].boot_epoch == boot_epoch && nodes_[from].router) {
+                nodes_[from].router->on_frame_done(now_, to, arrives);
+                pump(from);
+            }
+        });
+    }
+    if (lost) {
         return;
     }
     at(busy + l.options.delay, [this, sender = nodes_[from].link, peer, link_index, bytes = std::move(frame.bytes)] {
@@ -244,6 +306,9 @@ void RouterWorld::send_frame(std::size_t from, std::size_t link_index, OutFrame 
 
 void RouterWorld::pump(std::size_t index) {
     Node& n = nodes_[index];
+    if (touched_.empty() || touched_.back() != index) {
+        touched_.push_back(index);
+    }
     if (!n.router) {
         return;
     }
@@ -292,6 +357,9 @@ void RouterWorld::pump(std::size_t index) {
             continue;
         }
         mix(frame->bytes.size());
+        Sent& sent = frame->priority == Priority::kControl ? control_ : data_;
+        sent.bytes += frame->bytes.size();
+        ++sent.frames;
         for (const std::size_t l : idle) {
             send_frame(index, l, *frame);
         }
@@ -316,6 +384,7 @@ void RouterWorld::run(Duration d) {
         auto item = queue_.extract(queue_.begin());
         now_ = item.key().first;
         ++events_;
+        touched_.clear();
         item.mapped()();
         if (check) {
             check();
@@ -382,6 +451,58 @@ std::string RouterWorld::find_loop() const {
                     return "loop to " + to_string(d).substr(0, 8) + " from node " + std::to_string(i);
                 }
             }
+        }
+    }
+    return {};
+}
+
+std::optional<std::size_t> RouterWorld::neighbor_by_link(std::size_t node, NeighborId id) const {
+    for (const std::size_t i : nodes_[node].links) {
+        const std::size_t peer = links_[i].a == node ? links_[i].b : links_[i].a;
+        if (nodes_[peer].link == id) {
+            return peer;
+        }
+    }
+    return std::nullopt;
+}
+
+// A loop that this node's choice closes passes through it.
+bool RouterWorld::leads_back(std::size_t node, const NodeId& destination) const {
+    std::size_t at = node;
+    for (std::size_t hops = 0; hops <= nodes_.size() && nodes_[at].router; ++hops) {
+        const auto via = RouterTestAccess::routes(*nodes_[at].router).next_hop(destination);
+        const auto next = via ? neighbor_by_link(at, *via) : std::nullopt;
+        if (!next) {
+            return false;
+        }
+        if (*next == node) {
+            return true;
+        }
+        at = *next;
+    }
+    return false;
+}
+
+std::string RouterWorld::find_new_loop() {
+    choices_seen_.resize(nodes_.size());
+    for (const std::size_t i : touched_) {
+        if (!nodes_[i].router) {
+            choices_seen_[i] = 0;
+            continue;
+        }
+        const RouteTable& table = RouterTestAccess::routes(*nodes_[i].router);
+        if (table.choices() < choices_seen_[i]) {
+            choices_seen_[i] = 0;  // it was started anew
+        }
+        std::string loop;
+        table.visit_choices_since(choices_seen_[i], [&](const NodeId& destination) {
+            if (loop.empty() && leads_back(i, destination)) {
+                loop = "loop to " + to_string(destination).substr(0, 8) + " through node " + std::to_string(i);
+            }
+        });
+        choices_seen_[i] = table.choices();
+        if (!loop.empty()) {
+            return loop;
         }
     }
     return {};

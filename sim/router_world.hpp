@@ -20,6 +20,10 @@ struct RouterWorldOptions {
     std::uint64_t seed = 1;
     Duration commit_delay = 60ms;   ///< from a batch to its being on disk
     std::size_t max_frame = 4'000;  ///< what the link layer polls at once
+    /// The link layer tells the sender whether a frame for one neighbour arrived, a round trip after it was sent.
+    bool report_fate = false;
+    /// A node that was killed is missed by its neighbours' link layers after this; zero: never.
+    Duration death_after{};
 };
 
 struct RouterLink {
@@ -44,6 +48,7 @@ public:
         std::function<void(Instant, const Bytes&)> on_packet;
         std::optional<Instant> timer;
         std::uint64_t batches = 0;
+        std::vector<std::size_t> links;  // of links_, in both directions
     };
 
     explicit RouterWorld(RouterWorldOptions options = {});
@@ -56,6 +61,12 @@ public:
     void link_up(std::size_t a, std::size_t b);
     void link_down(std::size_t a, std::size_t b);
     void set_loss(std::size_t a, std::size_t b, double loss);
+    /// The link has these properties from now on, and both link layers report them if `reported`.
+    void set_link(std::size_t a, std::size_t b, RouterLink options, bool reported = true);
+    [[nodiscard]] RouterLink link_options(std::size_t a, std::size_t b) const;
+    [[nodiscard]] bool is_up(std::size_t a, std::size_t b) const;
+    /// Who is joined with `node`, whether the link is up or not.
+    [[nodiscard]] std::vector<std::size_t> joined(std::size_t node) const;
 
     /// kill -9: state gone, batches in flight lost. The neighbours are not notified.
     void kill(std::size_t node);
@@ -84,6 +95,14 @@ public:
     [[nodiscard]] std::uint64_t events() const { return events_; }
     [[nodiscard]] std::uint64_t digest() const { return digest_; }
     [[nodiscard]] Rng& rng() { return rng_; }
+    /// Nodes whose routers were called in the event that `check` looks at.
+    [[nodiscard]] const std::vector<std::size_t>& touched() const { return touched_; }
+    /// Bytes and frames that entered links; what is sent to everybody counts once.
+    struct Sent {
+        std::uint64_t bytes = 0, frames = 0;
+    };
+    [[nodiscard]] const Sent& sent_control() const { return control_; }
+    [[nodiscard]] const Sent& sent_data() const { return data_; }
 
     /// Balance of `a` with `b` as a's disk has it, nsat; > 0: b owes a.
     [[nodiscard]] std::int64_t disk_balance(std::size_t a, std::size_t b) const;
@@ -91,6 +110,8 @@ public:
     [[nodiscard]] std::int64_t disk_entries(std::size_t a, std::size_t b) const;
     /// Empty, or how the selected routes loop.
     [[nodiscard]] std::string find_loop() const;
+    /// The same for what the routers touched in this event have chosen anew; cheap enough for every event.
+    [[nodiscard]] std::string find_new_loop();
     /// Empty, or the pair of neighbours whose books differ.
     [[nodiscard]] std::string find_disagreement() const;
     /// The selected route of a to b, if any.
@@ -107,8 +128,10 @@ private:
         bool up = false;
         Instant busy[2]{};
     };
-    [[nodiscard]] Link* link(std::size_t a, std::size_t b);
+    [[nodiscard]] Link* link(std::size_t a, std::size_t b) const;
     [[nodiscard]] std::optional<std::size_t> by_link(net::NeighborId id) const;
+    [[nodiscard]] std::optional<std::size_t> neighbor_by_link(std::size_t node, net::NeighborId id) const;
+    [[nodiscard]] bool leads_back(std::size_t node, const net::NodeId& destination) const;
     /// The links from `node` to whoever goes by this number: several if a key is used twice.
     [[nodiscard]] std::vector<std::size_t> links_to(std::size_t node, net::NeighborId id) const;
     void send_frame(std::size_t from, std::size_t link_index, net::OutFrame frame);
@@ -117,10 +140,14 @@ private:
     void mix(std::uint64_t v) { digest_ = (digest_ ^ v) * 0x100000001b3ULL; }
 
     RouterWorldOptions options_;
+    net::SignatureMemo signatures_;
     Rng rng_, key_rng_;
     std::vector<Node> nodes_;
     std::vector<std::unique_ptr<Rng>> node_rngs_;
-    std::vector<Link> links_;
+    mutable std::vector<Link> links_;
+    std::vector<std::size_t> touched_;
+    std::vector<std::uint64_t> choices_seen_;  // of each router, by find_new_loop()
+    Sent control_, data_;
     std::map<std::pair<Instant, std::uint64_t>, std::function<void()>> queue_;
     Instant now_ = instant_from_ns(1'000'000'000);
     std::uint64_t sequence_ = 0, events_ = 0, digest_ = 0xcbf29ce484222325ULL;

@@ -2,6 +2,7 @@
 // Any bytes as an IP packet from the host, as a compressed packet, as the messages of a frame and as ledger rows.
 #include <cstdlib>
 
+#include "net/contact_plan.hpp"
 #include "net/flow.hpp"
 #include "net/ip_header.hpp"
 #include "net/packet_format.hpp"
@@ -38,6 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto m = SeqnoRequest::decode(in)) same(m->encode());
     if (const auto m = RouteState::decode(in)) same(m->encode());
     if (const auto m = RouteSync::decode(in)) same(m->encode());
+    if (const auto m = RouteContacts::decode(in)) same(m->encode());
     LedgerRow row;
     row.key.assign(16, 1);
     row.value.assign(in.begin(), in.end());

@@ -16,6 +16,7 @@ struct FlowOpenerTest : ::testing::Test {
     RouterCounters& counters = w.ends[0].counters;
     NeighborId other = w.ends[1].link;
     RouteTable routes{{}, self.certificate, self.device, 0};
+    ContactBook contacts;
     FlowTable flows{w.random, [](const Flow&) {}};
     Book book{1};
     CreditControl credit{{}, links, flows, book, routes.alarms(), counters};
@@ -28,8 +29,8 @@ struct FlowOpenerTest : ::testing::Test {
     Forwarder forwarder{{own_address, links, flows, credit, settlement, spend, returns, offers, counters}};
     UndeliverableQueue undeliverable{w.ends[0].identity.address()};
     FlowOpener opener{{},
-                      {self, w.random, routes, links, flows, credit, forwarder, spend, returns, offers, outbox,
-                       undeliverable, counters}};
+                      {self, w.random, routes, contacts, links, flows, credit, forwarder, spend, returns, offers,
+                       outbox, undeliverable, counters}};
 
     FlowOpenerTest() {
         w.join();

@@ -90,18 +90,13 @@ TEST(LinkTable, FramesGivenUpMakeANewSessionThenTakeTheLinkDown) {
     w.join();
     LinkTable& links = *w.ends[0].links;
     const NeighborId other = w.ends[1].link;
-    for (int i = 0; i < 2; ++i) {
-        EXPECT_FALSE(links.on_frame_done(w.now, other, false));
-    }
+    EXPECT_FALSE(links.on_frame_done(w.now, other, false));
     EXPECT_FALSE(links.on_frame_done(w.now, other, true));
-    for (int i = 0; i < 3; ++i) {
-        EXPECT_FALSE(links.on_frame_done(w.now, other, false));
-    }
-    EXPECT_TRUE(links.find(other)->peer->handshake_pending()) << "three in a row";
-    for (int i = 0; i < 4; ++i) {
-        EXPECT_FALSE(links.on_frame_done(w.now, other, false));
-    }
-    EXPECT_TRUE(links.on_frame_done(w.now, other, false)) << "eight";
+    EXPECT_FALSE(links.on_frame_done(w.now, other, false));
+    EXPECT_FALSE(links.find(other)->peer->handshake_pending());
+    EXPECT_FALSE(links.on_frame_done(w.now, other, false));
+    EXPECT_TRUE(links.find(other)->peer->handshake_pending()) << "two in a row";
+    EXPECT_TRUE(links.on_frame_done(w.now, other, false)) << "three";
     EXPECT_FALSE(links.reachable(other));
     w.carry();
     EXPECT_TRUE(links.reachable(other)) << "the new session repairs it";
