@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The beacon of a superframe: who sends when, by the anchor of a collision domain.
+// The beacon of a superframe: who sends when, by the coordinator of a collision domain.
 //
 //     Beacon -> [write_beacon] -> body of a sub-frame          body, possibly hostile -> [read_beacon] -> Beacon
 //
@@ -44,7 +44,8 @@ struct Beacon {
 [[nodiscard]] std::size_t beacon_body_bytes(std::size_t members, std::size_t slots) noexcept;
 /// Preconditions (assert): counts and times within the limits above. Times are rounded to the nearest step below.
 void write_beacon(ByteWriter& w, const Beacon& beacon);
-/// Reads exactly the body; nothing for what no anchor sends: slots of nobody, out of their order, or beyond the period.
+/// Reads exactly the body; nothing for what no coordinator sends: slots of nobody, out of their order, or beyond the
+/// period.
 [[nodiscard]] std::optional<Beacon> read_beacon(ByteReader& r);
 
 }  // namespace meshnet::mac

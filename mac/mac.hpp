@@ -109,8 +109,9 @@ struct Sdu {
     /// everybody are that always if the Mac is authenticated, and then have at most 1500 bytes.
     bool open = false;
     bool answer = false;  ///< when sending an open one: caused by an open frame received
-    std::uint32_t flow =
-        0;  ///< when sending: packets of one number keep their order and share a turn with others; not sent
+    /// When sending: packets of one number keep their order; the numbers of one receiver and class take turns. Not
+    /// sent.
+    std::uint32_t flow = 0;
 };
 inline constexpr std::size_t kMaxSduBytes = 8'192;
 
@@ -118,7 +119,7 @@ inline constexpr std::size_t kMaxSduBytes = 8'192;
 enum class Regime : std::uint8_t {
     kAuto,     ///< as load and distances ask for
     kInvite,   ///< carrier sense, then turns passed on by grants
-    kReserve,  ///< superframes: bursts back to back at the instants of an anchor's beacon
+    kReserve,  ///< superframes: bursts back to back at the instants of a coordinator's beacon
     kPaired,   ///< two stations on a long link: both send at once, then both receive
 };
 

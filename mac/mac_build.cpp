@@ -119,8 +119,8 @@ Mac::Impl::Draft Mac::Impl::plan(Instant now, const std::optional<TxopGrant>& by
     return draft;
 }
 
-// In a slot acknowledgements, and what the anchor must know, go first in a frame of their own if those they are for
-// cannot read the data that follows.
+// In a slot acknowledgements, and what the coordinator must know, go first in a frame of their own if those they are
+// for cannot read the data that follows.
 void Mac::Impl::plan_reserved(const TxopGrant& by, Draft& draft) const {
     if (by.beacon) {
         draft.continues = choose_primary() != nullptr;
@@ -136,7 +136,7 @@ void Mac::Impl::plan_reserved(const TxopGrant& by, Draft& draft) const {
     const ModeIndex mode = draft.primary->rate.data_mode();
     const bool slow = std::any_of(table.begin(), table.end(), [&](const auto& item) {
         const Neighbor& n = item.second;
-        const bool must_read = n.ack_due || (reserve && reserve->anchor == n.id);
+        const bool must_read = n.ack_due || (reserve && reserve->coordinator == n.id);
         return n.up && must_read && n.rate.data_mode() < mode;
     });
     if (slow && draft.limit > kLongBurst) {
@@ -171,7 +171,7 @@ void Mac::Impl::add_content(Instant now, const std::optional<TxopGrant>& by, Dra
 // Who may answer, or whether we send once more first.
 void Mac::Impl::choose_answer(Instant now, const std::optional<TxopGrant>& by, Draft& draft) {
     if (by && by->reserved) {
-        add_anchor_witness(draft);
+        add_coordinator_witness(draft);
         // Nobody answers in a slot; what is left of it is for more frames.
         const Duration more =
             draft.primary != nullptr && !draft.opens ? more_frames(draft, *draft.primary) : Duration::zero();

@@ -252,7 +252,7 @@ void Mac::Impl::add_data(Instant now, Draft& draft, Neighbor* primary) {
     // What is little for others rides along, to at most half of the burst.
     std::size_t shared = draft.budget / 2;
     for (auto& [id, n] : table) {
-        if (&n == primary || !n.up || n.ack_requests > 0 || deaf(n) || !n.sender.ready() ||
+        if (&n == primary || !n.up || n.ack_requests > 0 || blind_to_us(n) || !n.sender.ready() ||
             n.rate.data_mode() < draft.mode || targets.size() + 1 >= kMaxTargets) {
             continue;
         }

@@ -8,6 +8,7 @@
 //     mac_transmit.cpp when to send, and what follows
 //     mac_burst.cpp    what a burst carries, how fast, and to whom it grants the answer
 //     mac_build.cpp    putting one burst together
+//     mac_lead.cpp     leading superframes: when, and who gets how much
 //     mac_reserve.cpp  superframes
 //     mac_links.cpp    which neighbours are up, and what is reported to routing
 #pragma once
@@ -37,10 +38,10 @@ struct Mac::Impl {
     // that did not answer).
     struct TxopGrant {
         StationId from = 0;
-        Instant heard_end{};         // end of the granting burst at our antenna
-        Instant told_at = kLongAgo;  // when it was delivered to us
-        Instant decide_at{};         // when to decide what to send
-        Duration limit{};            // longest burst
+        Instant heard_end{};              // end of the granting burst at our antenna
+        Instant delivered_at = kLongAgo;  // when it was delivered to us
+        Instant decide_at{};              // when to decide what to send
+        Duration limit{};                 // longest burst
         std::uint8_t chain_left = 0;
         bool wants_txop = false;
         bool retake = false;
@@ -110,7 +111,7 @@ struct Mac::Impl {
         Duration length{};
     };
     struct Superframe {
-        StationId anchor = 0;
+        StationId coordinator = 0;
         std::uint16_t number = 0;
         Instant begin{};
         Duration period{};
@@ -247,7 +248,7 @@ struct Mac::Impl {
     [[nodiscard]] Duration answer_gap(const Neighbor& grantee) const;
     [[nodiscard]] Duration answer_airtime(Instant now, const Neighbor& n, bool with_data) const;
     [[nodiscard]] bool wants_to_send(const Neighbor& n) const {
-        return n.up && (n.sender.ready() || n.ack_requests > 0) && !deaf(n);
+        return n.up && (n.sender.ready() || n.ack_requests > 0) && !blind_to_us(n);
     }
     [[nodiscard]] bool needs_request(Instant now, const Draft& draft, const Neighbor& primary) const;
     [[nodiscard]] bool worth_splitting(const Draft& draft, const TxopGrant& by, const Neighbor& grantor,
@@ -288,15 +289,15 @@ struct Mac::Impl {
     void note_follower(Instant start, StationId sender);
     void on_beacon(Instant now, Instant start, const Beacon& beacon, Neighbor& n);
     void adopt(Instant now, const Beacon& beacon, Superframe s, std::int64_t rate_ppb);
-    void judge_share(Instant now, const Beacon& beacon, Neighbor& anchor);
+    void judge_share(Instant now, const Beacon& beacon, Neighbor& coordinator);
     void leave_superframes(Instant now);
     void settle_superframe(Instant now);
     void on_reserve_timeout(Instant now);
     [[nodiscard]] std::optional<Instant> reserve_wake() const;
     [[nodiscard]] std::optional<TxRequest> poll_reserved(Instant now);
-    void add_anchor_witness(Draft& draft) const;
+    void add_coordinator_witness(Draft& draft) const;
     void on_late_slot(Instant now, const Pending& p);
-    [[nodiscard]] bool deaf(const Neighbor& n) const;
+    [[nodiscard]] bool blind_to_us(const Neighbor& n) const;
 
     // mac_links.cpp
     [[nodiscard]] LinkQuality quality(Instant now, const Neighbor& n) const;
@@ -369,6 +370,8 @@ inline constexpr unsigned kEchoedHellos = 5;  ///< a link is up while what we se
 inline constexpr Duration kDoubtEvery = 2s;
 inline constexpr Duration kFar = 5ms;            ///< delays beyond it make superframes worth it for one station, too
 inline constexpr Duration kOpenOverrun = 400ms;  ///< a beacon waits so long for a burst begun in the window before it
+inline constexpr Duration kSlotEarly = 1ms;      ///< before the radio must have a burst: the host's scheduling
+inline constexpr Duration kFrameSlot = 65ms;     ///< one full frame of the modes that matter for throughput
 inline constexpr std::size_t kMuch = 4'000;      ///< bytes waiting: worth a superframe
 inline constexpr Duration kLeastUse = 5ms;       ///< of a slot, or it is left
 inline constexpr std::size_t kRobustHelloBytes = 130;  ///< a hello alone in the most robust mode

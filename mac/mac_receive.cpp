@@ -156,7 +156,7 @@ void Mac::Impl::on_header(Instant now, Instant heard_end, const BurstHeader& hea
     TxopGrant grant;
     grant.from = n.id;
     grant.heard_end = heard_end;
-    grant.told_at = now;
+    grant.delivered_at = now;
     // Not before the grantor receives again.
     const Duration wait_for_it = std::max(host.turnaround(), n.recovery - host.lead());
     grant.decide_at = std::max(now, heard_end + wait_for_it);

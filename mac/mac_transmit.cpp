@@ -99,8 +99,9 @@ std::optional<TxRequest> Mac::Impl::poll_transmit(Instant now) {
         const bool too_late = now > grant.decide_at + host.gap() + 5ms;
         // Somebody else began meanwhile: to answer would only harm both. A carrier that was told of before the burst
         // that grants is that burst's own, whenever its end is told.
-        const bool taken = contention.carrier_busy() &&
-                           contention.busy_since() > std::max(grant.heard_end + config.max_propagation, grant.told_at);
+        const bool taken =
+            contention.carrier_busy() &&
+            contention.busy_since() > std::max(grant.heard_end + config.max_propagation, grant.delivered_at);
         const bool affordable = duty.available(now) >= phy.airtime(0, kAnswerBytes);
         if (!too_late && !taken && affordable && lead_wanted) {
             return lead(now, grant.not_before);

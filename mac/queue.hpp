@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // SDUs waiting for one receiver: three priorities, strict, except that every fourth place goes to one that was long
-// passed over.
+// passed over. Within one the flows (Sdu::flow) take turns, packet by packet, so that a long one delays no short one.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 
 #include "core/time.hpp"
@@ -35,7 +37,17 @@ public:
     static constexpr Duration kPatience = 2s;
 
 private:
-    std::array<std::deque<Entry>, 3> classes_;
+    // The packets of one class, by flow; the flows take turns.
+    struct Class {
+        std::deque<std::uint32_t> turns;
+        std::map<std::uint32_t, std::deque<Entry>> flows;
+
+        [[nodiscard]] bool empty() const noexcept { return turns.empty(); }
+        [[nodiscard]] const Entry& front() const { return flows.find(turns.front())->second.front(); }
+        void push(Entry entry, bool to_front);
+        Entry pop();
+    };
+    std::array<Class, 3> classes_;
     std::size_t bytes_ = 0;
     std::size_t size_ = 0;
     unsigned pops_ = 0;

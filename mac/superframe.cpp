@@ -13,7 +13,7 @@ public:
         for (std::size_t a = 0; a < size_; ++a) {
             for (std::size_t b = 0; b < size_; ++b) {
                 const auto known = a == b ? std::optional(Duration::zero()) : delay(a, b);
-                // One that does not know its delay from the anchor starts late by it, too.
+                // One that does not know its delay from the coordinator starts late by it, too.
                 const bool late = !known && (a == 0 || b == 0);
                 delays_[a * size_ + b] = known.value_or(late ? 2 * limits.max_propagation : limits.max_propagation);
                 longest_ = std::max(longest_, delays_[a * size_ + b]);

@@ -306,7 +306,7 @@ TEST(MacFormat, HostileBytesCostLittle) {
     }
 }
 
-TEST(MacFormat, ABeaconThatNoAnchorSendsIsDropped) {
+TEST(MacFormat, ABeaconThatNoCoordinatorSendsIsDropped) {
     const TagKey key = counting_key();
     const auto travels = [&](const std::function<void(Beacon&)>& change) {
         Burst b = tagged_burst();

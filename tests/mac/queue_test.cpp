@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "mac/queue.hpp"
 
 namespace meshnet::mac::test {
@@ -37,6 +40,30 @@ TEST(MacQueue, StrictPriorityWithoutStarvation) {
         bulk = bulk || q.pop(at(3s))->sdu.tag == 1;
     }
     EXPECT_TRUE(bulk);
+}
+
+TEST(MacQueue, FlowsOfOneClassTakeTurnsAndKeepTheirOrder) {
+    SduQueue q;
+    const auto push = [&](std::uint32_t flow, std::uint64_t tag) {
+        Sdu s = sdu(Priority::kBulk, tag);
+        s.flow = flow;
+        q.push(at(0s), std::move(s));
+    };
+    for (std::uint64_t k = 0; k < 50; ++k) {
+        push(1, k);
+    }
+    push(2, 100);
+    push(3, 200);
+    push(2, 101);
+    std::vector<std::uint64_t> order;
+    while (auto entry = q.pop(at(0s))) {
+        order.push_back(entry->sdu.tag);
+    }
+    ASSERT_EQ(order.size(), 53U);
+    EXPECT_EQ((std::vector<std::uint64_t>(order.begin(), order.begin() + 6)),
+              (std::vector<std::uint64_t>{0, 100, 200, 1, 101, 2}));
+    EXPECT_TRUE(std::is_sorted(order.begin() + 5, order.end()));
+    EXPECT_EQ(q.bytes(), 0U);
 }
 
 }  // namespace

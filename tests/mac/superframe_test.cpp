@@ -102,7 +102,7 @@ TEST(MacSuperframe, BurstsThroughASatelliteFollowEachOther) {
     }
 }
 
-// A radio that is deaf around its own burst hears the beacon and what is for it.
+// A radio that is blind around its own burst hears the beacon and what is for it.
 TEST(MacSuperframe, ASlowRadioIsWaitedFor) {
     std::vector<Member> members(3);
     for (Member& m : members) m.length = 60ms;
