@@ -18,8 +18,8 @@ void saturated_circle(benchmark::State& state) {
     for (auto _ : state) {
         const auto report = meshnet::sim::run_mac_scenario(s);
         // The flows also run during the second half of the warm-up.
-        delivered += static_cast<std::uint64_t>(static_cast<double>(report.delivered) *
-                                                (1.0 + s.warmup_s / 2.0 / s.seconds));
+        delivered +=
+            static_cast<std::uint64_t>(static_cast<double>(report.delivered) * (1.0 + s.warmup_s / 2.0 / s.seconds));
         events += report.events;
         fraction = report.fraction;
         ++s.seed;

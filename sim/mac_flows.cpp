@@ -8,7 +8,6 @@ namespace meshnet::sim {
 namespace {
 
 constexpr std::size_t kHostQueue = 100;  // packets
-constexpr std::size_t kHeader = 25;      // flow, direction, count, made at, number
 constexpr std::size_t kVoiceBytes = 60;
 constexpr Duration kVoiceInterval = 20ms;
 constexpr std::size_t kTcpAckBytes = 60;

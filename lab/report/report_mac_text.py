@@ -131,9 +131,9 @@ def plot_over(runs, folder, name, keys, label, log):
     return finish(figure, axis, label, folder, name)
 
 
-def finish(figure, axis, label, folder, name):
+def finish(figure, axis, label, folder, name, what="delivered, of the PHY rate"):
     axis.set_xlabel(label)
-    axis.set_ylabel("delivered, of the PHY rate")
+    axis.set_ylabel(what)
     axis.set_ylim(0, 1)
     axis.grid(alpha=0.25)
     axis.legend(frameon=False, fontsize=8)
@@ -152,7 +152,7 @@ def plots(runs, folder):
             points = [(n, runs.mean(f"circle {n} {km}", path)) for n in COUNTS]
             points = [p for p in points if p[1] is not None]
             axis.plot([p[0] for p in points], [p[1] for p in points], style, ms=3, color=colour, label=f"{path}, {km} km")
-    finish(figure, axis, "stations", folder, "mac_stations.png")
+    finish(figure, axis, "stations", folder, "mac_stations.png", "delivered, of the PHY rate; Jain index")
     figure, axis = plt.subplots(figsize=(7, 4))
     counts = [n for n in COUNTS if runs.mean(f"circle {n} 1", "fraction") is not None]
     bottom = [0.0] * len(counts)
@@ -160,7 +160,7 @@ def plots(runs, folder):
         values = [runs.mean(f"circle {n} 1", "air", use) for n in counts]
         axis.bar([str(n) for n in counts], values, bottom=bottom, color=colour, label=use)
         bottom = [b + v for b, v in zip(bottom, values)]
-    finish(figure, axis, "stations, circle of 1 km", folder, "mac_air.png")
+    finish(figure, axis, "stations, circle of 1 km", folder, "mac_air.png", "share of the air")
 
 
 def air_table(runs):
