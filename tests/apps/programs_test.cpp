@@ -131,7 +131,8 @@ TEST_F(Programs, WrongQuestionsToTheDaemon) {
     EXPECT_EQ(
         ran.err,
         "meshnetd: bad.toml:2: [net] unknown key 'prize_msat_per_mib'; did you mean 'price_msat_per_mib'? known are "
-        "price_msat_per_mib max_price_msat_per_mib unit_bytes initial_window_kib max_window_kib neighbours pay\n");
+        "price_msat_per_mib max_price_msat_per_mib unit_bytes initial_window_kib max_window_kib neighbours pad_frames "
+        "pay\n");
 }
 
 // The master key stays away from the station; no command ever prints a secret.
