@@ -165,8 +165,7 @@ public:
         if (router.superseded() && !superseded_) {
             superseded_ = true;
             spdlog::error(
-                "ALARM: the key of this device was replaced or revoked by its master key: other stations deal with it "
-                "no "
+                "ALARM: the key of this device was replaced or revoked by its master key: others deal with it no "
                 "more; install the new device key, or ask whoever holds the master key");
         }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// When a station may let samples wait for a moment. Waking up costs an idle station most of its CPU time: on a quiet
+// When a station may let samples wait for a moment. Waking up costs an idle station a third of its CPU time: on a quiet
 // channel, with nothing to send and no timer near, up to five milliseconds of samples are taken at once. A frame that
 // begins meanwhile is noticed then, and the rest of it taken without pauses; the shortest one that also ends meanwhile
 // is still taken within the turnaround that the station counts with and advertises.
