@@ -96,6 +96,11 @@ Result<BurstShaper> BurstShaper::create(const Options& options) {
 BurstShaper::BurstShaper(const Options& options, Resampler resampler)
     : options_(options), resampler_(std::move(resampler)), shift_(options.shift_hz / options.device_hz) {}
 
+double BurstShaper::lead() const noexcept {
+    return std::ceil(options_.front_s * options_.device_hz) +
+           resampler_.delay_samples() * options_.device_hz / options_.profile_hz;
+}
+
 BurstShaper::Shaped BurstShaper::shape(std::span<const phy::Sample> burst) {
     Shaped out;
     const auto front = static_cast<std::size_t>(std::ceil(options_.front_s * options_.device_hz));
@@ -105,7 +110,7 @@ BurstShaper::Shaped BurstShaper::shape(std::span<const phy::Sample> burst) {
     resampler_.flush(out.samples);
     shift_.reset();
     shift_.process(std::span(out.samples).subspan(front));
-    out.lead = static_cast<double>(front) + resampler_.delay_samples() * options_.device_hz / options_.profile_hz;
+    out.lead = lead();
     out.samples.resize(out.samples.size() + static_cast<std::size_t>(std::ceil(options_.tail_s * options_.device_hz)));
     const std::size_t over = out.samples.size() % options_.multiple;
     out.samples.resize(out.samples.size() + (over == 0 ? 0 : options_.multiple - over));
