@@ -85,8 +85,14 @@ ReceiveStream::Stretch ReceiveStream::process(std::int64_t ticks, std::span<phy:
     return out;
 }
 
+namespace {
+// Falls from the edge of the occupied band to that of the profile's rate: the mirror of what lies in between would be
+// beside what the transmit guard has seen. (Receiving, a carrier that is off may use that room.)
+constexpr double kTransmitEdge = 0.46;
+}  // namespace
+
 Result<BurstShaper> BurstShaper::create(const Options& options) {
-    auto resampler = Resampler::create(options.profile_hz, options.device_hz);
+    auto resampler = Resampler::create(options.profile_hz, options.device_hz, kTransmitEdge);
     if (!resampler) {
         return resampler.error();
     }
