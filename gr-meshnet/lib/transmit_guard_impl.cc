@@ -412,7 +412,44 @@ void transmit_guard_impl::emit(std::span<const gr_complex> samples, const std::o
 }
 
 void transmit_guard_impl::emit_zeros(std::uint64_t count) {
-    pending_.resize(pending_.size() + count);
+    const std::uint64_t first = next_output();
+    const std::size_t from = pending_.size();
+    pending_.resize(from + count);
+    for (std::uint64_t at = first; at < first + count;) {
+        if (!mark_ && !next_mark(at)) {
+            at += std::max<std::uint64_t>(1, clock_.to_index(Instant{} + kLead));
+            continue;
+        }
+        // Bursts that would meet it are refused: it lies among zeros.
+        const std::uint64_t begin = std::max(at, mark_->first);
+        const std::uint64_t end = std::min(first + count, mark_->first + mark_->samples.size());
+        if (begin < end) {
+            std::copy_n(mark_->samples.begin() + static_cast<std::ptrdiff_t>(begin - mark_->first), end - begin,
+                        pending_.begin() + static_cast<std::ptrdiff_t>(from + (begin - first)));
+        }
+        if (first + count < mark_->first + mark_->samples.size()) {
+            return;  // the rest of it comes with the next zeros
+        }
+        at = mark_->first + mark_->samples.size();
+        mark_.reset();
+    }
+}
+
+/// The call sign in a stream of zeros, when it is due. `from`: offset of the first sample that can still be its.
+bool transmit_guard_impl::next_mark(std::uint64_t from) {
+    const auto due = guard_->poll_identification(to_wall(clock_.to_instant(from)));
+    if (!due) {
+        return false;
+    }
+    const std::uint64_t first = std::max(from, clock_.to_index(due->at - *wall_less_radio_));
+    mark_.emplace(Mark{first, {due->samples.begin(), due->samples.end()}});
+    if (pmt::is_null(length_tag_)) {
+        tags_.push_back({first, pmt::mp("tx_sob"), pmt::PMT_T});
+        tags_.push_back({first + mark_->samples.size() - 1, pmt::mp("tx_eob"), pmt::PMT_T});
+    } else {
+        tags_.push_back({first, length_tag_, pmt::from_long(static_cast<long>(mark_->samples.size()))});
+    }
+    return true;
 }
 
 }  // namespace gr::meshnet

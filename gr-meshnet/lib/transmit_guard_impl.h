@@ -64,6 +64,7 @@ private:
     void emit(std::span<const gr_complex> samples, const std::optional<::meshnet::Instant>& at,
               const pmt::pmt_t& frequency, const std::optional<std::uint64_t>& id);
     void emit_zeros(std::uint64_t count);
+    bool next_mark(std::uint64_t from);
     [[nodiscard]] std::uint64_t next_output();
 
     const guard_settings settings_;
@@ -79,6 +80,12 @@ private:
     int said_ = -1;
     limited_log log_;
 
+    /// A sign of the identification among zeros.
+    struct Mark {
+        std::uint64_t first = 0;  // offset in the output
+        std::vector<gr_complex> samples;
+    };
+    std::optional<Mark> mark_;
     std::optional<Incoming> burst_;
     std::vector<gr_complex> pending_;  // judged, and no room for it yet
     std::size_t pending_from_ = 0;

@@ -240,6 +240,27 @@ class Guard(gr_unittest.TestCase):
         times = [sum(pmt.to_python(v)) for _, v in tags_named(sink.tags(), "tx_time")]
         self.assertEqual(times, sorted(times))
 
+    def test_the_call_sign_stands_among_zeros_too(self):
+        rate = 8000
+        burst = numpy.zeros(400, numpy.complex64)
+        burst[:] = 0.3 * numpy.exp(2j * numpy.pi * 0.05 * numpy.arange(400)) * numpy.hanning(400)
+        stated = {**STATED, "sample_rate_hz": rate, "bands": ["EU amateur 430-440"], "own_bands": [], "callsign": "DA0XYZ", "sealed_traffic_permit": "BNetzA 1"}
+        guard = meshnet.transmit_guard(**stated, fill="zeros")
+        samples = numpy.zeros(rate * 640, numpy.complex64)
+        samples[1000:1400] = burst
+        out, got, _ = through(guard, samples, burst_tags(1000, 400))
+        self.assertEqual(len(out), len(samples))
+        self.assertTrue(numpy.array_equal(out[1000:1400], burst))
+        marks = [o for o, _ in tags_named(got, "tx_sob")][1:]
+        ends = [o for o, _ in tags_named(got, "tx_eob")][1:]
+        self.assertGreater(len(marks), 15)  # of six letters
+        self.assertEqual((guard.counters()["bursts_passed"], guard.counters()["identifications"]), (1 + len(marks), 1))
+        self.assertLess(marks[0], 600 * rate + 1400)  # within ten minutes
+        for begin, end in zip(marks, ends):
+            self.assertGreater(numpy.abs(out[begin : end + 1]).max(), 0.0)
+            out[begin : end + 1] = 0
+        self.assertFalse(numpy.any(out[1400:]))
+
     def test_any_message_is_survived(self):
         burst = frame()
         guard = meshnet.transmit_guard(**STATED)
