@@ -73,7 +73,7 @@ void front_end(benchmark::State& state, const Signal& signal) {
         for (std::size_t i = 0; i + kStep <= signal.samples.size(); i += kStep) {
             gate.pass(std::span(signal.samples).subspan(i, kStep), step);
             dc.apply(step);
-            dc.learn();
+            dc.learn(step);
             meter.add(step);
         }
     });

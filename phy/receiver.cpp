@@ -7,12 +7,14 @@
 #include <array>
 #include <cmath>
 #include <deque>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "phy/cancellation/collision_resolver.hpp"
 #include "phy/demodulation/receiver_chain.hpp"
+#include "phy/demodulation/search_ahead.hpp"
 #include "phy/dsp/sample_gate.hpp"
 #include "phy/estimation/power_meter.hpp"
 
@@ -55,8 +57,12 @@ struct Receiver::Impl {
           oscillator(c.profile->sample_rate_hz) {
         if (c.decode_threads > 0) {
             shared.workers = std::make_unique<DecodeWorkers>(c.decode_threads, shared.grid);
+            ahead = std::make_unique<SearchAhead>(live.synchronizers(), *shared.workers, live.ring().capacity());
+            found.reserve(16);
         }
         gated.resize(kStep);
+        step.resize(kStep);
+        spare.resize(kStep);
         ended.reserve(kDemodulators);
         finished.reserve(kDemodulators);
         if (c.keep_constellation) {
@@ -66,7 +72,15 @@ struct Receiver::Impl {
         shared.keep_channel = c.keep_channel;
         shared.keep_soft_bits = c.keep_soft_bits;
         hints[0].shift = {};
-        live.push(std::vector<Sample>(kOrigin));
+        for (std::size_t at = 0; at < kOrigin; at += kStep) {
+            live.push(spare);
+            if (ahead) {
+                std::fill_n(ahead->next_step().begin(), kStep, Sample{});
+                ahead->add();
+                ahead->search_here();
+                ahead->take(found);
+            }
+        }
     }
 
     static ReceiverChain::Config chain_config(const Config& c, std::size_t history) {
@@ -80,16 +94,17 @@ struct Receiver::Impl {
         return out;
     }
 
-    // Everything the receiver does with the gated samples since the last time: those up to the end of a step, or up to
-    // the end of a frame within it, which is complete then and not a step later.
+    // Everything the receiver does with the samples since the last time: those up to the end of a step, or up to the
+    // end of a frame within it, which is complete then and not a step later.
     void work() {
-        const bool step = gated_count == kStep;
-        const auto fresh = std::span(gated).subspan(looked_count, gated_count - looked_count);
-        silence.look(fresh);
+        const bool whole = gated_count == kStep;
+        const auto fresh = std::span(step).subspan(looked_count, gated_count - looked_count);
+        std::copy_n(gated.begin() + static_cast<std::ptrdiff_t>(looked_count), fresh.size(), fresh.begin());
         dc.apply(fresh);
-        if (step) {
-            dc.learn();
-            meter.add(gated, silence.end_step());
+        if (whole) {
+            dc.learn(step);
+            silence.look(gated);
+            meter.add(step, silence.end_step());
         }
         if (next_hint && looked_count == 0) {
             oscillator.set(*next_hint);
@@ -97,14 +112,72 @@ struct Receiver::Impl {
             newest_hint = (newest_hint + 1) % hints.size();
             hints[newest_hint] = {live.ring().end(), oscillator.now()};
         }
+        const auto turned =
+            std::span(ahead ? ahead->next_step() : std::span(spare)).subspan(looked_count, fresh.size());
+        std::copy(fresh.begin(), fresh.end(), turned.begin());
         if (!oscillator.idle()) {
-            oscillator.rotate(fresh, -1.0);
+            oscillator.rotate(turned, -1.0);
         }
+        if (ahead && whole) {
+            ahead->add();
+            ahead->search_here();
+        }
+        look(turned);
+    }
+
+    // Enough samples that waking a thread pays, and nothing that a step's beginning changes for all.
+    [[nodiscard]] bool may_work_ahead(std::size_t samples) const noexcept {
+        constexpr std::size_t kFewest = 8;  // steps
+        return ahead && gated_count == 0 && samples >= kFewest * kStep && oscillator.idle() && !next_hint;
+    }
+
+    // Steps of `samples` that the search may see before the demodulators do; returns how many samples they are.
+    std::size_t work_ahead(std::span<const Sample> samples) {
+        const std::size_t size = samples.size() / kStep * kStep;
+        while (samples.size() >= kStep || ahead->ahead() > 0) {
+            if (samples.size() >= kStep && ahead->ahead() <= SearchAhead::kMostAhead / 2) {
+                while (samples.size() >= kStep && ahead->ahead() < SearchAhead::kMostAhead) {
+                    const auto next = ahead->next_step();
+                    gate.pass(samples.first(kStep), next);
+                    samples = samples.subspan(kStep);
+                    silence.look(next);
+                    silent[next_silent++ % SearchAhead::kMostAhead] = silence.end_step();
+                    dc.apply(next);
+                    dc.learn(next);
+                    ahead->add();
+                }
+                ahead->search();
+            }
+            const auto oldest = ahead->oldest();
+            while (looked_count < kStep) {
+                gated_count = next_look;
+                if (gated_count == kStep) {
+                    meter.add(oldest, silent[oldest_silent++ % SearchAhead::kMostAhead]);
+                }
+                if (look(oldest.subspan(looked_count, gated_count - looked_count))) {
+                    break;
+                }
+            }
+        }
+        return size;
+    }
+
+    // The next samples, up to gated_count of the step. True if that was its end.
+    bool look(std::span<const Sample> fresh) {
+        const bool whole = gated_count == kStep;
         live.push(fresh);
         ended.clear();
-        live.look(ReceiverChain::kForever, ended, &counters);
+        if (ahead) {
+            found.clear();
+            if (whole) {
+                ahead->take(found);
+            }
+            live.look(found, ended, &counters);
+        } else {
+            live.look(ReceiverChain::kForever, ended, &counters);
+        }
         finished.clear();
-        if (step) {
+        if (whole) {
             resolver.step(live, ended, meter.floor_power(), finished, counters);
             gated_count = 0;
         } else {
@@ -119,6 +192,7 @@ struct Receiver::Impl {
             frame.sample_index -= std::min<std::uint64_t>(frame.sample_index, kOrigin);
             frames.push_back(std::move(frame));
         }
+        return whole;
     }
 
     void find_next_look() noexcept {
@@ -162,7 +236,14 @@ struct Receiver::Impl {
     std::size_t newest_hint = 0;
     std::vector<EndedReception> ended;
     std::vector<Frame> finished;
-    std::vector<Sample> gated;
+    std::unique_ptr<SearchAhead> ahead;                  // nullptr: `live` searches itself
+    std::vector<FrameStart> found;                       // by it, of a step
+    std::array<bool, SearchAhead::kMostAhead> silent{};  // of the steps ahead, by number
+    std::size_t next_silent = 0;
+    std::size_t oldest_silent = 0;
+    std::vector<Sample> gated;     // of the step under way
+    std::vector<Sample> step;      // the same without DC
+    std::vector<Sample> spare;     // the same without the Doppler hint
     std::size_t gated_count = 0;   // of the step under way
     std::size_t looked_count = 0;  // of them, those that went through work()
     std::size_t next_look = kStep;
@@ -180,6 +261,10 @@ void Receiver::push(std::span<const Sample> samples) {
     Impl& r = *impl_;
     r.counters.samples += samples.size();
     while (!samples.empty()) {
+        if (r.may_work_ahead(samples.size())) {
+            samples = samples.subspan(r.work_ahead(samples));
+            continue;
+        }
         const std::size_t n = std::min(samples_wanted(), samples.size());
         r.gate.pass(samples.first(n), std::span(r.gated).subspan(r.gated_count, n));
         r.gated_count += n;

@@ -21,9 +21,9 @@ namespace meshnet::phy {
 /// Renders frames. Throws nothing after construction; allocates only to grow `out`. One instance, one thread.
 class Transmitter {
 public:
-    /// `limit_peaks`: QPSK symbols are clipped and filtered so that 99.9 % of them stay within 5.5 dB of the mean power
-    /// (5.7 dB above rate 1/2; 11 dB without), at a loss of about 0.2 dB. QAM payloads are never touched.
-    /// docs/decisions/0006-peaks.md.
+    /// `limit_peaks`: symbols are clipped and filtered so that 99.9 % of QPSK stay within 5.5 dB of the mean power (11
+    /// dB without) at a loss of 0.1 to 0.2 dB, of QAM within 8 to 9.6 dB at a loss of 0.05 dB at most.
+    /// docs/decisions/0024-peaks-look-by-look.md.
     explicit Transmitter(const Profile& profile, bool limit_peaks = true);
     ~Transmitter();
     Transmitter(Transmitter&&) noexcept;

@@ -66,13 +66,51 @@ void DecodeWorkers::wait(Pending& pending) {
     }
 }
 
+void DecodeWorkers::submit(Task& task) {
+    {
+        const std::lock_guard lock(mutex_);
+        task_ = &task;
+    }
+    submitted_.notify_one();
+}
+
+void DecodeWorkers::forget(Task& task) {
+    std::unique_lock lock(mutex_);
+    if (task_ == &task) {
+        task_ = nullptr;
+    }
+    done_.wait(lock, [this] { return tasks_running_ == 0; });
+}
+
+bool DecodeWorkers::help() {
+    std::unique_lock lock(mutex_);
+    if (jobs_.empty()) {
+        return false;
+    }
+    Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    run(job, own_decoder_, lock);
+    return true;
+}
+
 void DecodeWorkers::work() {
     RefiningDecoder decoder(grid_);
     std::unique_lock lock(mutex_);
     while (true) {
-        submitted_.wait(lock, [this] { return stop_ || !jobs_.empty(); });
+        submitted_.wait(lock, [this] { return stop_ || task_ != nullptr || !jobs_.empty(); });
         if (stop_) {
             return;
+        }
+        if (task_ != nullptr) {
+            Task& task = *std::exchange(task_, nullptr);
+            ++tasks_running_;
+            lock.unlock();
+            task.run();
+            lock.lock();
+            if (--tasks_running_ == 0) {
+                done_.notify_all();
+            }
+            continue;
         }
         Job job = std::move(jobs_.front());
         jobs_.pop_front();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Threads that decode code blocks while the receiver's own thread goes on with the samples.
+// Threads that decode code blocks, and search for preambles, while the receiver's own thread goes on with the samples.
 //
 //     PayloadReceiver: block complete -> submit() -> a worker, or the receiver's thread itself in wait() -> FrameBlock
 //
@@ -34,6 +34,13 @@ public:
         Pending* pending = nullptr;
     };
 
+    /// Other work, done before any block: detections are waited for at every step, blocks only at a frame's end.
+    class Task {
+    public:
+        virtual ~Task() = default;
+        virtual void run() = 0;
+    };
+
     /// `threads`: at least 1. `grid` must outlive it.
     DecodeWorkers(std::size_t threads, const Grid& grid);
     ~DecodeWorkers();
@@ -42,6 +49,12 @@ public:
 
     /// Hands over one block. Everything that `job` points to must live until wait() has returned.
     void submit(Job job);
+    /// Has `task` run by the next thread that is free. One task at a time: a second call before that changes nothing.
+    void submit(Task& task);
+    /// Returns when `task` is neither waiting nor running.
+    void forget(Task& task);
+    /// Decodes one block, if one waits; else false.
+    bool help();
     /// Returns when no block of `pending` is left. Decodes itself meanwhile.
     void wait(Pending& pending);
     /// Memory for a block, of one that was decoded before if there is one.
@@ -57,6 +70,8 @@ private:
     std::condition_variable done_;
     std::deque<Job> jobs_;
     std::vector<ReceivedBlock> buffers_;
+    Task* task_ = nullptr;  // waits for a thread
+    std::size_t tasks_running_ = 0;
     bool stop_ = false;
     RefiningDecoder own_decoder_;  // of the receiver's thread
     std::vector<std::thread> threads_;

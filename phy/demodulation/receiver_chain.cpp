@@ -56,7 +56,7 @@ void ReceiverChain::restart() noexcept {
 void ReceiverChain::look(std::uint64_t before, std::vector<EndedReception>& ended, ReceiverCounters* counters) {
     found_.clear();
     for (auto& s : synchronizers_) {
-        if (before == kForever || ring_.end() <= before + search_delay(s)) {
+        if (ring_.end() % kStep == 0 && (before == kForever || ring_.end() <= before + search_delay(s))) {
             s.advance(ring_, found_);
         }
     }
@@ -65,6 +65,18 @@ void ReceiverChain::look(std::uint64_t before, std::vector<EndedReception>& ende
             begin(start, counters);
         }
     }
+    demodulate(ended, counters);
+}
+
+void ReceiverChain::look(std::span<const FrameStart> found, std::vector<EndedReception>& ended,
+                         ReceiverCounters* counters) {
+    for (const auto& start : found) {
+        begin(start, counters);
+    }
+    demodulate(ended, counters);
+}
+
+void ReceiverChain::demodulate(std::vector<EndedReception>& ended, ReceiverCounters* counters) {
     if (!receiving_) {
         return;
     }

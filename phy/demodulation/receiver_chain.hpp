@@ -60,9 +60,12 @@ public:
 
     /// The next samples, up to kStep.
     void push(std::span<const Sample> step) noexcept { ring_.push(step); }
-    /// Works through them. Detections that begin at or after `before` are not taken up. What ended is appended to
-    /// `ended`; `counters` (or nullptr) counts preambles, headers and dropped detections.
+    /// Works through them; searches what makes whole steps. Detections that begin at or after `before` are not taken
+    /// up. What ended is appended to `ended`; `counters` (or nullptr) counts preambles, headers and dropped detections.
     void look(std::uint64_t before, std::vector<EndedReception>& ended, ReceiverCounters* counters);
+    /// The same with the detections of a search elsewhere (SearchAhead), by synchronizers().
+    void look(std::span<const FrameStart> found, std::vector<EndedReception>& ended, ReceiverCounters* counters);
+    [[nodiscard]] std::span<FrameSynchronizer> synchronizers() noexcept { return synchronizers_; }
     /// Forgets everything; the next sample has index 0.
     void restart() noexcept;
 
@@ -86,6 +89,7 @@ private:
     };
     [[nodiscard]] bool looks_like_training(const FrameStart& start) const noexcept;
     void begin(const FrameStart& start, ReceiverCounters* counters);
+    void demodulate(std::vector<EndedReception>& ended, ReceiverCounters* counters);
     void advance(FrameDemodulator& d, std::vector<EndedReception>& ended, ReceiverCounters* counters);
 
     const Profile& profile_;

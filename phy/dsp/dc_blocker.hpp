@@ -18,46 +18,38 @@ namespace meshnet::phy {
 class DcBlocker {
 public:
     /// Takes the estimate off samples of a step that may not be complete yet.
-    void apply(std::span<Sample> samples) noexcept {
+    void apply(std::span<Sample> samples) const noexcept {
+        for (Sample& x : samples) {
+            x -= mean_;
+        }
+    }
+    /// The step is complete: what was left of its mean goes into the estimate. `step`: all of its samples after
+    /// apply().
+    void learn(std::span<const Sample> step) noexcept {
         // Eight sums side by side, in a fixed order: quick, and the same whatever the compiler makes of it. Real and
         // imaginary parts alternate.
         constexpr std::size_t kLanes = 16;
-        float means[kLanes];
         float sums[kLanes] = {};
-        for (std::size_t j = 0; j < kLanes; j += 2) {
-            means[j] = mean_.real();
-            means[j + 1] = mean_.imag();
-        }
-        auto* values = reinterpret_cast<float*>(samples.data());
-        const std::size_t count = 2 * samples.size();
+        const auto* values = reinterpret_cast<const float*>(step.data());
+        const std::size_t count = 2 * step.size();
         std::size_t i = 0;
         for (; i + kLanes <= count; i += kLanes) {
             for (std::size_t j = 0; j < kLanes; ++j) {
-                values[i + j] -= means[j];
                 sums[j] += values[i + j];
             }
         }
         for (; i < count; ++i) {
-            values[i] -= means[i % 2];
             sums[i % 2] += values[i];
         }
         const auto pair = [&](std::size_t j) { return Sample(sums[j] + sums[j + 2], sums[j + 1] + sums[j + 3]); };
-        sum_ += (pair(0) + pair(4)) + (pair(8) + pair(12));
-        count_ += samples.size();
-    }
-    /// The step is complete: what was left of its mean goes into the estimate.
-    void learn() noexcept {
-        mean_ += kRate * (sum_ / static_cast<float>(count_ > 0 ? count_ : 1));
-        sum_ = {};
-        count_ = 0;
+        const Sample sum = (pair(0) + pair(4)) + (pair(8) + pair(12));
+        mean_ += kRate * (sum / static_cast<float>(step.empty() ? 1 : step.size()));
     }
     [[nodiscard]] Sample mean() const noexcept { return mean_; }
 
 private:
     static constexpr float kRate = 1.0F / 64.0F;
     Sample mean_{};
-    Sample sum_{};
-    std::size_t count_ = 0;
 };
 
 }  // namespace meshnet::phy

@@ -40,14 +40,19 @@ std::vector<Sample> busy_air(const Profile& profile) {
 
 using Row = std::tuple<std::uint64_t, float, bool, bool, std::vector<std::pair<bool, unsigned>>, Bytes>;
 
-std::vector<Row> received(const Profile& profile, std::span<const Sample> air, unsigned threads) {
+// In chunks of `chunk` samples: few, which are searched where they are, or many, which are searched ahead.
+std::vector<Row> received(const Profile& profile, std::span<const Sample> air, unsigned threads,
+                          std::size_t chunk = 1'000, bool hinted = false) {
     Receiver::Config config;
     config.profile = &profile;
     config.decode_threads = threads;
     Receiver receiver(config);
     std::vector<Row> out;
     while (!air.empty()) {
-        const std::size_t n = std::min<std::size_t>(air.size(), 1'000);
+        const std::size_t n = std::min(air.size(), chunk);
+        if (hinted && out.size() == 5) {
+            receiver.set_doppler_hint({300.0, 50.0});
+        }
         receiver.push(air.first(n));
         air = air.subspan(n);
         while (const auto f = receiver.poll_frame()) {
@@ -73,6 +78,18 @@ TEST(DecodeWorkers, FramesAreTheSameWithAnyNumber) {
     EXPECT_LT(good, alone.size()) << "the noise was to cost some";
     EXPECT_EQ(received(profile, air, 1), alone);
     EXPECT_EQ(received(profile, air, 3), alone);
+    for (const std::size_t chunk : {1'500U, 3'000U, 20'001U, 70'000U, 1'000'000U}) {
+        EXPECT_EQ(received(profile, air, 1, chunk), alone) << chunk;
+        EXPECT_EQ(received(profile, air, 2, chunk), alone) << chunk;
+    }
+}
+
+TEST(DecodeWorkers, ADopplerHintInBetweenChangesNothing) {
+    const Profile& profile = *find_profile("1M");
+    const auto air = busy_air(profile);
+    const auto alone = received(profile, air, 0, 5'000, true);
+    EXPECT_GE(alone.size(), 6U);
+    EXPECT_EQ(received(profile, air, 1, 5'000, true), alone);
 }
 
 TEST(DecodeWorkers, EndWithBlocksUnderWay) {

@@ -89,10 +89,10 @@ struct Promise {
 
 class EveryStrength : public testing::TestWithParam<Promise> {};
 INSTANTIATE_TEST_SUITE_P(All, EveryStrength,
-                         testing::Values(Promise{PeakLimiter::Strength::kStrong, 5.3, -17.0},
-                                         Promise{PeakLimiter::Strength::kNormal, 5.55, -18.4},
-                                         Promise{PeakLimiter::Strength::kGentle, 5.55, -19.1},
-                                         Promise{PeakLimiter::Strength::k16, 8.15, -32.7},
+                         testing::Values(Promise{PeakLimiter::Strength::kStrong, 5.3, -17.4},
+                                         Promise{PeakLimiter::Strength::kNormal, 5.5, -18.7},
+                                         Promise{PeakLimiter::Strength::kGentle, 5.55, -19.0},
+                                         Promise{PeakLimiter::Strength::k16, 8.0, -32.7},
                                          Promise{PeakLimiter::Strength::k64, 8.9, -38.3},
                                          Promise{PeakLimiter::Strength::k256, 9.65, -45.0}));
 

@@ -35,7 +35,7 @@ TEST(DcBlocker, RemovesDcAndNothingElse) {
             block[i] = Sample(0.3F, -0.1F) + (i % 4 < 2 ? 0.5F : -0.5F);
         }
         blocker.apply(block);
-        blocker.learn();
+        blocker.learn(block);
         dc = 0.0F;
         tone = 0.0F;
         for (std::size_t i = 0; i < block.size(); ++i) {
