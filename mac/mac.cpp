@@ -74,8 +74,8 @@ std::size_t Mac::Impl::turn_bytes(const Neighbor& n) const {
 
 // A radio slow to switch pays for it at each turn: longer bursts keep that share small.
 Duration Mac::Impl::burst_limit() const {
-    constexpr int kTurns = 6;
-    constexpr Duration kLongest = 500ms;
+    constexpr int kTurns = 8;
+    constexpr Duration kLongest = 800ms;
     return std::max(config.max_burst, std::min(kTurns * (host.jitter() + host.recovery()), kLongest));
 }
 

@@ -12,6 +12,7 @@ namespace {
 
 constexpr Duration kHigherStartsAfter = 250ms;  // the higher link number lets the lower one call first
 constexpr Duration kSilence = 40s;         // of a neighbour that is heard: new handshake; routing speaks more often
+constexpr Duration kDoubtAfter = 5s;       // without anything that the session opens
 constexpr Duration kNextHopPatience = 1s;  // a next hop may be gone so long before flows are reopened
 constexpr Duration kTryUnproven = 5s;
 constexpr Duration kGreetAgain = 400ms;
@@ -213,6 +214,12 @@ bool LinkTable::down(Instant now, NeighborId link) {
     return true;
 }
 
+void LinkTable::alive(Instant now, NeighborId link) {
+    if (Neighbor* n = entry(link)) {
+        n->last_heard = now;
+    }
+}
+
 void LinkTable::unproven(Instant now, NeighborId link) {
     Neighbor* n = entry(link);
     if (n == nullptr || n->link_up) {
@@ -266,6 +273,16 @@ bool LinkTable::on_broadcast_key(NeighborId from, ByteView body) {
     return n != nullptr && LinkBroadcast::on_key(body, n->broadcast);
 }
 
+// A frame to everybody that the session cannot open: the neighbour may have another key since, or another station may
+// have its key and a session of its own. A new handshake finds out; whoever forges such frames gets one in 40 s.
+void LinkTable::doubt(Instant now, Neighbor& n) {
+    if (n.link_up && n.session_up && now >= n.last_heard + kDoubtAfter &&
+        (!n.doubted_at || now >= *n.doubted_at + kSilence)) {
+        n.doubted_at = now;
+        n.peer->start(now);
+    }
+}
+
 LinkTable::Heard LinkTable::on_broadcast(Instant now, Neighbor& n, ByteView frame) {
     if (!n.peer->up()) {
         ++counters_.dropped_auth;
@@ -274,13 +291,14 @@ LinkTable::Heard LinkTable::on_broadcast(Instant now, Neighbor& n, ByteView fram
     auto opened = LinkBroadcast::open(now, frame, n.peer->certificate().signing, n.broadcast);
     switch (opened.refusal) {
         case LinkBroadcast::Refusal::kNone:
-            n.last_heard = now;  // signed, and with a key that its other runs do not have
             return {false, std::move(opened.plain), false, true};
         case LinkBroadcast::Refusal::kForged:
             ++counters_.dropped_auth;
+            doubt(now, n);
             break;
         case LinkBroadcast::Refusal::kReplayed:
             ++counters_.dropped_replay;
+            doubt(now, n);
             break;
         case LinkBroadcast::Refusal::kLimited:
             ++counters_.handshakes_limited;

@@ -68,6 +68,7 @@ public:
         unsigned failures = 0;             ///< frames given up in a row by the link layer
         Instant failing_since{};
         Instant last_heard{};
+        std::optional<Instant> doubted_at;  ///< a frame to everybody did not open
         Instant down_since{};
         Instant expected_until{};  ///< it goes away and comes back by plan: what waits for it is kept
         TokenBucket opens{4, 40};
@@ -106,6 +107,8 @@ public:
     };
     /// Any bytes at all. What is refused is counted.
     [[nodiscard]] Heard on_frame(Instant now, NeighborId from, ByteView frame);
+    /// A frame to everybody counts as a sign that the session stands as well.
+    void alive(Instant now, NeighborId link);
     /// Handshakes that are due, and neighbours that fell silent.
     void on_timeout(Instant now);
     [[nodiscard]] std::optional<Instant> next_timeout() const;
@@ -164,6 +167,7 @@ private:
     /// The entry of `link`, made if there is room for one more stranger; null otherwise.
     [[nodiscard]] Neighbor* stranger(NeighborId link);
     [[nodiscard]] Heard on_broadcast(Instant now, Neighbor& n, ByteView frame);
+    static void doubt(Instant now, Neighbor& n);
     [[nodiscard]] std::optional<OutFrame> seal(Instant now, NeighborId to, Neighbor& n, Priority priority,
                                                ByteView plain);
 

@@ -37,6 +37,7 @@ public:
 
     /// One message for one neighbour, before all others.
     void direct(Instant now, NeighborId to, Bytes message);
+    void send_to_all(const Bytes& message);
     void ask(Instant now, NeighborId to, const ShortId& destination, bool certificate);
     /// Sends our route there with the proof.
     void answer(Instant now, NeighborId to, const ShortId& destination, bool certificate);
@@ -61,7 +62,6 @@ private:
     [[nodiscard]] bool affords(const RouteNeighbor& n, bool urgent) const;
     [[nodiscard]] bool all_afford(bool urgent) const;
     void send(NeighborId to, Bytes message);
-    void send_to_all(const Bytes& message);
 
     [[nodiscard]] bool send_changes(Instant now);
     [[nodiscard]] std::optional<NodeId> next_due(Instant now, bool message_begun);

@@ -40,6 +40,9 @@ public:
     void on_timeout(Instant now);
     [[nodiscard]] std::optional<Instant> next_timeout() const;
 
+    /// Another run with our key is known: a former one of ours, or a second station.
+    [[nodiscard]] bool disputed(Instant now) const;
+
     enum class News : std::uint8_t { kNone, kRenewed, kUrgent };
     /// Whether a new seqno was signed since the last call, and somebody waits for it.
     [[nodiscard]] News take_news() noexcept { return std::exchange(news_, News::kNone); }
@@ -49,7 +52,6 @@ private:
     void answer_request(Instant now);
     void on_other_instance(Instant now, const RouteUpdate& update);
     void answer_other_instance(Instant now);
-    [[nodiscard]] bool disputed(Instant now) const;
 
     Config config_;
     const Certificate& certificate_;

@@ -116,6 +116,10 @@ public:
     [[nodiscard]] const RouteCounters& counters() const noexcept { return shared_.counters; }
     /// Keys that two stations use.
     [[nodiscard]] const KeyAlarms& alarms() const noexcept { return alarms_; }
+    /// Our key, or that of `id`, may be in use by two stations.
+    [[nodiscard]] bool disputed(Instant now, const NodeId& id) const {
+        return origin_.disputed(now) || alarms_.standing(id);
+    }
     /// Once a second: alarms that are over.
     void sweep_alarms(Instant now) { alarms_.sweep(now); }
     [[nodiscard]] std::size_t destinations() const noexcept { return shared_.destinations.size(); }

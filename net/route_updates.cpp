@@ -464,6 +464,9 @@ void RouteTable::observe(Instant now, NeighborId from, const NodeId& id, Destina
         for (const auto& other : others) {
             notify(now, from, id, d, other.seqno, other.instance, other.signature);
         }
+        if (recent) {  // a second station, whose session this one has taken, still opens what is sent to everybody
+            notify(now, kBroadcast, id, d, statement.seqno, statement.instance, statement.signature);
+        }
     }
 }
 
@@ -481,7 +484,11 @@ void RouteTable::notify(Instant now, NeighborId to, const NodeId& id, const Dest
     u.signature = signature;
     u.instance = instance;
     ++shared_.counters.key_notices;
-    advertiser_.direct(now, to, u.encode());
+    if (to == kBroadcast) {
+        advertiser_.send_to_all(u.encode());
+    } else {
+        advertiser_.direct(now, to, u.encode());
+    }
 }
 
 }  // namespace meshnet::net

@@ -225,9 +225,18 @@ void Router::on_frame(Instant now, NeighborId from, ByteView frame) {
     if (heard.session_up) {
         on_session_up(now, from);
     }
+    if (heard.broadcast && !disputed(now, from)) {
+        parts_->links.alive(now, from);
+    }
     if (heard.plain) {
         on_plain(now, from, *heard.plain, heard.replaced, heard.broadcast);
     }
+}
+
+// Two stations have its key, or ours: each shall get its session, and what the other has signed, again and again.
+bool Router::disputed(Instant now, NeighborId link) const {
+    const LinkTable::Neighbor* n = parts_->links.find(link);
+    return n != nullptr && parts_->routes.disputed(now, n->id);
 }
 
 void Router::on_link_unproven(Instant now, NeighborId neighbor) {

@@ -177,6 +177,7 @@ private:
     void link_timeouts(Instant now);
     void settle_routes(Instant now);
     void sweep(Instant now);
+    [[nodiscard]] bool disputed(Instant now, NeighborId link) const;
     void hop_lost(Instant now, NeighborId neighbor);
     void prepare_return(Instant now, NeighborId neighbor);
     void on_contacts(Instant now, NeighborId from, const RouteContacts& message);

@@ -72,7 +72,7 @@ public:
     [[nodiscard]] bool carrier_busy() const noexcept;
     /// Sample index at which the frame now being received will end (header known), or nothing.
     [[nodiscard]] std::optional<std::uint64_t> reception_ends() const noexcept;
-    /// Noise floor in the channel, dB relative to full scale, slow minimum tracking.
+    /// Noise floor in the channel, dB relative to full scale, slow minimum tracking; NaN before anything was heard.
     [[nodiscard]] float noise_floor_dbfs() const noexcept;
 
     [[nodiscard]] const ReceiverCounters& counters() const noexcept;

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <deque>
 #include <optional>
 
@@ -66,6 +67,21 @@ struct AirClient::Impl {
         return Ok{};
     }
 
+    /// In one move: vectors of complex numbers grow and copy number by number, which a station does all day.
+    static void append(std::vector<phy::Sample>& to, const std::vector<phy::Sample>& more) {
+        const std::size_t size = to.size();
+        if (to.capacity() < size + more.size()) {
+            std::vector<phy::Sample> larger;
+            larger.reserve(4 * (size + more.size()));
+            larger.resize(size + more.size());
+            std::memcpy(static_cast<void*>(larger.data()), to.data(), size * sizeof(phy::Sample));
+            to.swap(larger);
+        } else {
+            to.resize(size + more.size());
+        }
+        std::memcpy(static_cast<void*>(to.data() + size), more.data(), more.size() * sizeof(phy::Sample));
+    }
+
     void take(AirSamples&& samples) {
         Reception* last = ready.empty() ? nullptr : &ready.back();
         if (last != nullptr && !last->samples.empty() &&
@@ -80,7 +96,7 @@ struct AirClient::Impl {
             last->first_index = samples.first_index;
             last->samples = std::move(samples.samples);
         } else {
-            last->samples.insert(last->samples.end(), samples.samples.begin(), samples.samples.end());
+            append(last->samples, samples.samples);
         }
     }
 

@@ -207,7 +207,7 @@ level = "{options.log_level}"
             source = self.addresses[next(s for s in STATIONS if s != station)]
             for line in hosts[station].makefile("rb"):
                 packet = bytes.fromhex(json.loads(line).get("packet", ""))
-                if not packet:
+                if not packet or packet[6] != 17:  # errors of ICMPv6 are not what is measured
                     continue
                 number = int.from_bytes(packet[48:56], "big")
                 if packet[56:] != payload(number) or number in seen[station] or packet[8:24] != address(source):

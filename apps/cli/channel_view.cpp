@@ -79,7 +79,7 @@ double ChannelView::busy() const noexcept {
 void ChannelView::on_samples(std::span<const phy::Sample> samples, const phy::Receiver& receiver) {
     const bool busy = receiver.carrier_busy();
     const float floor = receiver.noise_floor_dbfs();
-    if (std::isfinite(floor) && floor < 40.0F) {
+    if (std::isfinite(floor)) {
         floor_dbfs_ = static_cast<double>(floor);
     }
     samples_ += samples.size();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/bytes.hpp"
+#include "message_drain.h"
 #include "parameters.h"
 #include "pdu.h"
 #include "phy/frame.hpp"
@@ -34,6 +35,12 @@ decoder_impl::decoder_impl(const std::string& profile, unsigned max_iterations, 
     message_port_register_in(pmt::mp("soft_bits"));
     set_msg_handler(pmt::mp("soft_bits"), [this](const pmt::pmt_t& m) { on_message(m); });
     message_port_register_out(pmt::mp("pdus"));
+}
+
+/// What waits is decoded; whoever is still there hears it.
+bool decoder_impl::stop() {
+    drain_messages(*this, pmt::mp("soft_bits"), [this](const pmt::pmt_t& m) { on_message(m); });
+    return gr::block::stop();
 }
 
 void decoder_impl::on_message(const pmt::pmt_t& message) {

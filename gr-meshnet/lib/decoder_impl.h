@@ -16,6 +16,7 @@ class decoder_impl final : public decoder {
 public:
     decoder_impl(const std::string& profile, unsigned max_iterations, bool pass_block_errors);
 
+    bool stop() override;
     std::uint64_t frames_ok() const override { return ok_; }
     std::uint64_t frames_bad() const override { return bad_; }
     std::uint64_t refused() const override { return refused_; }

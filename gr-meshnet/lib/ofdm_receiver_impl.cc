@@ -275,7 +275,9 @@ void ofdm_receiver_impl::publish_tick() {
     meta = add(meta, "clock", from_instant(clock_.to_instant(index_)));
     meta = add(meta, "sample_index", pmt::from_uint64(index_));
     meta = add(meta, "busy", pmt::from_bool(receiver_->carrier_busy()));
-    meta = add(meta, "noise_floor_dbfs", pmt::from_double(static_cast<double>(receiver_->noise_floor_dbfs())));
+    if (const double floor = receiver_->noise_floor_dbfs(); std::isfinite(floor)) {
+        meta = add(meta, "noise_floor_dbfs", pmt::from_double(floor));
+    }
     meta = add(meta, "power_dbfs", pmt::from_double(10.0 * std::log10(std::max(tick_power_, 1e-20))));
     message_port_pub(events_port(), make_pdu(meta, {}));
 }

@@ -9,6 +9,7 @@
 #include <exception>
 #include <stdexcept>
 
+#include "message_drain.h"
 #include "pcap_format.h"
 #include "pdu.h"
 
@@ -64,15 +65,9 @@ packet_capture_impl::packet_capture_impl(const std::string& file, bool append)
 
 /// What has come and was not handled yet is written, too.
 bool packet_capture_impl::stop() {
-    drain("received", false);
-    drain("sent", true);
+    drain_messages(*this, pmt::mp("received"), [this](const pmt::pmt_t& m) { on_message(m, false); });
+    drain_messages(*this, pmt::mp("sent"), [this](const pmt::pmt_t& m) { on_message(m, true); });
     return gr::block::stop();
-}
-
-void packet_capture_impl::drain(const char* port, bool sent) {
-    while (const pmt::pmt_t message = delete_head_nowait(pmt::mp(port))) {
-        on_message(message, sent);
-    }
 }
 
 void packet_capture_impl::on_message(const pmt::pmt_t& message, bool sent) {

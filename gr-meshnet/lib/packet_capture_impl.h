@@ -25,7 +25,6 @@ private:
         void operator()(std::FILE* f) const { std::fclose(f); }
     };
     void on_message(const pmt::pmt_t& message, bool sent);
-    void drain(const char* port, bool sent);
 
     const std::string path_;
     std::unique_ptr<std::FILE, Close> file_;

@@ -10,6 +10,7 @@
 #include <exception>
 #include <vector>
 
+#include "message_drain.h"
 #include "parameters.h"
 #include "pdu.h"
 
@@ -41,16 +42,11 @@ probe_impl::probe_impl(unsigned window, unsigned interval_ms, unsigned history)
     require_between("Probe", "window", window, 1, 100'000);
     require_between("Probe", "interval_ms", interval_ms, 1, 10'000);
     require_between("Probe", "history", history, 2, 100'000);
-    for (const auto& [name, handler] :
+    for (const auto& [name, how] :
          {std::pair{"events", &probe_impl::on_event}, std::pair{"constellation", &probe_impl::on_points},
           std::pair{"channel", &probe_impl::on_channel}}) {
         message_port_register_in(pmt::mp(name));
-        set_msg_handler(pmt::mp(name), [this, handler = handler](const pmt::pmt_t& m) {
-            try {
-                (this->*handler)(m);
-            } catch (const std::exception&) {  // pmt throws for values of a kind nobody expects
-            }
-        });
+        set_msg_handler(pmt::mp(name), [this, how = how](const pmt::pmt_t& m) { take(how, m); });
     }
     for (const char* name : {"points", "response", "snr_history", "error_history", "cfo_history"}) {
         message_port_register_out(pmt::mp(name));
@@ -63,6 +59,19 @@ bool probe_impl::start() {
     past_.clear();
     ticks_ = 0;
     return gr::sync_block::start();
+}
+
+/// What waits counts, too.
+bool probe_impl::stop() {
+    drain_messages(*this, pmt::mp("events"), [this](const pmt::pmt_t& m) { take(&probe_impl::on_event, m); });
+    return gr::sync_block::stop();
+}
+
+void probe_impl::take(handler how, const pmt::pmt_t& message) {
+    try {
+        (this->*how)(message);
+    } catch (const std::exception&) {  // pmt throws for values of a kind nobody expects
+    }
 }
 
 void probe_impl::on_event(const pmt::pmt_t& message) {

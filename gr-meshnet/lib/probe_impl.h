@@ -15,6 +15,7 @@ public:
     probe_impl(unsigned window, unsigned interval_ms, unsigned history);
 
     bool start() override;
+    bool stop() override;
     int work(int noutput_items, gr_vector_const_void_star& input_items, gr_vector_void_star& output_items) override;
 
     double snr_db() const override;
@@ -27,6 +28,8 @@ private:
     struct Reading {
         double snr_db, error_rate, cfo_hz;
     };
+    using handler = void (probe_impl::*)(const pmt::pmt_t&);
+    void take(handler how, const pmt::pmt_t& message);
     void on_event(const pmt::pmt_t& message);
     void on_points(const pmt::pmt_t& message);
     void on_channel(const pmt::pmt_t& message);

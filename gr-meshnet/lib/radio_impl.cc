@@ -26,10 +26,13 @@ using ::meshnet::Duration;
 using ::meshnet::Instant;
 
 constexpr const char* kName = "Radio";
-constexpr int kWaitMs = 20;  // for samples at most, then messages are looked at
+constexpr int kWaitMs = 2;  // for samples at most, then messages are looked at: a burst that waits here may be late
 constexpr Duration kSoon = std::chrono::milliseconds(20);
+// From samples through receiver, node and transmitter back to here, on top of what the daemon needs: threads of the
+// scheduler take turns. A radio with device time has the node's lead_s for that.
+constexpr Duration kFlowgraph = std::chrono::milliseconds(40);
 constexpr std::size_t kMaxWaiting = 1024;  // bursts without a report: then the oldest are forgotten
-constexpr unsigned kSignOffWaits = 500;    // of kWaitMs: a call sign takes some seconds
+constexpr unsigned kSignOffWaits = 5'000;  // of kWaitMs: a call sign takes some seconds
 
 template <class T>
 T required(::meshnet::Result<T>&& result) {
@@ -196,7 +199,9 @@ bool radio_impl::receive() {
     }
     if (const auto timing = radio_->timing(); timing_ != timing) {
         timing_ = timing;
-        message_port_pub(pmt::mp("reports"), timing_report(timing));
+        auto told = timing;
+        told.lead += timing.jitter > Duration::zero() ? kFlowgraph : Duration::zero();
+        message_port_pub(pmt::mp("reports"), timing_report(told));
     }
     for (const auto& done : got->reports) {
         report(done);

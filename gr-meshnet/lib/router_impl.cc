@@ -10,6 +10,7 @@
 
 #include "counter_map.h"
 #include "link_messages.h"
+#include "message_drain.h"
 #include "net/node_id.hpp"
 #include "parameters.h"
 #include "station_identity.h"
@@ -87,7 +88,9 @@ bool router_impl::start() {
     return gr::block::start();
 }
 
+/// What the MAC has received is worth something: receipts, and packets for the host.
 bool router_impl::stop() {
+    drain_messages(*this, ports().mac_in, [this](const pmt::pmt_t& m) { guarded([&] { on_mac(m); }); });
     {
         const std::lock_guard<std::mutex> lock(mutex_);
         while (auto batch = router_->poll_persist(now_)) {  // what it has decided; nothing of it is sent any more

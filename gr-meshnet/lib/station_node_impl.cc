@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "counter_map.h"
+#include "message_drain.h"
 #include "net/node_id.hpp"
 #include "node/node_driver.hpp"
 #include "station_identity.h"
@@ -88,7 +89,9 @@ bool station_node_impl::start() {
     return gr::block::start();
 }
 
+/// What the radio has received is worth something: receipts, and packets for the host.
 bool station_node_impl::stop() {
+    drain_messages(*this, ports().radio_in, [this](const pmt::pmt_t& m) { guarded([&] { on_radio(m); }); });
     {
         const std::lock_guard<std::mutex> lock(mutex_);
         while (auto batch = node_->poll_persist(line_.now())) {  // what it has decided; nothing of it is sent any more

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 
 #include "phy/dsp/fft.hpp"
@@ -29,8 +30,10 @@ public:
     /// Mean power of a sample when the channel is quietest, steady interferers included; very large before the first
     /// average.
     [[nodiscard]] double floor_power() const noexcept { return power_floor_.value(); }
+    /// NaN before the first average.
     [[nodiscard]] float floor_dbfs() const noexcept {
-        return static_cast<float>(10.0 * std::log10(std::max(floor_power(), 1e-20)));
+        return power_floor_.known() ? static_cast<float>(10.0 * std::log10(std::max(floor_power(), 1e-20)))
+                                    : std::numeric_limits<float>::quiet_NaN();
     }
 
 private:
@@ -49,12 +52,14 @@ private:
             }
         }
         [[nodiscard]] double value() const noexcept { return std::min(current_, previous_); }
+        [[nodiscard]] bool known() const noexcept { return value() < kNothing; }
 
     private:
         static constexpr std::size_t kHalf = 512;
+        static constexpr double kNothing = 1e9;
         std::size_t count_ = 0;
-        double current_ = 1e9;
-        double previous_ = 1e9;
+        double current_ = kNothing;
+        double previous_ = kNothing;
     };
     [[nodiscard]] double band_power(std::span<const Sample> window) noexcept;
 

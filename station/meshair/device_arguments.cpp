@@ -40,6 +40,14 @@ Result<DeviceArguments> DeviceArguments::parse(const std::map<std::string, std::
             return wrong("seed must be a whole number from 0 to 18446744073709551615, not '" + seed + "'");
         }
     }
+    const std::string in_flight = value_of(arguments, "in_flight");
+    if (!in_flight.empty()) {
+        const auto [end, error] = std::from_chars(in_flight.data(), in_flight.data() + in_flight.size(), out.in_flight);
+        if (error != std::errc{} || end != in_flight.data() + in_flight.size() || out.in_flight > kMostInFlight) {
+            return wrong("in_flight must be a whole number from 0 to " + std::to_string(kMostInFlight) + ", not '" +
+                         in_flight + "'");
+        }
+    }
     return out;
 }
 

@@ -16,6 +16,9 @@ struct DeviceArguments {
     std::string station;  ///< which of its stations this radio is
     const DeviceModel* model = nullptr;
     std::uint64_t seed = 1;  ///< of what the model draws: noise outside the air's band, switch times
+    /// Transfers that a device without time keeps on its bus while it transmits, 0..kMostInFlight: zeros at first.
+    std::size_t in_flight = 0;
+    static constexpr std::size_t kMostInFlight = 8;
 
     /// Keys of others (driver, label, type) are left alone, as every SoapySDR driver does. Error: one line.
     [[nodiscard]] static Result<DeviceArguments> parse(const std::map<std::string, std::string>& arguments);

@@ -646,6 +646,10 @@ SoapySDR::ArgInfoList MeshairDevice::getSettingInfo() const {
     SoapySDR::ArgInfoList out{
         about("unplug", "true: the device is gone, every call fails", SoapySDR::ArgInfo::BOOL, "false"),
         about("stall_ms", "nothing goes over the bus for so many milliseconds", SoapySDR::ArgInfo::FLOAT, "0")};
+    if (!radio_->model().has_time) {
+        out.push_back(about("in_flight", "transfers on the bus; an argument of the device, read only",
+                            SoapySDR::ArgInfo::INT, "0"));
+    }
     for (const std::string& name : radio_->model().sensors) {
         out.push_back(about(name.c_str(), "what the sensor of this name says", SoapySDR::ArgInfo::BOOL, "true"));
     }
@@ -680,6 +684,9 @@ std::string MeshairDevice::readSetting(const std::string& key) const {
     }
     if (key == "unplug") {
         return radio_->gone().empty() ? "false" : "true";
+    }
+    if (key == "in_flight") {
+        return std::to_string(radio_->arguments().in_flight);
     }
     return key == "stall_ms" ? "0" : "";
 }

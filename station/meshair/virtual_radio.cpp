@@ -22,7 +22,7 @@ std::unique_ptr<TransmitPath> make_transmit_path(const DeviceArguments& argument
     if (arguments.model->has_time) {
         return std::make_unique<TimedTransmit>(*arguments.model, air);
     }
-    return std::make_unique<TransferTransmit>(*arguments.model, air);
+    return std::make_unique<TransferTransmit>(*arguments.model, air, arguments.in_flight);
 }
 
 std::size_t place(Direction direction) {

@@ -31,14 +31,16 @@ struct Habit {
     const char* driver;
     std::size_t write_multiple;  // samples of a USB buffer that is sent only when it is full
     std::size_t read_multiple;   // the same of received samples
+    std::size_t write_ahead;     // samples of zeros that go out after the switch, before the first one written
     Duration shortest_switch;    // between receiving and transmitting
     Duration switch_time;        // the same, at most
     double least_rate_hz;        // so that a buffer does not wait long
 };
 // SoapyHackRF hands buffers of 262 144 bytes (131 072 samples) on when they are full and ignores END_BURST; its switch
-// takes 10 to 33 ms. At 8 Msample/s a buffer is 16 ms.
-constexpr Habit kHabits[] = {{"hackrf", 131'072, 131'072, 10ms, 33ms, 8e6}};
-constexpr Habit kNoHabit{"", 1, 1, 0ms, 0ms, 0.0};
+// takes 10 to 33 ms. libhackrf has four buffers in flight, which it fills when the stream begins, before anything can
+// be written: with zeros. At 8 Msample/s a buffer is 16 ms.
+constexpr Habit kHabits[] = {{"hackrf", 131'072, 131'072, 4 * 131'072, 10ms, 33ms, 8e6}};
+constexpr Habit kNoHabit{"", 1, 1, 0, 0ms, 0ms, 0.0};
 
 Error soapy_error(const std::string& what, int code) {
     return Error{ErrorCode::kUnavailable, what + ": " + SoapySDR::errToStr(code)};
@@ -145,7 +147,7 @@ public:
         });
     }
 
-    // Nothing says when the last buffer has left: the samples' own duration does.
+    // Nothing says when the last buffer has left: the samples' own duration does. Those in flight would be lost.
     Status end_burst() override {
         return guarded("the switch to receiving failed", [&]() -> Status {
             const auto on_air =
@@ -217,6 +219,7 @@ private:
     Status set_antenna(int direction, const std::string& wanted);
     Status set_sources(const RadioSettings& settings);
     void set_bandwidth(int direction, double hz);
+    std::size_t write_ahead(const Habit& habit) const;
 
     Sdr* device_;
     SoapySDR::Stream* rx_ = nullptr;
@@ -337,6 +340,16 @@ void SoapyDevice::set_bandwidth(int direction, double hz) {
     }
 }
 
+// The virtual radio says what it was made with.
+std::size_t SoapyDevice::write_ahead(const Habit& habit) const {
+    for (const SoapySDR::ArgInfo& setting : device_->getSettingInfo()) {
+        if (setting.key == "in_flight") {
+            return habit.write_multiple * std::stoul(device_->readSetting(setting.key));
+        }
+    }
+    return habit.write_ahead;
+}
+
 Status SoapyDevice::configure(const phy::Profile& profile, const RadioSettings& settings) {
     const Habit& habit = habit_of(device_->getDriverKey() + " " + device_->getHardwareKey());
     traits_.name = device_->getDriverKey();
@@ -345,8 +358,6 @@ Status SoapyDevice::configure(const phy::Profile& profile, const RadioSettings& 
     traits_.timed = device_->hasHardwareTime() && (traits_.full_duplex || !traits_.transmits);
     traits_.write_multiple = habit.write_multiple;
     traits_.read_multiple = habit.read_multiple;
-    traits_.shortest_switch = habit.shortest_switch;
-    traits_.switch_time = habit.switch_time;
     const auto frequency = front_end_frequency(ranges_of(device_->getFrequencyRange(SOAPY_SDR_RX, 0)), settings);
     if (!frequency) {
         return frequency.error();
@@ -361,6 +372,11 @@ Status SoapyDevice::configure(const phy::Profile& profile, const RadioSettings& 
     if (auto done = set_rate(profile, settings, habit.least_rate_hz); !done) {
         return done;
     }
+    traits_.write_ahead = write_ahead(habit);
+    const Duration ahead{std::llround(1e9 * static_cast<double>(traits_.write_ahead) / traits_.sample_rate_hz)};
+    traits_.shortest_switch = habit.shortest_switch + ahead;
+    traits_.switch_time = habit.switch_time + ahead;
+    traits_.return_time = habit.switch_time;
     const double offset = front_end_offset(profile, settings, traits_.sample_rate_hz);
     traits_.rx_shift_hz = offset;
     // Sending, the oscillator's line is best inside our own empty carrier; a radio with one oscillator has no choice.

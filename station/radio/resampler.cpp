@@ -91,9 +91,9 @@ private:
 /// By p/q, sharp at the edge of the narrower rate.
 class RationalStage final : public Stage {
 public:
-    RationalStage(unsigned p, unsigned q) {
+    RationalStage(unsigned p, unsigned q, double edge) {
         // liquid counts the band in cycles per sample of the filter's input: half of the narrower rate.
-        const float band = p > q ? 0.5F : 0.5F * static_cast<float>(p) / static_cast<float>(q);
+        const auto band = static_cast<float>(p > q ? edge : edge * static_cast<double>(p) / static_cast<double>(q));
         // When the rate falls the filter must span as much time as its narrower band asks for.
         const auto semi = static_cast<unsigned>(
             kSemiLength * std::ceil(p > q ? 1.0 : static_cast<double>(q) / static_cast<double>(p)));
@@ -179,7 +179,7 @@ Resampler::~Resampler() = default;
 Resampler::Resampler(Resampler&&) noexcept = default;
 Resampler& Resampler::operator=(Resampler&&) noexcept = default;
 
-Result<Resampler> Resampler::create(double in_hz, double out_hz) {
+Result<Resampler> Resampler::create(double in_hz, double out_hz, double edge) {
     auto impl = std::make_unique<Impl>();
     if (in_hz == out_hz) {
         return Resampler(std::move(impl));
@@ -191,7 +191,7 @@ Result<Resampler> Resampler::create(double in_hz, double out_hz) {
     const auto [p, q] = ratio_of(rest);
     std::unique_ptr<RationalStage> sharp;
     if (p != 0 && q != 0 && wider < kMostRatio) {
-        sharp = std::make_unique<RationalStage>(static_cast<unsigned>(p), static_cast<unsigned>(q));
+        sharp = std::make_unique<RationalStage>(static_cast<unsigned>(p), static_cast<unsigned>(q), edge);
     }
     if (!sharp || !sharp->ok()) {
         return Error{ErrorCode::kInvalidArgument,

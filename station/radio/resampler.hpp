@@ -21,8 +21,9 @@ namespace meshnet::station {
 class Resampler {
 public:
     /// From `in_hz` to `out_hz`, both above 0 and their ratio below 20000; done as a ratio with terms up to 20000,
-    /// exact for rates that have one, else within 50 ppm. Error: one line.
-    [[nodiscard]] static Result<Resampler> create(double in_hz, double out_hz);
+    /// exact for rates that have one, else within 50 ppm. `edge`: where the filter has fallen by 6 dB, of the narrower
+    /// rate; it falls within 0.04 on either side. Error: one line.
+    [[nodiscard]] static Result<Resampler> create(double in_hz, double out_hz, double edge = 0.5);
     ~Resampler();
     Resampler(Resampler&&) noexcept;
     Resampler& operator=(Resampler&&) noexcept;

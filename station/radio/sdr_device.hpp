@@ -26,6 +26,8 @@ struct SdrTraits {
     std::size_t read_multiple = 1;   ///< samples: the device hands on received samples so many at a time
     Duration switch_time{};          ///< class B: longest time from begin_burst() to the first sample on the air
     Duration shortest_switch{};      ///< the same, shortest
+    Duration return_time{};          ///< class B: longest time from the last sample's end to receiving, in end_burst()
+    std::size_t write_ahead = 0;     ///< class B: a sample is too late if written later than so many before it leaves
     double rx_shift_hz = 0.0;        ///< channel minus the frequency the receiver is tuned to
     double tx_shift_hz = 0.0;        ///< the same for the transmitter
 };

@@ -33,9 +33,34 @@ std::string describe_device(const SdrTraits& t, const phy::Profile& profile) {
     return line;
 }
 
+namespace {
+
+// A radio whose buffers last too long at its rate would be late with every burst.
+Status check_lead(const SdrTraits& t) {
+    if (t.timed || !t.transmits) {
+        return Ok{};
+    }
+    const auto ms = [](Duration d) { return std::chrono::duration_cast<std::chrono::milliseconds>(d).count(); };
+    const Duration lead = untimed_timing(t).lead;
+    if (lead <= mac::RadioTiming::kMostLead) {
+        return Ok{};
+    }
+    char line[200];
+    std::snprintf(
+        line, sizeof line,
+        "at %.6g samples/s its buffers need bursts %lld ms ahead, and %lld ms are possible: raise sample_rate_hz",
+        t.sample_rate_hz, static_cast<long long>(ms(lead)), static_cast<long long>(ms(mac::RadioTiming::kMostLead)));
+    return Error{ErrorCode::kInvalidArgument, t.name + ": " + line};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Radio>> run_device(std::unique_ptr<SdrDevice> device, const phy::Profile& profile,
                                           const RadioSettings& settings) {
     const SdrTraits traits = device->traits();
+    if (auto possible = check_lead(traits); !possible) {
+        return possible.error();
+    }
     auto stream = ReceiveStream::create(traits.sample_rate_hz, profile.sample_rate_hz, traits.rx_shift_hz);
     if (!stream) {
         return stream.error();

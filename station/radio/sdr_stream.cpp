@@ -85,8 +85,14 @@ ReceiveStream::Stretch ReceiveStream::process(std::int64_t ticks, std::span<phy:
     return out;
 }
 
+namespace {
+// Falls from the edge of the occupied band to that of the profile's rate: the mirror of what lies in between would be
+// beside what the transmit guard has seen. (Receiving, a carrier that is off may use that room.)
+constexpr double kTransmitEdge = 0.46;
+}  // namespace
+
 Result<BurstShaper> BurstShaper::create(const Options& options) {
-    auto resampler = Resampler::create(options.profile_hz, options.device_hz);
+    auto resampler = Resampler::create(options.profile_hz, options.device_hz, kTransmitEdge);
     if (!resampler) {
         return resampler.error();
     }
@@ -95,6 +101,11 @@ Result<BurstShaper> BurstShaper::create(const Options& options) {
 
 BurstShaper::BurstShaper(const Options& options, Resampler resampler)
     : options_(options), resampler_(std::move(resampler)), shift_(options.shift_hz / options.device_hz) {}
+
+double BurstShaper::lead() const noexcept {
+    return std::ceil(options_.front_s * options_.device_hz) +
+           resampler_.delay_samples() * options_.device_hz / options_.profile_hz;
+}
 
 BurstShaper::Shaped BurstShaper::shape(std::span<const phy::Sample> burst) {
     Shaped out;
@@ -105,7 +116,7 @@ BurstShaper::Shaped BurstShaper::shape(std::span<const phy::Sample> burst) {
     resampler_.flush(out.samples);
     shift_.reset();
     shift_.process(std::span(out.samples).subspan(front));
-    out.lead = static_cast<double>(front) + resampler_.delay_samples() * options_.device_hz / options_.profile_hz;
+    out.lead = lead();
     out.samples.resize(out.samples.size() + static_cast<std::size_t>(std::ceil(options_.tail_s * options_.device_hz)));
     const std::size_t over = out.samples.size() % options_.multiple;
     out.samples.resize(out.samples.size() + (over == 0 ? 0 : options_.multiple - over));

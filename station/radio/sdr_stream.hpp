@@ -76,6 +76,8 @@ public:
         double lead = 0.0;  ///< device samples from samples[0] to the burst's first sample
     };
     [[nodiscard]] Shaped shape(std::span<const phy::Sample> burst);
+    /// Of every burst shaped.
+    [[nodiscard]] double lead() const noexcept;
 
 private:
     BurstShaper(const Options& options, Resampler resampler);

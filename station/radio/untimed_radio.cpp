@@ -17,24 +17,34 @@ constexpr Duration kReadWait = 100ms;
 constexpr Duration kHostSlack = 5ms;
 // Between bursts of one piece.
 constexpr Duration kSpacing = 200us;
-// From the hand-over of a burst until it is resampled.
-constexpr Duration kShaping = 15ms;
+// From the end of a transfer until the answer to what was in it is here, resampled.
+constexpr Duration kHandling = 30ms;
+// More of that on a busy host: so much for each turn that was too late, and back for each that was not.
+constexpr Duration kLeadUp = 10ms, kLeadDown = 500us, kMostExtraLead = 60ms;
+
+// The switch leaves no time to shape the first burst in.
+bool shapes_first(const SdrTraits& t) {
+    return t.shortest_switch < kHandling + kHostSlack;
+}
 
 }  // namespace
 
-UntimedRadio::UntimedRadio(SdrParts parts) : SdrRadio(std::move(parts)) {
-    const SdrTraits& t = device_->traits();
+mac::RadioTiming untimed_timing(const SdrTraits& t) {
     const auto samples = [&](std::size_t n) {
         return Duration{std::llround(1e9 * static_cast<double>(n) / t.sample_rate_hz)};
     };
     mac::RadioTiming timing;
     timing.turnaround = kHostSlack;
     // Time is that of the samples: between two transfers it waits while the host's clock goes on.
-    timing.lead = samples(t.read_multiple) + kHostSlack + kShaping + samples(t.write_multiple) + t.shortest_switch;
+    timing.lead = samples(t.read_multiple) + kHostSlack + kHandling + t.shortest_switch;
     timing.jitter = t.switch_time - t.shortest_switch + kHostSlack;
-    timing.recovery = timing.jitter + t.switch_time;
+    timing.recovery = timing.jitter + samples(t.write_multiple) + t.return_time;
     timing.spacing = kSpacing;
-    set_timing(timing);
+    return timing;
+}
+
+UntimedRadio::UntimedRadio(SdrParts parts) : SdrRadio(std::move(parts)) {
+    set_timing(untimed_timing(device_->traits()));
     overhead_ticks_ = ticks_in(spacing());
 }
 
@@ -59,11 +69,13 @@ void UntimedRadio::loop() {
         if (next_ && missed()) {
             lose(*next_, &RadioCounters::late);
             next_.reset();
+            adapt_lead(true);
         } else if (next_ && until_switch(kReadWait) == Duration::zero()) {
             if (auto sent = send(); !sent) {
                 return fail(sent.error());
             }
             fresh_ = true;
+            adapt_lead(false);
         }
         auto got = device_->read(block, next_ ? until_switch(kReadWait) : Duration{5ms});
         if (!got) {
@@ -99,18 +111,23 @@ std::int64_t UntimedRadio::host_ticks(Clock::time_point at) const {
     return std::llround(passed.count() * device_->traits().sample_rate_hz);
 }
 
+std::optional<SdrRadio::Burst> UntimedRadio::next_burst(const Turn* turn) {
+    const double within = to_seconds(device_->traits().switch_time) * rate_.hz();
+    if (bursts_.empty() ||
+        (turn != nullptr && static_cast<double>(bursts_.front().at) >= static_cast<double>(turn->end()) + within)) {
+        return std::nullopt;
+    }
+    Burst burst = std::move(bursts_.front());
+    bursts_.pop_front();
+    return burst;
+}
+
 void UntimedRadio::prepare() {
     for (;;) {
         std::optional<Burst> burst;
         {
             const std::lock_guard lock(mutex_);
-            const double within = to_seconds(device_->traits().switch_time) * rate_.hz();
-            const bool fits = !bursts_.empty() && (!next_ || static_cast<double>(bursts_.front().at) <
-                                                                 static_cast<double>(next_->end()) + within);
-            if (fits) {
-                burst = std::move(bursts_.front());
-                bursts_.pop_front();
-            }
+            burst = next_burst(next_ ? &*next_ : nullptr);
         }
         if (!burst) {
             return;
@@ -121,23 +138,45 @@ void UntimedRadio::prepare() {
         }
         if (!next_) {
             next_.emplace(Turn{});
-            next_->first = shaper_.shape(burst->samples);  // after the switch there is no time for it
+            if (shapes_first(device_->traits())) {
+                next_->first = shaper_.shape(burst->samples);
+            }
         }
         next_->bursts.push_back(std::move(*burst));
         measure(*next_);
     }
 }
 
-std::int64_t UntimedRadio::first_ticks(const Burst& burst, const BurstShaper::Shaped& shaped) const {
-    return stream_.ticks_of(static_cast<double>(burst.at)) - std::llround(shaped.lead);
+// The frames of a long turn come one after the other, while the first of them are already on their way.
+bool UntimedRadio::extend(Turn& turn, std::int64_t until) {
+    for (;;) {
+        std::optional<Burst> burst;
+        {
+            std::unique_lock lock(mutex_);
+            const std::chrono::duration<double> left(static_cast<double>(until - host_ticks(Clock::now())) /
+                                                     device_->traits().sample_rate_hz);
+            changed_.wait_for(lock, left, [&] { return stopping_ || (burst = next_burst(&turn)).has_value(); });
+        }
+        if (!burst) {
+            return false;
+        }
+        if (burst->at >= turn.end()) {
+            turn.bursts.push_back(std::move(*burst));
+            return true;
+        }
+        report_lost(burst->id, &RadioCounters::late);
+    }
+}
+
+std::int64_t UntimedRadio::first_ticks(const Burst& burst) const {
+    return stream_.ticks_of(static_cast<double>(burst.at)) - std::llround(shaper_.lead());
 }
 
 void UntimedRadio::measure(Turn& turn) const {
     const auto multiple = static_cast<std::int64_t>(device_->traits().write_multiple);
-    const std::int64_t begin = first_ticks(turn.bursts.front(), turn.first);
+    turn.first_ticks = first_ticks(turn.bursts.front());
     const std::int64_t end = stream_.ticks_of(static_cast<double>(turn.end())) + overhead_ticks_;
-    turn.samples = (end - begin + multiple - 1) / multiple * multiple;
-    turn.first_ticks = end - turn.samples;
+    turn.samples = (end - turn.first_ticks + multiple - 1) / multiple * multiple;
 }
 
 void UntimedRadio::lose(const Turn& turn, std::uint64_t RadioCounters::*why) {
@@ -156,25 +195,38 @@ Duration UntimedRadio::until_switch(Duration most) const {
     return std::min(most, Duration{std::llround(seconds * 1e9)});
 }
 
+void UntimedRadio::adapt_lead(bool late) {
+    extra_lead_ = std::clamp<Duration>(extra_lead_ + (late ? kLeadUp : -kLeadDown), 0ms, kMostExtraLead);
+    mac::RadioTiming timing = untimed_timing(device_->traits());
+    timing.lead += extra_lead_;
+    set_timing(timing);
+}
+
 bool UntimedRadio::missed() const {
     return host_ticks(Clock::now()) > switch_ticks() + ticks_in(kHostSlack);
 }
 
-Status UntimedRadio::write(const Turn& turn) {
+Status UntimedRadio::write(Turn& turn, std::int64_t begun_at) {
+    const SdrTraits& traits = device_->traits();
     std::int64_t at = turn.first_ticks;  // of the next sample to write
     std::vector<phy::Sample> held;       // from there on: what the next burst may still be added to
     const auto write_until = [&](std::int64_t end, bool last) -> Status {
-        held.resize(std::max(held.size(), static_cast<std::size_t>(std::max<std::int64_t>(end - at, 0))));
         const auto count = static_cast<std::size_t>(std::max<std::int64_t>(end - at, 0));
+        held.resize(std::max(held.size(), count));
         auto sent = device_->write(std::span(held).first(count), std::nullopt, last);
         held.erase(held.begin(), held.begin() + static_cast<std::ptrdiff_t>(count));
         at += static_cast<std::int64_t>(count);
         return sent;
     };
-    for (std::size_t i = 0; i < turn.bursts.size(); ++i) {
+    const auto follows_until = [&] {  // the device will not ask for what comes next before
+        const auto multiple = static_cast<std::int64_t>(traits.write_multiple);
+        return begun_at + ticks_in(traits.shortest_switch) - static_cast<std::int64_t>(traits.write_ahead) +
+               (at - turn.first_ticks) / multiple * multiple - ticks_in(kHostSlack);
+    };
+    for (std::size_t i = 0; i < turn.bursts.size() || extend(turn, follows_until()); ++i) {
         const Burst& burst = turn.bursts[i];
-        const auto shaped = i == 0 ? turn.first : shaper_.shape(burst.samples);
-        const std::int64_t first = first_ticks(burst, shaped);
+        const auto shaped = i == 0 && turn.first ? *turn.first : shaper_.shape(burst.samples);
+        const std::int64_t first = first_ticks(burst);
         if (auto sent = write_until(first, false); !sent) {
             return sent;
         }
@@ -184,12 +236,17 @@ Status UntimedRadio::write(const Turn& turn) {
         for (std::size_t n = 0; n < shaped.samples.size(); ++n) {
             held[offset + n] += shaped.samples[n];
         }
+        const std::int64_t end = stream_.ticks_of(static_cast<double>(burst.at + burst.samples.size()));
+        if (auto sent = write_until(end - std::llround(shaper_.lead()), false); !sent) {
+            return sent;
+        }
     }
+    measure(turn);
     return write_until(turn.first_ticks + turn.samples, true);
 }
 
 Status UntimedRadio::send() {
-    const Turn turn = std::move(*next_);
+    Turn turn = std::move(*next_);
     next_.reset();
     run_ptt(true);
     const std::int64_t begun_at = host_ticks(Clock::now());
@@ -197,7 +254,7 @@ Status UntimedRadio::send() {
         lose(turn, nullptr);
         return begun;
     }
-    if (auto sent = write(turn); !sent) {
+    if (auto sent = write(turn, begun_at); !sent) {
         lose(turn, nullptr);
         return sent;
     }

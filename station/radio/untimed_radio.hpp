@@ -7,8 +7,8 @@
 //                   begins up to their difference after its time (jitter), and the radio is blind until it has both
 //                   sent for certain and switched back (recovery)
 //
-// Bursts that follow one another within a switch are sent in one piece. What fills it to whole transfers stands in
-// front: it ends where the last transfer does.
+// Bursts that follow one another within a switch are sent in one piece. Zeros behind them fill it to whole transfers:
+// in front they would add to the lead, which is the longer one (docs/decisions/0015).
 #pragma once
 
 #include <chrono>
@@ -20,6 +20,9 @@
 
 namespace meshnet::station {
 
+/// What the MAC must know of such a device.
+[[nodiscard]] mac::RadioTiming untimed_timing(const SdrTraits& traits);
+
 class UntimedRadio final : public SdrRadio {
 public:
     explicit UntimedRadio(SdrParts parts);
@@ -30,9 +33,9 @@ private:
     /// Bursts that follow one another without a switch.
     struct Turn {
         std::vector<Burst> bursts;
-        BurstShaper::Shaped first;     // of the first burst; the others are shaped while it is sent
-        std::int64_t first_ticks = 0;  // of what is sent: zeros, then the bursts
-        std::int64_t samples = 0;      // of that: a whole number of transfers
+        std::optional<BurstShaper::Shaped> first;  // of the first burst, if it must be shaped before the switch
+        std::int64_t first_ticks = 0;              // of what is sent: the bursts, then zeros
+        std::int64_t samples = 0;                  // of that: a whole number of transfers
         [[nodiscard]] std::uint64_t end() const { return bursts.back().at + bursts.back().samples.size(); }
     };
     void loop();
@@ -41,13 +44,19 @@ private:
     void prepare();
     /// How long the turn is, and when it begins.
     void measure(Turn& turn) const;
-    [[nodiscard]] std::int64_t first_ticks(const Burst& burst, const BurstShaper::Shaped& shaped) const;
-    /// Hands all samples of the turn to the device.
-    [[nodiscard]] Status write(const Turn& turn);
+    [[nodiscard]] std::int64_t first_ticks(const Burst& burst) const;
+    /// Hands all samples of the turn to the device, and of bursts that join it meanwhile. `begun_at`: of the switch.
+    [[nodiscard]] Status write(Turn& turn, std::int64_t begun_at);
+    /// Waits until `until` (host ticks) for a burst that follows the turn without a pause, and adds it.
+    [[nodiscard]] bool extend(Turn& turn, std::int64_t until);
+    /// Takes the next burst if it follows the turn, or if there is no turn. Holds the lock.
+    [[nodiscard]] std::optional<Burst> next_burst(const Turn* turn);
     /// When the switch for the next turn must begin.
     [[nodiscard]] std::int64_t switch_ticks() const;
     /// How long until then, at most `most`.
     [[nodiscard]] Duration until_switch(Duration most) const;
+    /// A busy host needs more time: the lead follows what is seen.
+    void adapt_lead(bool late);
     /// It is too late for the next turn.
     [[nodiscard]] bool missed() const;
     [[nodiscard]] Status send();
@@ -59,6 +68,7 @@ private:
     std::chrono::steady_clock::time_point start_;
     std::optional<Turn> next_;
     std::int64_t overhead_ticks_ = 0;  // what shaping adds to a burst
+    Duration extra_lead_{};
     std::int64_t next_ticks_ = 0;
     bool fresh_ = true;  // the next samples are the first after a pause
 };

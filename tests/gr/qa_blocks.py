@@ -6,6 +6,7 @@ import inspect
 import os
 import pathlib
 import re
+import tempfile
 import unittest
 
 import yaml
@@ -16,6 +17,7 @@ from gnuradio.grc.core.platform import Platform
 
 DESCRIPTIONS = pathlib.Path(os.environ["GRC_BLOCKS_PATH"])  # made by the build from grc/*.block.yml.in
 HERE = pathlib.Path(__file__).parent
+SOURCE = pathlib.Path(os.environ["MESHNET_SOURCE_DIR"])
 
 
 def block_names():
@@ -96,6 +98,34 @@ class Blocks(unittest.TestCase):
                 if callable(value) and not member.startswith("_"):
                     text = value.__doc__ or ""
                     self.assertTrue(text, f"{name}.{member}")
+
+    def test_counters_that_are_explained_exist(self):
+        made = {
+            "contention_mac": lambda: meshnet.contention_mac("1M"),
+            "ofdm_receiver": lambda: meshnet.ofdm_receiver("1M"),
+            "ofdm_transmitter": lambda: meshnet.ofdm_transmitter("1M"),
+            "radio": lambda: meshnet.radio("1M", f"file:{self.recording()}"),
+            "router": lambda: meshnet.router(seed=1),
+            "station_node": lambda: meshnet.station_node("1M", seed=1),
+            "transmit_guard": lambda: meshnet.transmit_guard(),
+        }
+        self.assertEqual({n for n in block_names() if hasattr(getattr(meshnet, n), "counters")}, set(made))
+        for name, make in made.items():
+            known = make().counters()
+            header = (SOURCE / "gr-meshnet" / "include" / "gnuradio" / "meshnet" / f"{name}.h").read_text()
+            comment = re.search(r"((?:\s*///.*\n)+)\s*\[\[nodiscard\]\] virtual .*counters\(\)", header).group(1)
+            for text in (comment, getattr(meshnet, name).counters.__doc__.split("Since", 1)[1]):
+                listed = re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", re.sub(r"tags rx_rate|refused_\.\.\.", "", text))
+                self.assertTrue(listed, name)
+                for counter in listed:
+                    self.assertIn(counter, known, name)
+
+    def recording(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        path = pathlib.Path(directory.name) / "silence.cf32"
+        path.write_bytes(bytes(8000))
+        return path
 
     def test_every_block_is_made_in_a_qa_test(self):
         tests = "".join(p.read_text() for p in HERE.glob("qa_*.py"))

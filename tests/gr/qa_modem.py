@@ -245,6 +245,26 @@ class End(gr_unittest.TestCase):
             self.assertEqual(set(early), {0} if hesitant else set())  # it did come out of the end alone
             self.assertEqual(keeper.heard, ["frame"])
 
+    def test_what_waits_at_a_block_when_somebody_stops_is_taken(self):
+        probe, node, router = meshnet.probe(), meshnet.station_node(PROFILE, seed=1), meshnet.router(seed=1)
+        decoder = meshnet.decoder(PROFILE)
+        tb = gr.top_block()
+        idle = Keeper()  # who runs at all is connected to something
+        for port, block in (("pdus", decoder), ("snr_history", probe), ("ip_out", node), ("ip_out", router)):
+            tb.msg_connect(block, port, idle, "in")
+        for _ in range(200):
+            post(probe, "events", make_pdu(b"frame", crc_ok=True, snr_db=10.0))
+            post(decoder, "soft_bits", pmt.cons(pmt.make_dict(), pmt.init_f32vector(1, [0.0])))
+            post(node, "radio_in", pmt.PMT_T)
+            post(router, "mac_in", pmt.PMT_T)
+        tb.start()
+        tb.stop()
+        tb.wait()
+        self.assertEqual(probe.frames(), 200)
+        self.assertEqual(decoder.refused(), 200)
+        self.assertEqual(node.counters()["messages_refused"], 200)
+        self.assertEqual(router.counters()["messages_refused"], 200)
+
     def test_a_wrong_rate_is_counted(self):
         samples, _, _ = render([make_pdu(b"x" * 30)])
         for rate, wrong in ((250e3, 0), (250001.0, 0), (1e6, 1), (float("nan"), 0)):

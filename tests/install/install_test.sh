@@ -11,7 +11,8 @@ outside=$(cd "$(dirname "$0")/outside" && pwd)
 rm -rf "$work"
 mkdir -p "$work"
 cmake --install "$build" --component libraries --prefix "$work/prefix" >/dev/null
-if [ -n "$(find "$work/prefix" -path '*station*' -print -quit)" ]; then
+gpl=(-path '*/station/*' -o -path '*/apps/*' -o -name '*meshnet_station*' -o -name '*gnuradio*')
+if [ -n "$(find "$work/prefix" "${gpl[@]}" -print -quit)" ]; then
     echo "files of the GPL rooms were installed with the MIT libraries" >&2
     exit 1
 fi

@@ -22,7 +22,8 @@ sim::Air::Config two_stations() {
 
 /// A HackRF and a USRP that hears it.
 struct Pair {
-    Pair() : air(two_stations()), a(air, 0, "alpha", "hackrf"), b(air, 1, "bravo", "usrp") {
+    explicit Pair(const std::map<std::string, std::string>& more = {})
+        : air(two_stations()), a(air, 0, "alpha", "hackrf", more), b(air, 1, "bravo", "usrp") {
         a.device->setGain(SOAPY_SDR_RX, 0, 40.0);
         a.device->setGain(SOAPY_SDR_TX, 0, 61.0);
         b.device->setGain(SOAPY_SDR_RX, 0, 40.0);
@@ -119,6 +120,59 @@ TEST(MeshairHackrf, SwitchingLosesSamplesWithoutAWord) {
     EXPECT_EQ(heard.samples.size(), kTransfer);
     EXPECT_EQ(pair.a.last.status, SOAPY_SDR_TIMEOUT);
     EXPECT_EQ(heard.flags, 0);
+}
+
+// What is heard of `pair.a`, and when: samples of 2 Msample/s from now on.
+struct Heard {
+    std::size_t first = 0, loud = 0;
+};
+Heard listen(Pair& pair, int ms) {
+    std::vector<Sample> heard;
+    for (; ms > 0; ms -= 50) {
+        pair.advance(50);
+        const auto more = pair.b.read_all().samples;
+        heard.insert(heard.end(), more.begin(), more.end());
+    }
+    Heard out;
+    for (std::size_t at = 0; at + 64 <= heard.size(); at += 64) {
+        const auto from = heard.begin() + static_cast<std::ptrdiff_t>(at);
+        if (power_db({from, from + 64}) > -25.0) {
+            out.first = out.loud == 0 ? at : out.first;
+            out.loud += 64;
+        }
+    }
+    return out;
+}
+
+TEST(MeshairHackrf, TransfersInFlightAreZerosFirstAndLostAtTheEnd) {
+    const std::map<std::string, std::string> four{{"in_flight", "4"}};
+    Pair pair(four);
+    EXPECT_EQ(pair.a.device->readSetting("in_flight"), "4");
+    ASSERT_EQ(pair.b.device->activateStream(pair.b.rx), 0);
+    ASSERT_EQ(pair.a.device->activateStream(pair.a.tx), 0);
+    EXPECT_EQ(pair.a.status().code, SOAPY_SDR_UNDERFLOW);  // the first transfers were taken before any was written
+    EXPECT_EQ(pair.a.status().code, SOAPY_SDR_TIMEOUT);
+    ASSERT_EQ(pair.a.send(tone(2 * kTransfer), std::nullopt), 0);
+    const Heard heard = listen(pair, 500);
+    EXPECT_NEAR(static_cast<double>(heard.first), 4.0 * kTransfer, 0.03 * 2e6);
+    EXPECT_NEAR(static_cast<double>(heard.loud), 2.0 * kTransfer, 200.0);
+    EXPECT_EQ(pair.a.status().code, SOAPY_SDR_UNDERFLOW);
+    EXPECT_EQ(pair.a.status().code, SOAPY_SDR_TIMEOUT);
+    // Two transfers are taken into flight, and the stream is stopped before they are on the air.
+    ASSERT_EQ(pair.a.send(tone(2 * kTransfer), std::nullopt), 0);
+    pair.advance(140);
+    (void)pair.b.read_all();
+    ASSERT_EQ(pair.a.device->deactivateStream(pair.a.tx), 0);
+    EXPECT_EQ(listen(pair, 500).loud, 0U);
+}
+
+TEST(MeshairHackrf, ANumberOfTransfersInFlightThatCannotBeIsRefused) {
+    for (const char* number : {"9", "-1", "four", "4.5"}) {
+        const auto wrong = meshair::DeviceArguments::parse({{"air", "a"}, {"station", "s"}, {"in_flight", number}});
+        ASSERT_FALSE(wrong.ok()) << number;
+        EXPECT_EQ(wrong.error().message,
+                  std::string("meshair: in_flight must be a whole number from 0 to 8, not '") + number + "'");
+    }
 }
 
 TEST(MeshairHackrf, AReaderThatDoesNotReadLosesTheOldest) {

@@ -28,10 +28,12 @@ using phy::Sample;
 
 class TestRadio {
 public:
-    TestRadio(SteppedAir& air, std::size_t index, const std::string& station, const std::string& model)
+    TestRadio(SteppedAir& air, std::size_t index, const std::string& station, const std::string& model,
+              const std::map<std::string, std::string>& more = {})
         : air_(air), index_(index) {
-        const auto arguments =
-            meshair::DeviceArguments::parse({{"air", air.path()}, {"station", station}, {"model", model}});
+        std::map<std::string, std::string> all{{"air", air.path()}, {"station", station}, {"model", model}};
+        all.insert(more.begin(), more.end());
+        const auto arguments = meshair::DeviceArguments::parse(all);
         EXPECT_TRUE(arguments.ok());
         auto radio = meshair::VirtualRadio::open(*arguments);
         EXPECT_TRUE(radio.ok()) << (radio.ok() ? "" : radio.error().message);

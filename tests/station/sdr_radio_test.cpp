@@ -403,7 +403,60 @@ SdrTraits RadioOverADevice::untimed() {
     traits.write_multiple = 4'096;
     traits.shortest_switch = 2ms;
     traits.switch_time = 10ms;
+    traits.return_time = 7ms;
     return traits;
+}
+
+// The frames of a long turn are made one after the other: those that come while the first are sent belong to it.
+TEST_F(RadioOverADevice, ClassBTakesFramesThatComeWhileTheTurnIsSent) {
+    SdrTraits traits = untimed();
+    traits.shortest_switch = 100ms;  // so long is there time to add to the turn
+    traits.switch_time = 110ms;
+    open(traits);
+    std::vector<TxReport> reports;
+    for (std::uint64_t attempt = 0; attempt < 50 && reports.size() < 2; ++attempt) {
+        {
+            const std::lock_guard lock(bench_->mutex);
+            bench_->written.clear();
+            bench_->switches = 0;
+        }
+        bench_->receive(0, 1'000);
+        (void)collect([](const auto& all) { return !all.samples.empty(); });
+        const std::uint64_t at = stretches_.back() + 150'000;
+        ASSERT_TRUE(radio_->transmit(1, at, kBurst).ok());
+        if (!bench_->wait([&] { return bench_->switches > 0; })) {
+            continue;  // a host that stalls: late
+        }
+        ASSERT_TRUE(radio_->transmit(2, at + kBurst.size() + 200, kBurst).ok());
+        reports = reports_while_receiving(2);
+        std::erase_if(reports, [](const TxReport& r) { return !r.sent; });
+    }
+    ASSERT_EQ(reports.size(), 2U);
+    EXPECT_EQ(bench_->switches, 2) << "one turn";
+    const auto sent = bench_->all_written();
+    EXPECT_EQ(sent.size() % 4'096, 0U);
+    const auto loud = [](const phy::Sample& x) { return std::abs(x) > 0.1F; };
+    const auto begin = std::find_if(sent.begin(), sent.end(), loud);
+    const auto end = std::find_if_not(begin, sent.end(), loud);
+    EXPECT_EQ(std::find_if(end, sent.end(), loud) - begin, std::ssize(kBurst) + 200);
+}
+
+// A radio whose buffers last longer than any lead is refused with what to do.
+TEST(RadioClassB, ARateAtWhichEveryBurstWouldBeLateIsRefused) {
+    SdrTraits traits;
+    traits.name = "hackrf";
+    traits.sample_rate_hz = 2e6;
+    traits.timed = traits.full_duplex = false;
+    traits.read_multiple = traits.write_multiple = 131'072;
+    traits.write_ahead = 4 * 131'072;
+    traits.shortest_switch = 272ms;
+    traits.switch_time = 295ms;
+    const auto radio = run_device(std::make_unique<BenchDevice>(std::make_shared<Bench>(), traits),
+                                  *phy::find_profile("1M"), RadioSettings{});
+    ASSERT_FALSE(radio.ok());
+    EXPECT_EQ(radio.error().message,
+              "hackrf: at 2e+06 samples/s its buffers need bursts 372 ms ahead, and 300 ms are possible: raise "
+              "sample_rate_hz");
 }
 
 TEST_F(RadioOverADevice, ClassBSwitchesSendsAndKeepsTheIndexGrowing) {
@@ -414,9 +467,9 @@ TEST_F(RadioOverADevice, ClassBSwitchesSendsAndKeepsTheIndexGrowing) {
     EXPECT_EQ(bench_->switches, 2);
     const auto sent = bench_->all_written();
     EXPECT_EQ(sent.size() % 4'096, 0U);
-    // What fills the transfer stands in front, so that the device switches back at once.
-    const auto last = std::find_if(sent.rbegin(), sent.rend(), [](const phy::Sample& x) { return std::abs(x) > 0.1F; });
-    EXPECT_LT(last - sent.rbegin(), 1'000);
+    // What fills the transfer stands behind: in front it would have to be handed over earlier.
+    const auto first = std::find_if(sent.begin(), sent.end(), [](const phy::Sample& x) { return std::abs(x) > 0.1F; });
+    EXPECT_LT(first - sent.begin(), 1'000);
     bench_->receive(0, 1'000);
     (void)collect([](const auto& all) { return !all.samples.empty(); });
     EXPECT_TRUE(std::is_sorted(stretches_.begin(), stretches_.end()));
@@ -426,8 +479,8 @@ TEST_F(RadioOverADevice, ClassBSendsTheFramesOfATurnWithoutASwitchBetweenThem) {
     open(untimed());
     const auto timing = radio_->timing();
     EXPECT_EQ(timing.jitter, 8ms + 5ms) << "the switch's own and the host's";
-    EXPECT_EQ(timing.recovery, timing.jitter + 10ms);
-    EXPECT_GE(timing.lead, 2ms + 4'096us + 1ms);
+    EXPECT_EQ(timing.recovery, timing.jitter + 4'096us + 7ms) << "a transfer of zeros, and the way back";
+    EXPECT_GE(timing.lead, 2ms + 1ms);
     const std::uint64_t spacing = 200;
     const auto reports = send_turn({0, kBurst.size() + spacing});
     ASSERT_EQ(reports.size(), 2U);

@@ -66,9 +66,10 @@ public:
     [[nodiscard]] virtual std::vector<station_neighbor> neighbors() const = 0;
     /// Addresses to which there is a route.
     [[nodiscard]] virtual std::vector<std::string> destinations() const = 0;
-    /// Since start: frames_sent, frames_received, frames_unreadable, frames_late, packets_from_host, packets_to_host,
-    /// packets_forwarded, packets_dropped, messages_refused, ledger_failed (1: nothing can be written any more, so
-    /// nothing more is carried on credit).
+    /// Since start: those of mac::MacCounters (frames_sent, frames_received, frames_unreadable, frames_late, ...), of
+    /// net::RouterCounters (packets_from_host, packets_to_host, packets_forwarded, dropped_no_route, ...) and of
+    /// net::RouteCounters (route_updates, ...), messages_refused, time_lines, ledger_failed (1: nothing can be written
+    /// any more, so nothing more is carried on credit).
     [[nodiscard]] virtual std::map<std::string, std::uint64_t> counters() const = 0;
 };
 

@@ -23,6 +23,6 @@ Raises ValueError that names the parameter, RuntimeError if key or ledger cannot
         .def("destinations", &block::destinations, "Addresses to which there is a route.")
         .def("sessions", &block::sessions, "Numbers of the neighbours with which keys are agreed.")
         .def("counters", &block::counters,
-             "Since start: packets_from_host, packets_to_host, packets_forwarded, packets_dropped and others, "
-             "messages_refused, ledger_failed.");
+             "Since start: packets_from_host, packets_to_host, packets_forwarded, dropped_no_route, "
+             "dropped_queue_full and others, messages_refused, ledger_failed.");
 }

@@ -53,8 +53,9 @@ Raises ValueError that names the field and what would be right, RuntimeError if 
         .def("time", &block::time, "Seconds of samples heard, or the radio's time.")
         .def("neighbors", &block::neighbors, "Neighbours known.")
         .def("destinations", &block::destinations, "Addresses to which there is a route.")
-        .def("counters", &block::counters,
-             "Since start: frames_sent, frames_received, frames_unreadable, frames_late, packets_from_host, "
-             "packets_to_host, "
-             "packets_forwarded, packets_dropped, messages_refused, ledger_failed.");
+        .def(
+            "counters", &block::counters,
+            "Since start: those of the MAC (frames_sent, frames_received, frames_unreadable, frames_late, ...), of the "
+            "router (packets_from_host, packets_to_host, packets_forwarded, dropped_no_route, dropped_queue_full, "
+            "...) and of its routing (route_updates, ...), messages_refused, ledger_failed, time_lines.");
 }
