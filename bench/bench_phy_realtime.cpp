@@ -2,7 +2,8 @@
 // Whether each profile is received in real time on one core: profile x mode x frame size x channel.
 //
 // Signals are what users send: frames of 300, 1400 and 24 000 bytes back to back, with a carrier offset of 3 kHz and a
-// sampling clock error of 5 ppm, in white noise and over a two-ray channel; and noise alone. The receiver listens for
+// sampling clock error of 5 ppm, in white noise and over a two-ray channel, of 1400 bytes also beside a foreign carrier
+// and beside LoRa chirps, each 10 dB stronger; and noise alone. The receiver listens for
 // every preamble class, as in the daemon. `x real t` is by processor time, so other programs change it little; rows
 // that end in +1 have a thread besides, for search and decoding, and go by the clock. `busier` is by the processor time
 // of the busier of the two threads: what they do on cores of their own. `lost` must be 0 and `extra` (preambles found
@@ -85,7 +86,10 @@ void register_all() {
         benchmark::RegisterBenchmark((name + "/noise").c_str(), [&profile](auto& state) { idle(state, &profile); });
         for (const char* mode : {"qpsk-1/2", "64qam-3/4", "256qam-5/6"}) {
             for (const std::size_t bytes : {300U, 1'400U, 24'000U}) {
-                for (const char* channel : {"awgn", "two-ray"}) {
+                for (const char* channel : {"awgn", "two-ray", "tone-10db", "lora-10db"}) {
+                    if (bytes != 1'400 && std::string(channel).ends_with("db")) {
+                        continue;  // one size tells what interference costs
+                    }
                     const Case c{&profile, mode, bytes, channel};
                     const std::string row = name + "/" + mode + "/" + std::to_string(bytes) + "/" + channel;
                     benchmark::RegisterBenchmark(row.c_str(), [c](auto& state) { receive(state, c, 0); });

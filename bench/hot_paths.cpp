@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One hot path, once, over a signal that is always the same: for counting its instructions.
 //
-//     hot_paths receive 20M qpsk-1/2 1400 | hot_paths noise 20M | hot_paths transmit 20M qpsk-1/2 1400
+//     hot_paths receive 20M qpsk-1/2 1400 [CHANNEL] | hot_paths noise 20M | hot_paths transmit 20M qpsk-1/2 1400
 //
 // Prints how many samples went through hot_path_receive() or hot_path_transmit(), the two functions whose instructions
 // tests/phy/instruction_counts.py counts under callgrind.
@@ -37,10 +37,13 @@ __attribute__((noinline)) void hot_path_transmit(phy::Transmitter* transmitter, 
 int main(int argc, char** argv) {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     const phy::Profile* profile = arguments.size() >= 2 ? phy::find_profile(arguments[1]) : nullptr;
-    const auto found = arguments.size() == 4 ? phy::find_mode(arguments[2]) : std::nullopt;
+    const auto found = arguments.size() >= 4 ? phy::find_mode(arguments[2]) : std::nullopt;
     const phy::ModeIndex mode = found.value_or(0);
     if (profile == nullptr || (arguments[0] != "noise" && !found)) {
-        std::fputs("usage: hot_paths receive|transmit PROFILE MODE BYTES, or hot_paths noise PROFILE\n", stderr);
+        std::fputs(
+            "usage: hot_paths receive PROFILE MODE BYTES [CHANNEL], transmit PROFILE MODE BYTES, or hot_paths noise "
+            "PROFILE\n",
+            stderr);
         return 2;
     }
     std::vector<phy::Sample> samples;
@@ -53,8 +56,9 @@ int main(int argc, char** argv) {
         if (arguments[0] == "noise") {
             bench::make_channel({profile, "", 0, "awgn"}, 0.0).process(std::vector<phy::Sample>(kNoise), samples);
         } else {
+            const std::string channel = arguments.size() > 4 ? arguments[4] : "awgn";
             samples =
-                bench::make_signal({profile, arguments[2], std::strtoul(arguments[3].c_str(), nullptr, 10), "awgn"})
+                bench::make_signal({profile, arguments[2], std::strtoul(arguments[3].c_str(), nullptr, 10), channel})
                     .samples;
         }
         phy::Receiver::Config config;

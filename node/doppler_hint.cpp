@@ -38,4 +38,11 @@ phy::DopplerShift doppler_hint(std::span<const mac::DopplerEstimate> neighbours,
     return out;
 }
 
+phy::DopplerShift transmit_shift(std::span<const mac::DopplerEstimate> neighbours) {
+    if (neighbours.size() != 1 || !neighbours.front().moves()) {
+        return {};
+    }
+    return {-neighbours.front().cfo_hz, -neighbours.front().rate_hz_s};
+}
+
 }  // namespace meshnet::node

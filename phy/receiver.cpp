@@ -112,6 +112,10 @@ struct Receiver::Impl {
             newest_hint = (newest_hint + 1) % hints.size();
             hints[newest_hint] = {live.ring().end(), oscillator.now()};
         }
+        if (!ahead && oscillator.idle()) {
+            look(fresh);
+            return;
+        }
         const auto turned =
             std::span(ahead ? ahead->next_step() : std::span(spare)).subspan(looked_count, fresh.size());
         std::copy(fresh.begin(), fresh.end(), turned.begin());

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 namespace meshnet::phy {
 namespace {
@@ -13,7 +12,7 @@ namespace {
 // Once a line has been found, what is left is taken out down to this share of the ratio.
 constexpr float kRest = 0.5F;
 
-// Power of a unit exponential beyond the basis, under which its direction is mostly rounding.
+// Power of a unit line beyond the basis, under which its direction is mostly rounding.
 constexpr float kNearlyNothing = 3e-3F;
 
 }  // namespace
@@ -26,7 +25,8 @@ LineCanceller::LineCanceller(const Grid& grid)
       inverse_expected_(size_),
       lost_(grid.carriers()),
       basis_(limit_ * size_),
-      before_(grid.carriers()) {}
+      before_(grid.carriers()),
+      fit_(size_) {}
 
 LineCanceller::Peak LineCanceller::strongest(std::span<const Sample> spectrum, float ratio) noexcept {
     const std::size_t n = size_;
@@ -52,28 +52,23 @@ LineCanceller::Peak LineCanceller::strongest(std::span<const Sample> spectrum, f
     return peak;
 }
 
-// A new vector of the basis: of the exponential, or, where the ones before nearly contain it (the line is wider than
-// one), of one beside it.
-bool LineCanceller::add_near(double frequency, std::size_t count) noexcept {
+// A new vector of the basis: of the line, or, where the ones before nearly contain it, of an exponential beside it.
+bool LineCanceller::add_near(const LinePiece& line, std::size_t count) noexcept {
+    const std::span<Sample> x(&basis_[count * size_], size_);
+    LineFit::write(line, x);
+    if (make_orthonormal(count)) {
+        return true;
+    }
     constexpr double kBeside[] = {0.0, 0.4, -0.4, 0.8, -0.8, 1.2, -1.2};  // bins
-    return std::any_of(std::begin(kBeside), std::end(kBeside),
-                       [&](double moved) { return add_exponential(frequency + moved, count); });
+    return std::any_of(std::begin(kBeside), std::end(kBeside), [&](double moved) {
+        LineFit::write({line.frequency + moved, 0.0, 0, size_}, x);
+        return make_orthonormal(count);
+    });
 }
 
-// The same of this exponential. False if what of it is not in the ones before is nearly nothing.
-bool LineCanceller::add_exponential(double frequency, std::size_t count) noexcept {
+// Vector `count` of the basis made orthogonal to those before. False if what of it is not in these is nearly nothing.
+bool LineCanceller::make_orthonormal(std::size_t count) noexcept {
     Sample* x = &basis_[count * size_];
-    const double step = 2.0 * std::numbers::pi * frequency / static_cast<double>(size_);
-    lv_32fc_t phase(1.0F / std::sqrt(static_cast<float>(size_)), 0.0F);
-    // Powers of two steps, doubled: no phasor is the product of more than log2(N) others.
-    x[0] = phase;
-    for (std::size_t have = 1; have < size_; have *= 2) {
-        const double angle = step * static_cast<double>(have);
-        const Sample leap(static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle)));
-        for (std::size_t i = 0; i < std::min(have, size_ - have); ++i) {
-            x[have + i] = x[i] * leap;
-        }
-    }
     for (int pass = 0; pass < 2; ++pass) {  // twice is enough
         for (std::size_t b = 0; b < count; ++b) {
             const Sample* q = &basis_[b * size_];
@@ -116,7 +111,7 @@ std::size_t LineCanceller::run(Fft& forward, std::span<const float> expected, fl
     std::fill(lost_.begin(), lost_.end(), 0.0F);
     const auto samples = forward.in();
     std::size_t count = 0;
-    while (count < limit_ && peak.ratio > kRest * ratio && add_near(peak.frequency, count)) {
+    while (count < limit_ && peak.ratio > kRest * ratio && add_near(fit_.run(samples, peak.frequency), count)) {
         const Sample* q = &basis_[count * size_];
         Sample dot{};
         volk_32fc_x2_conjugate_dot_prod_32fc(&dot, samples.data(), q, static_cast<unsigned>(size_));

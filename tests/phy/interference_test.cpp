@@ -11,6 +11,7 @@
 #include "core/random.hpp"
 #include "phy/estimation/interference_profile.hpp"
 #include "phy/estimation/line_canceller.hpp"
+#include "phy/estimation/line_fit.hpp"
 #include "phy/estimation/narrowband_excision.hpp"
 #include "phy/estimation/pulse_blanking.hpp"
 #include "phy/profile.hpp"
@@ -99,6 +100,47 @@ TEST_F(LineCancellerTest, TakesOutTwoTonesAndAChirp) {
     run(-20.0F, [](double n) { return tone(kStrong, (20.0 + 1.0 * n / 128.0) * n / 128.0); });
     EXPECT_LT(error(21.0, 10.0), 0.05);
     EXPECT_LE(all_lost(), 8.0);
+}
+
+TEST_F(LineCancellerTest, TakesAChirpThatSweepsOrJumpsForOneOrTwoDimensions) {
+    // LoRa in 125 kHz, SF7: two bins in a symbol; and one that jumps within it. A tone that hops is FSK.
+    const auto chirp = [](double n, double from) {
+        const double t = n / 128.0;
+        return tone(kStrong, from * t + 1.0 * t * t);
+    };
+    run(-20.0F, [&](double n) { return chirp(n, 20.3); });
+    EXPECT_LE(all_lost(), 1.7);
+    EXPECT_LT(error(21.3, 4.0), 0.03);
+    // 10 dB weaker, as a sample by which the jump is missed counts here.
+    run(-10.0F, [&](double n) { return 0.316F * (n < 50.0 ? chirp(n, 24.7) : chirp(n, 12.1)); });
+    EXPECT_LE(all_lost(), 4.5);
+    EXPECT_LT(error(19.0, 12.0), 0.25);
+    run(-10.0F, [](double n) {
+        return 0.316F * (n < 75.0 ? tone(kStrong, 0.16 * n) : tone(kStrong, 0.16 * 75.0 + 0.12 * (n - 75.0)));
+    });
+    EXPECT_LE(all_lost(), 5.5);
+    EXPECT_LT(error(18.0, 12.0), 0.25);
+}
+
+TEST(LineFit, FindsFrequencyRateAndPlace) {
+    for (const std::size_t size : {64U, 128U, 2048U}) {
+        LineFit fit(size);
+        for (const LinePiece& sent : {LinePiece{7.3, 0.0, 0, size}, LinePiece{-11.8, 2.1, 0, size},
+                                      LinePiece{3.2, -1.7, 0, size / 2}, LinePiece{9.1, 2.0, size / 4, size}}) {
+            std::vector<Sample> samples(size);
+            std::vector<Sample> found(size);
+            LineFit::write(sent, samples);
+            const LinePiece piece = fit.run(samples, sent.frequency + 0.3);
+            LineFit::write(piece, found);
+            Sample overlap{};
+            for (std::size_t n = 0; n < size; ++n) {
+                overlap += samples[n] * std::conj(found[n]);
+            }
+            EXPECT_GT(std::norm(overlap), 0.98F) << size << ' ' << sent.frequency << ' ' << sent.rate;
+            EXPECT_LE(piece.end, size);
+            EXPECT_LT(piece.begin, piece.end);
+        }
+    }
 }
 
 TEST_F(LineCancellerTest, LeavesASymbolAlone) {
