@@ -329,19 +329,31 @@ std::optional<RejectReason> FlowOpener::unwilling_to_carry(NeighborId from, cons
     return std::nullopt;
 }
 
-// We pay for a flow towards us only while a flow of ours to its source, which made the offer, is in use.
+// A flow of ours to `node` offers to pay for what comes back: one in use, or one that is being opened, since its offer
+// is read before its accept is.
+bool FlowOpener::offers_to_pay(Instant now, const NodeId& node) const {
+    const FlowTable& flows = p_.flows;
+    return std::any_of(flows.begin(), flows.end(),
+                       [&](const auto& item) {
+                           const Flow& f = item.second;
+                           return f.role == FlowRole::kSource && f.destination == node && !f.payer_is_destination &&
+                                  !f.answer && f.key && now - f.last_used < PaymentOffers::kKept;
+                       }) ||
+           std::any_of(openings_.begin(), openings_.end(), [&](const auto& item) {
+               const Opening& o = item.second;
+               return o.own && o.conversation.destination == node && !o.conversation.answer &&
+                      !o.open.payer_is_destination && o.open.max_price > 0;
+           });
+}
+
+// We pay for a flow towards us only while a flow of ours to its source makes the offer.
 std::optional<RejectReason> FlowOpener::unwilling_to_pay(Instant now, const FlowOpen& open) const {
     if (!open.payer_is_destination) {
         return std::nullopt;
     }
     const NodeId source = open.source.id();
-    const FlowTable& flows = p_.flows;
-    const bool offered = std::any_of(flows.begin(), flows.end(), [&](const auto& item) {
-        const Flow& f = item.second;
-        return f.role == FlowRole::kSource && f.destination == source && !f.payer_is_destination && !f.answer &&
-               f.key && now - f.last_used < PaymentOffers::kKept;
-    });
-    if (!offered || !config_.pay || !p_.spend.allows(now, source) || !p_.returns.may_pay(source, 1)) {
+    if (!offers_to_pay(now, source) || !config_.pay || !p_.spend.allows(now, source) ||
+        !p_.returns.may_pay(source, 1)) {
         return RejectReason::kNotOffered;
     }
     return open.price_so_far > fair_price(advertised_price(source), 20) ? std::optional(RejectReason::kPrice)
@@ -663,7 +675,7 @@ void FlowOpener::opening_failed(Instant now, const Opening& opening, RejectReaso
     }
     if (reason ==
         RejectReason::kNotOffered) {  // the offer was forgotten: we pay for what we began, or send for nothing
-        p_.offers.withdraw(opening.conversation.destination);
+        p_.offers.refused(now, opening.conversation.destination);
         c.next_try = now;
     }
     waiting_.insert(opening.conversation);

@@ -153,6 +153,7 @@ private:
     [[nodiscard]] bool alarmed(NeighborId from, const FlowOpen& open) const;
     void relay_open(Instant now, NeighborId from, const FlowOpen& open);
     void accept_open(Instant now, NeighborId from, const FlowOpen& open);
+    [[nodiscard]] bool offers_to_pay(Instant now, const NodeId& node) const;
     [[nodiscard]] std::optional<RejectReason> unwilling_to_pay(Instant now, const FlowOpen& open) const;
     void take_offer(Instant now, const NodeId& source, std::uint32_t max_price);
     void accepted_as_source(Instant now, const FlowAccept& accept, Opening opening);

@@ -12,8 +12,9 @@ namespace {
 constexpr Duration kRenewal = 600s;         // when nothing asks for a new seqno
 constexpr Duration kDisputedRenewal = 32s;  // while another run with our key is about
 constexpr Duration kEpoch = 24h;
-constexpr Duration kOtherKept = 90s;       // we mention another instance so long after its newest signature
-constexpr std::uint32_t kQuickRaises = 4;  // on request; then one each update interval
+constexpr Duration kOtherKept = 90s;        // we mention another instance so long after its newest signature
+constexpr std::uint32_t kQuickRaises = 4;   // on request; then one each update interval
+constexpr std::uint32_t kLargestRaise = 4;  // a restarted neighbour requests more than one
 constexpr std::uint32_t kLast = 0xFFFF'FFFF;
 constexpr std::size_t kMaxOthers = 64;
 
@@ -38,7 +39,7 @@ bool RouteOrigin::disputed(Instant now) const {
     return alarms_.own_standing() || (instance_.other != 0 && now < other_until_);
 }
 
-void RouteOrigin::next(Instant now, News news) {
+void RouteOrigin::next(Instant now, News news, std::uint32_t raise) {
     if (heard_seqno_ && *heard_seqno_ > seqno_) {
         seqno_ = *heard_seqno_;
     }
@@ -53,7 +54,7 @@ void RouteOrigin::next(Instant now, News news) {
         epoch_until_ = now + kEpoch;
     }
     instance_.alarm = alarms_.own_standing();
-    seqno_ += seqno_ != kLast ? 1 : 0;
+    seqno_ += std::min(raise, kLast - seqno_);
     signature_ = device_.sign(kRouteContext, RouteUpdate::signed_part(id_, seqno_, certificate_.serial, instance_));
     renew_at_ = now + (disputed(now) ? kDisputedRenewal : kRenewal);
     news_ = std::max(news_, news);
@@ -90,21 +91,24 @@ bool RouteOrigin::on_request(Instant now, std::uint32_t seqno) {
     if (seqno <= seqno_) {
         return false;
     }
-    requested_ = std::max(std::min(seqno - seqno_, kQuickRaises) + seqno_, requested_.value_or(0));
+    requested_ = std::max(std::min(seqno - seqno_, kLargestRaise) + seqno_, requested_.value_or(0));
     answer_request(now);
     return true;
 }
 
-// A step costs an interval, of which a few are had in advance: whatever is requested, our seqno grows no faster.
+// A raise costs an interval, of which a few are had in advance: whatever is requested, our seqno grows no faster than
+// by kLargestRaise in each.
 void RouteOrigin::answer_request(Instant now) {
-    for (std::uint32_t steps = 0; requested_ && seqno_ < *requested_ && steps < kQuickRaises; ++steps) {
-        const Instant after = std::max(raise_credit_, now) + config_.update_interval;
-        if (after > now + kQuickRaises * config_.update_interval) {
-            return;  // on_timeout() goes on
-        }
-        raise_credit_ = after;
-        next(now, News::kUrgent);
+    if (!requested_ || *requested_ <= seqno_) {
+        requested_.reset();
+        return;
     }
+    const Instant after = std::max(raise_credit_, now) + config_.update_interval;
+    if (after > now + kQuickRaises * config_.update_interval) {
+        return;  // on_timeout() goes on
+    }
+    raise_credit_ = after;
+    next(now, News::kUrgent, *requested_ - seqno_);
     requested_.reset();
 }
 

@@ -48,7 +48,7 @@ public:
     [[nodiscard]] News take_news() noexcept { return std::exchange(news_, News::kNone); }
 
 private:
-    void next(Instant now, News news);
+    void next(Instant now, News news, std::uint32_t raise = 1);
     void answer_request(Instant now);
     void on_other_instance(Instant now, const RouteUpdate& update);
     void answer_other_instance(Instant now);

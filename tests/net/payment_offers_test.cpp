@@ -26,13 +26,29 @@ TEST(PaymentOffers, ARenewalMakesNoOffer) {
     EXPECT_FALSE(offers.find(kNow, kNode));
 }
 
-TEST(PaymentOffers, ANewOfferReplacesTheOldAndAWithdrawnOneIsGone) {
+TEST(PaymentOffers, ANewOfferReplacesTheOld) {
     PaymentOffers offers;
     offers.put(kNow, kNode, 500);
     offers.put(kNow, kNode, 300);
     EXPECT_EQ(offers.find(kNow, kNode), 300U);
-    offers.withdraw(kNode);
-    EXPECT_FALSE(offers.find(kNow, kNode));
+}
+
+TEST(PaymentOffers, ARefusedOneRestsForAPauseThatDoubles) {
+    PaymentOffers offers;
+    offers.put(kNow, kNode, 500);
+    Instant now = kNow;
+    for (const Duration pause : {250ms, 500ms, 1'000ms, 2'000ms, 4'000ms, 8'000ms, 16'000ms, 16'000ms}) {
+        offers.renew(now, kNode);
+        offers.refused(now, kNode);
+        EXPECT_FALSE(offers.find(now + pause - 1ns, kNode));
+        EXPECT_EQ(offers.find(now + pause, kNode), 500U);
+        now += pause;
+    }
+    offers.refused(now, kNode);
+    offers.put(now, kNode, 300);
+    EXPECT_EQ(offers.find(now, kNode), 300U) << "a new offer ends the pause";
+    offers.refused(now, NodeId{2});
+    EXPECT_FALSE(offers.find(now, NodeId{2})) << "a refusal makes no offer";
 }
 
 TEST(PaymentOffers, SweepForgetsWhatRanOut) {
