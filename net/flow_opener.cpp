@@ -634,7 +634,7 @@ void FlowOpener::on_reject(Instant now, NeighborId from, ByteView body) {
     if (it == openings_.end() || it->second.next != from) {
         return;
     }
-    if (!it->second.own && m->reason == RejectReason::kNoRoute && divert(now, it->second)) {
+    if (!it->second.own && refused_to_relay(now, it->second, m->reason)) {
         return;
     }
     const Opening opening = std::move(it->second);
@@ -644,6 +644,22 @@ void FlowOpener::on_reject(Instant now, NeighborId from, ByteView body) {
     } else {
         p_.links.send_control(opening.prev, FlowReject{m->flow, m->reason}.encode());
     }
+}
+
+// As a relay. The payer is refused rightly if it offers too little or does not pay; but a next hop that refuses what it
+// advertised, or carries nothing for us at the moment, is judged like one that does not answer. True if another one was
+// asked.
+bool FlowOpener::refused_to_relay(Instant now, Opening& o, RejectReason reason) {
+    const auto ways = p_.routes.ways(o.open.destination);
+    const auto way = std::find_if(ways.begin(), ways.end(), [&](const auto& w) { return w.next_hop == o.next; });
+    const bool as_advertised =
+        way != ways.end() && std::uint64_t{o.open.price_so_far} + way->metric.price_msat_per_mib <= o.open.max_price;
+    const bool broke_its_word = reason == RejectReason::kPrice && !o.open.payer_is_destination && as_advertised;
+    const bool has_no_room = reason == RejectReason::kFull || reason == RejectReason::kCredit;
+    if (broke_its_word || has_no_room) {
+        p_.routes.on_answer(now, o.open.destination, o.next, false);
+    }
+    return (broke_its_word || has_no_room || reason == RejectReason::kNoRoute) && divert(now, o);
 }
 
 void FlowOpener::opening_failed(Instant now, const Opening& opening, RejectReason reason) {

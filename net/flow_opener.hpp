@@ -173,6 +173,7 @@ private:
     void retry_own(Instant now);
     void ask_another(Instant now, Opening& o);
     [[nodiscard]] bool another_way(const Opening& o) const;
+    [[nodiscard]] bool refused_to_relay(Instant now, Opening& o, RejectReason reason);
     [[nodiscard]] bool divert(Instant now, Opening& o);
     /// How long an answer from there takes at most, if nothing is wrong.
     [[nodiscard]] static Duration answer_time(const RouteMetric& metric);

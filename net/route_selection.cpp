@@ -11,7 +11,8 @@ constexpr float kBadDelivery = 0.8F;   // below it no hold counts
 constexpr unsigned kEqualPercent = 5;  // airtime and delay within it: price alone decides
 constexpr std::uint32_t kEqualDelayMs = 5;
 constexpr double kLeastDelivery = 1e-3;
-constexpr unsigned kMostDoublings = 5;
+constexpr unsigned kMostDoublings = 5;      // of the airtime of a way that delivers little
+constexpr unsigned kTooDearDoublings = 12;  // of one that nobody pays: more than several that deliver little together
 
 }  // namespace
 
@@ -26,11 +27,14 @@ RouteMetric RouteSelection::metric_from_here(const Route& route) const {
     return link == shared_.links.end() ? RouteMetric{} : route.metric.over(link->second.link.metric());
 }
 
-// Also the distance under which we stay feasible for our neighbours, and they for us: a way that delivers little must
-// not stand in the way of those that are longer.
+// Also the distance under which we stay feasible for our neighbours, and they for us: a way that delivers little, or
+// costs more than is paid, must not stand in the way of those that are longer.
 RouteMetric RouteSelection::to_advertise(const Route& route) const {
     RouteMetric m = metric_from_here(route);
     std::uint64_t airtime = m.airtime_us_per_kib;
+    if (!affordable(route)) {
+        airtime <<= kTooDearDoublings;
+    }
     for (float ratio = std::min(route.delivered, route.answers);
          ratio < 0.5F && airtime < std::uint64_t{m.airtime_us_per_kib} << kMostDoublings; ratio *= 2.0F) {
         airtime *= 2;
@@ -53,10 +57,15 @@ float RouteSelection::delivered(Instant now, const Route& route) const {
     return static_cast<float>(std::max(kLeastDelivery, both));
 }
 
+bool RouteSelection::affordable(const Route& route) const {
+    return metric_from_here(route).price_msat_per_mib <= shared_.config.affordable_msat_per_mib;
+}
+
+// A route that costs more than we would pay delivers nothing of ours, and little of what others send: few pay so much.
 std::uint64_t RouteSelection::cost(Instant now, const Route& route) const {
     const RouteMetric m = metric_from_here(route);
     const std::uint64_t whole = m.cost(shared_.config.weights);
-    const float ratio = delivered(now, route);
+    const float ratio = affordable(route) ? delivered(now, route) : static_cast<float>(kLeastDelivery);
     if (ratio >= 1.0F) {
         return whole;
     }
@@ -124,7 +133,7 @@ RouteSelection::Choice RouteSelection::choose(Instant now, const NodeId& id, con
         }
     }
     choice.better_blocked = choice.best != nullptr && blocked_cost && *blocked_cost * 2 < best_cost &&
-                            delivered(now, *choice.best) < kBadDelivery;
+                            (delivered(now, *choice.best) < kBadDelivery || !affordable(*choice.best));
     if (present != nullptr && choice.best != present) {
         const Compared compared = compare(now, d, *choice.best, *present);
         choice.voluntary = compared == Compared::kYes;

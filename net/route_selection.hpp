@@ -18,7 +18,8 @@ public:
     [[nodiscard]] static bool closer(std::uint32_t seqno, std::uint32_t airtime,
                                      const std::optional<RouteDistance>& than);
     [[nodiscard]] RouteMetric metric_from_here(const Route& route) const;
-    /// What neighbours are told of it: its airtime as it is, or a multiple if it delivers less than half.
+    /// What neighbours are told of it: its airtime as it is, or a multiple if it delivers less than half or costs more
+    /// than is paid.
     [[nodiscard]] RouteMetric to_advertise(const Route& route) const;
     /// Price and airtime divided by what the route delivers.
     [[nodiscard]] std::uint64_t cost(Instant now, const Route& route) const;
@@ -30,7 +31,7 @@ public:
         const Route* best = nullptr;   ///< to be used from now on
         bool voluntary = false;        ///< although the present one could go on
         bool blocked = false;          ///< there are usable routes that are not feasible
-        bool better_blocked = false;   ///< and one of them is twice as good as the best, which delivers little
+        bool better_blocked = false;   ///< and one is twice as good as the best, which delivers little or is too dear
         std::optional<Instant> again;  ///< time alone will change the choice then
     };
     [[nodiscard]] Choice choose(Instant now, const NodeId& id, const RouteDestination& d) const;
@@ -42,6 +43,7 @@ private:
     [[nodiscard]] Compared compare(Instant now, const RouteDestination& d, const Route& best,
                                    const Route& present) const;
     [[nodiscard]] float delivered(Instant now, const Route& route) const;
+    [[nodiscard]] bool affordable(const Route& route) const;
 
     const RouteShared& shared_;
 };

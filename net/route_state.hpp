@@ -23,6 +23,7 @@ struct RouteConfig {
     Duration update_interval = 4s;  ///< our own seqno grows by one in it at most, in the long run
     Duration hold = 30s;            ///< after a voluntary change the next waits so long, unless it is twice as good
     MetricWeights weights;
+    std::uint64_t affordable_msat_per_mib = kUnreachable;  ///< routes that cost more are the last choice
     std::size_t max_destinations = 16'384;
     double control_share = 0.02;  ///< of the rate of each link, for all routing messages
     bool broadcast = false;       ///< the link layer carries messages to kBroadcast; else each neighbour gets its own

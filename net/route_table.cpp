@@ -186,7 +186,7 @@ void RouteTable::select(Instant now, const NodeId& id, Destination& d) {
     }
     if (stuck(id, d)) {
         request_seqno(now, id, d);
-    } else {
+    } else if (!choice.better_blocked) {
         d.request_repeats = 0;
     }
     advertiser_.mark(now, id, d, due_of(d, *choice.best, changed));
@@ -355,7 +355,8 @@ void RouteTable::on_timeout(Instant now) {
         blocked_at_.reset();
         for (auto it = blocked_.begin(); it != blocked_.end();) {
             const auto d = shared_.destinations.find(*it);
-            if (d == shared_.destinations.end() || !stuck(d->first, d->second)) {
+            if (d == shared_.destinations.end() ||
+                (!stuck(d->first, d->second) && !selection_.choose(now, d->first, d->second).better_blocked)) {
                 it = blocked_.erase(it);
                 continue;
             }
