@@ -37,7 +37,8 @@ class LedgerCommands(unittest.TestCase):
                 f'[station]\nname = "{station}"\nkey_file = "{station}.key"\nledger_file = "{station}.ledger"\n'
                 f'control_socket = "{self.path}/{station}.sock"\n[radio]\ndevice = "air:{self.path}/air.sock#{station}"\n[tun]\nenabled = false\n')
             self.start(station)
-        eventually("a session", lambda: any(n.get("session_up") for n in self.ask("beacon", "neighbours")))
+        for station in ("coast", "beacon"):
+            eventually("a session", lambda: any(n.get("session_up") for n in self.ask(station, "neighbours")))
         self.address = {s: self.ask(s, "status")["address"] for s in ("coast", "beacon")}
 
     def tearDown(self):
