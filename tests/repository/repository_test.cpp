@@ -57,6 +57,7 @@ const std::vector<Room>& rooms() {
           "net/payment/hash_chain", "net/payment/settlement_policy", "net/spend_budget", "net/token_bucket"}},
         {"net/payment", kMit, {"core", "net values"}},
         {"net", kMit, {"core", "net values", "net/payment"}},
+        {"bitcoin", kMit, {"core"}},
         {"node", kMit, {"core", "phy values", "phy", "mac", "net values", "net/payment", "net"}},
         {"sim/channel", kMit, {"core", "phy values"}},
         {"sim/propagation", kMit, {}},
@@ -252,7 +253,7 @@ TEST(Repository, ProtocolCodeTouchesNothingOutside) {
     const std::regex forbidden(
         R"(system_clock|steady_clock|gettimeofday|clock_gettime|sleep_for|usleep|std::rand\b|random_device|)"
         R"(#\s*include\s*<(sys/socket|sys/time|unistd|fstream|iostream|thread|spdlog)|\bprintf\s*\(|std::c(out|err)\b)");
-    for (const std::string folder : {"core", "phy", "mac", "net", "node"}) {
+    for (const std::string folder : {"core", "phy", "mac", "net", "bitcoin", "node"}) {
         for (const auto& path : files_below(kRoot / folder, kCode)) {
             std::string text = read(path);
             if (path.stem() == "decode_workers") {
