@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Vectors of the standards: BIP 32, 39, 84, 143, 173. Each is quoted from the BIP of its name (bitcoin/bips), those of
-// BIP 39 from tests/vectors/bitcoin_bip39.txt.
+// Vectors of the standards: BIP 32, 39, 84, 143, 173, and some of BIP 174. Each is quoted from the BIP of its name
+// (bitcoin/bips), those of BIP 39 from tests/vectors/bitcoin_bip39.txt.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -9,6 +9,7 @@
 #include "bitcoin/address.hpp"
 #include "bitcoin/hd_key.hpp"
 #include "bitcoin/mnemonic.hpp"
+#include "bitcoin/psbt.hpp"
 #include "bitcoin/script.hpp"
 #include "bitcoin/transaction.hpp"
 
@@ -261,6 +262,95 @@ TEST(Bip173, TestVectors) {
     for (const char* text : {"pzry9x0s0muk", "1pzry9x0s0muk", "x1b4n0q5v", "li1dgmt3", "de1lg7wt\xff", "A1G7SGD8",
                              "10a06t8", "1qzzfhee"}) {
         EXPECT_FALSE(bech32_decode(text)) << text;
+    }
+}
+
+/// The PSBT of BIP 174 with a P2SH-P2WSH input, one signature and both paths; the BIP's invalid ones of that shape
+/// differ from it in one field.
+constexpr const char* kPsbt =
+    "cHNidP8BAFUCAAAAASeaIyOl37UfxF8iD6WLD8E+HjNCeSqF1+Ns1jM7XLw5AAAAAAD/////AaBa6gsAAAAAGXapFP/"
+    "pwAYQl8w7Y28ssEYPpPxCfStF"
+    "iKwAAAAAAAEBIJVe6gsAAAAAF6kUY0UgD2jRieGtwN8cTRbqjxTA2+uHIgIDsTQcy6doO2r08SOM1ul+"
+    "cWfVafrEfx5I1HVBhENVvUZGMEMCIAQktY7/"
+    "qqaU4VWepck7v9SokGQiQFXN8HC2dxRpRC0HAh9cjrD+plFtYLisszrWTt5g6Hhb+zqpS5m9+GFR25qaAQEEIgAgdx/"
+    "RitRZZm3Unz1WTj28QvTIR3Tj"
+    "YK2haBao7UiNVoEBBUdSIQOxNBzLp2g7avTxI4zW6X5xZ9Vp+sR/HkjUdUGEQ1W9RiED3lXR4drIBeP4pYwfv5uUwC89uq/hJ/"
+    "78pJlfJvggg71SriIG"
+    "A7E0HMunaDtq9PEjjNbpfnFn1Wn6xH8eSNR1QYRDVb1GELSmumcAAACAAAAAgAQAAIAiBgPeVdHh2sgF4/iljB+/m5TALz26r+En/"
+    "vykmV8m+CCDvRC0"
+    "prpnAAAAgAAAAIAFAACAAAA=";
+
+TEST(Bip174, AValidOneAndWhatIsInvalidOfIt) {
+    const auto psbt = Psbt::from_text(kPsbt);
+    ASSERT_TRUE(psbt) << psbt.error().message;
+    EXPECT_EQ(psbt->to_text(), kPsbt);
+    const Bytes script = *psbt->witness_script(0);
+    EXPECT_EQ(to_hex(sha256(script)), "771fd18ad459666dd49f3d564e3dbc42f4c84774e360ada16816a8ed488d5681")
+        << "the script is that of the redeem script in it";
+    EXPECT_EQ(to_hex(hash160(hex("0020771fd18ad459666dd49f3d564e3dbc42f4c84774e360ada16816a8ed488d5681"))),
+              to_hex(psbt->spent(0)->script).substr(4, 40))
+        << "and that of the output that is spent";
+    PublicKey key{};
+    const Bytes raw = hex("03b1341ccba7683b6af4f1238cd6e97e7167d569fac47f1e48d47541844355bd46");
+    std::copy(raw.begin(), raw.end(), key.begin());
+    const Bytes signature = *psbt->partial_signature(0, key);
+    EXPECT_TRUE(verify(key, sighash_all(psbt->unsigned_tx(), 0, script, psbt->spent(0)->sat),
+                       ByteView(signature).first(signature.size() - 1)));
+
+    const Bytes good = psbt->encode();
+    const auto replaced = [&](const std::string& what, const std::string& by) {
+        std::string text = to_hex(good);
+        const auto at = text.find(what);
+        EXPECT_NE(at, std::string::npos) << what;
+        return Psbt::decode(hex(text.replace(at, what.size(), by)));
+    };
+    EXPECT_FALSE(replaced("ff010055", "ff02000155")) << "invalid global key 0001";
+    EXPECT_FALSE(
+        replaced("000101"
+                 "20955eea0b",
+                 "00020100"
+                 "20955eea0b"))
+        << "invalid input key 0100";
+    EXPECT_FALSE(replaced("2202" + to_hex(raw), "2102" + to_hex(raw).substr(0, 64))) << "invalid key of a signature";
+    EXPECT_FALSE(replaced("010422", "02040022")) << "invalid input key 0400";
+    EXPECT_FALSE(replaced("010547", "02050047")) << "invalid input key 0500";
+    EXPECT_FALSE(replaced("2206" + to_hex(raw), "2106" + to_hex(raw).substr(0, 64))) << "invalid key of a path";
+}
+
+// Quoted whole: a transaction in place of a PSBT, scripts in its transaction, no transaction, a signature type with key
+// data, an output field with key data.
+TEST(Bip174, Invalid) {
+    for (const char* text :
+         {"AgAAAAEmgXE3Ht/yhek3re6ks3t4AAwFZsuzrWRkFxPKQhcb9gAAAABqRzBEAiBwsiRRI+a/"
+          "R01gxbUMBD1MaRpdJDXwmjSnZiqdwlF5CgIgATKc"
+          "qdrPKAvfMHQOwDkEIkIsgctFg5RXrrdvwS7dlbMBIQJlfRGNM1e44PTCzUbbezn22cONmnCry5st5dyNv+TOMf7///8C09/"
+          "1BQAAAAAZdqkU0MWZ"
+          "A8W6woaHYOkP1SGkZlqnZSCIrADh9QUAAAAAF6kUNUXm4zuDLEcFDyTT7rk8nAOUi8eHsy4TAA==",
+          "cHNidP8BAP0KAQIAAAACqwlJoIxa98SbghL0F+LxWrP1wz3PFTghqBOfh3pbe+"
+          "QAAAAAakcwRAIgR1lmF5fAGwNrJZKJSGhiGDR9iYZLcZ4ff89X"
+          "0eURZYcCIFMJ6r9Wqk2Ikf/REf3xM286KdqGbX+EhtdVRs7tr5MZASEDXNxh/HupccC1AaZGoqg7ECy0OIEhfKaC3Ibi1z+ogpL+////"
+          "qwlJoIxa"
+          "98SbghL0F+LxWrP1wz3PFTghqBOfh3pbe+QBAAAAAP7///"
+          "8CYDvqCwAAAAAZdqkUdopAu9dAy+gdmI5x3ipNXHE5ax2IrI4kAAAAAAAAGXapFG9G"
+          "ILVT+glechue4O/p+gOcykWXiKwAAAAAAAABASAA4fUFAAAAABepFDVF5uM7gyxHBQ8k0+65PJwDlIvHhwEEFgAUhdE1N/"
+          "LiZUBaNNuvqePdoB+4"
+          "IwgAAAA=",
+          "cHNidP8BAHMCAAAAATAa6YblFqHsisW0vGVz0y+DtGXiOtdhZ9aLOOcwtNvbAAAAAAD/////"
+          "AnR7AQAAAAAAF6kUA6oXrogrXQ1Usl1jEE5P/s57"
+          "nqKHYEOZOwAAAAAXqRS5IbG6b3IuS/"
+          "qDtlV6MTmYakLsg4cAAAAAAAEBHwDKmjsAAAAAFgAU0tlLZK4IWH7vyO6xh8YB6Tn5A3wCAwABAAAAAAEA"
+          "FgAUYunpgv/"
+          "zTdgjlhAxawkM0qO3R8sAAQAiACCHa62DLx0WgBXtQSMqnqZaGBXZ7xPA74dZ9ktbKyeKZQEBJVEhA7fOI6AcW0vwCmQlN836uzFb"
+          "ZoMyhnR471EwnSvVf4qHUa4A",
+          "cHNidP8BAHMCAAAAATAa6YblFqHsisW0vGVz0y+DtGXiOtdhZ9aLOOcwtNvbAAAAAAD/////"
+          "AnR7AQAAAAAAF6kUA6oXrogrXQ1Usl1jEE5P/s57"
+          "nqKHYEOZOwAAAAAXqRS5IbG6b3IuS/"
+          "qDtlV6MTmYakLsg4cAAAAAAAEBHwDKmjsAAAAAFgAU0tlLZK4IWH7vyO6xh8YB6Tn5A3wAAgAAFgAUYunp"
+          "gv/"
+          "zTdgjlhAxawkM0qO3R8sAAQAiACCHa62DLx0WgBXtQSMqnqZaGBXZ7xPA74dZ9ktbKyeKZQEBJVEhA7fOI6AcW0vwCmQlN836uzFbZoMyhnR"
+          "4"
+          "71EwnSvVf4qHUa4A"}) {
+        EXPECT_FALSE(Psbt::from_text(text)) << text;
     }
 }
 
