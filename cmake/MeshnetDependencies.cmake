@@ -8,6 +8,9 @@ find_library(FFTW3F_THREADS fftw3f_threads REQUIRED)
 target_link_libraries(PkgConfig::FFTW3F INTERFACE ${FFTW3F_THREADS})
 pkg_check_modules(VOLK REQUIRED IMPORTED_TARGET volk)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+if(MESHNET_BUILD_STATION OR MESHNET_BUILD_TESTS)
+  pkg_check_modules(SECP256K1 REQUIRED IMPORTED_TARGET libsecp256k1)  # signatures of Bitcoin
+endif()
 find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)  # configuration files of the daemon and of the air
 
 if(MESHNET_BUILD_STATION)

@@ -4,7 +4,7 @@
 namespace meshnet::net {
 
 namespace {
-constexpr std::uint8_t kRowVersion = 2;
+constexpr std::uint8_t kRowVersion = 3;  // 2: without the proof
 }
 
 LedgerRow flow_row(const Flow& f) {
@@ -39,8 +39,31 @@ LedgerRow flow_row(const Flow& f) {
     w.u64(f.upstream_acked);
     w.u64(f.limit_bytes);
     w.u64(f.forwarded_bytes - f.uncertain_bytes);
+    w.u8(f.proof ? 1 : 0);
+    if (f.proof) {
+        w.bytes(f.proof->root);
+        w.u8(static_cast<std::uint8_t>(f.proof->noise.size()));
+        w.bytes(ByteView(f.proof->noise));
+        w.bytes(f.proof->signature);
+        f.proof->destination.encode(row.value);
+    }
     return row;
 }
+
+namespace {
+
+std::optional<FlowProof> read_proof(ByteReader& r) {
+    FlowProof proof;
+    proof.root = r.array<16>();
+    const ByteView noise = r.bytes(r.u8());
+    proof.noise.assign(noise.begin(), noise.end());
+    proof.signature = r.array<64>();
+    const auto certificate = Certificate::parse(r.bytes(Certificate::kBytes));
+    proof.destination = certificate.value_or(Certificate{});
+    return certificate ? std::optional(proof) : std::nullopt;
+}
+
+}  // namespace
 
 std::optional<Flow> flow_from_row(const LedgerRow& row) {
     ByteReader key(row.key);
@@ -74,8 +97,13 @@ std::optional<Flow> flow_from_row(const LedgerRow& row) {
     f.upstream_acked = r.u64();
     f.limit_bytes = r.u64();
     f.certain_bytes = r.u64();
-    if (!key.complete() || !r.complete() || version != kRowVersion || role > 2 || flow_class > 1 ||
-        f.unit_bytes < 1024 || f.unit_bytes > 65'536 || f.max_units == 0 || f.max_units > 65'536) {
+    const std::uint8_t has_proof = version == kRowVersion ? r.u8() : 0;
+    if (has_proof == 1) {
+        f.proof = read_proof(r);
+    }
+    if (!key.complete() || !r.complete() || (version != kRowVersion && version != kRowVersion - 1) || has_proof > 1 ||
+        role > 2 || flow_class > 1 || f.unit_bytes < 1024 || f.unit_bytes > 65'536 || f.max_units == 0 ||
+        f.max_units > 65'536) {
         return std::nullopt;
     }
     f.role = static_cast<FlowRole>(role);

@@ -29,6 +29,14 @@ struct Evidence {
     Signature signature{};
 };
 
+/// The destination's accept, by which others can check evidence of a flow: it signs the root of the paywords.
+struct FlowProof {
+    Payword root{};  ///< w_0
+    Bytes noise;     ///< of FlowAccept: signed with the root
+    Signature signature{};
+    Certificate destination;  ///< of the device that signed
+};
+
 struct Flow {
     // Durable.
     FlowId id{};
@@ -39,10 +47,11 @@ struct Flow {
     NodeId prev_id{}, next_id{};                ///< zero where there is none
     std::uint32_t label_in = 0, label_out = 0;  ///< what prev writes to us; what we write to next
     std::uint32_t unit_bytes = 0, max_units = 0;
-    std::uint32_t total_price = 0;  ///< msat per MiB of all relays; 0: nothing to pay, no receipts
-    std::uint32_t claim_price = 0;  ///< from the side that pays, to us
-    std::uint32_t pay_price = 0;    ///< from us, to the other side
-    Key32 destination_key{};        ///< signs statements
+    std::uint32_t total_price = 0;   ///< msat per MiB of all relays; 0: nothing to pay, no receipts
+    std::uint32_t claim_price = 0;   ///< from the side that pays, to us
+    std::uint32_t pay_price = 0;     ///< from us, to the other side
+    Key32 destination_key{};         ///< signs statements
+    std::optional<FlowProof> proof;  ///< nothing at the destination, and in rows of version 2
     std::uint32_t payword_index = 0;
     Payword payword{};                 ///< newest verified payword, w_payword_index
     Evidence best;                     ///< newest booked

@@ -461,9 +461,9 @@ void FlowOpener::on_accept(Instant now, NeighborId from, ByteView body) {
                            : reject(opening.prev, accept->flow, RejectReason::kPrice);
     }
     if (opening.own) {
-        accepted_as_source(now, *accept, std::move(opening));
+        accepted_as_source(now, *accept, std::move(opening), *destination);
     } else {
-        accepted_as_relay(now, *accept, opening, destination->signing);
+        accepted_as_relay(now, *accept, opening, *destination);
     }
 }
 
@@ -476,7 +476,8 @@ bool FlowOpener::honest_total(const FlowAccept& accept, const Opening& opening) 
            (opening.own || accept.total_price <= config_.highest_price_msat_per_mib);
 }
 
-void FlowOpener::accepted_as_source(Instant now, const FlowAccept& accept, Opening opening) {
+void FlowOpener::accepted_as_source(Instant now, const FlowAccept& accept, Opening opening,
+                                    const Certificate& destination) {
     const FlowOpen& open = opening.open;
     const auto it = conversations_.find(opening.conversation);
     if (it == conversations_.end()) {
@@ -510,8 +511,9 @@ void FlowOpener::accepted_as_source(Instant now, const FlowAccept& accept, Openi
     f.max_units = open.max_units;
     f.total_price = accept.total_price;
     f.pay_price = open.payer_is_destination ? 0 : accept.total_price;
-    f.destination_key = p_.routes.certificate_of(open.destination)->signing;
+    f.destination_key = destination.signing;
     f.payword = accept.chain_root;
+    f.proof = FlowProof{accept.chain_root, accept.noise, accept.signature, destination};
     f.key = opening.noise->split().send;
     f.second = opening.second;
     f.wanted = opening.wanted;
@@ -519,7 +521,7 @@ void FlowOpener::accepted_as_source(Instant now, const FlowAccept& accept, Openi
 }
 
 void FlowOpener::accepted_as_relay(Instant now, const FlowAccept& accept, const Opening& opening,
-                                   const Key32& destination_key) {
+                                   const Certificate& destination) {
     const FlowOpen& open = opening.open;
     if (!p_.flows.make_room(p_.links.find(opening.prev)->id)) {
         return;
@@ -548,8 +550,9 @@ void FlowOpener::accepted_as_relay(Instant now, const FlowAccept& accept, const 
         f.claim_price = accept.total_price - opening.price_before;  // we and those after us
         f.pay_price = accept.total_price - open.price_so_far;       // those after us
     }
-    f.destination_key = destination_key;
+    f.destination_key = destination.signing;
     f.payword = accept.chain_root;
+    f.proof = FlowProof{accept.chain_root, accept.noise, accept.signature, destination};
     f.accept = accept;
     f.accept->label = f.label_in;
     install(now, std::move(f));

@@ -156,8 +156,9 @@ private:
     [[nodiscard]] bool offers_to_pay(Instant now, const NodeId& node) const;
     [[nodiscard]] std::optional<RejectReason> unwilling_to_pay(Instant now, const FlowOpen& open) const;
     void take_offer(Instant now, const NodeId& source, std::uint32_t max_price);
-    void accepted_as_source(Instant now, const FlowAccept& accept, Opening opening);
-    void accepted_as_relay(Instant now, const FlowAccept& accept, const Opening& opening, const Key32& destination_key);
+    void accepted_as_source(Instant now, const FlowAccept& accept, Opening opening, const Certificate& destination);
+    void accepted_as_relay(Instant now, const FlowAccept& accept, const Opening& opening,
+                           const Certificate& destination);
     void install(Instant now, Flow&& flow);
     void installed(Instant now, Flow& f);
     Flow& add_flow(Instant now, Flow&& flow);

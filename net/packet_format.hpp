@@ -42,6 +42,8 @@ enum class MessageType : std::uint8_t {
     kRouteSync = 21,
     kRouteContacts = 22,
     kBalanceEcho = 30,
+    kPayment = 31,  ///< made outside the mesh (net/payment/payment.hpp)
+    kPaymentReceipt = 32,
 };
 
 /// A packet of a flow on its way.

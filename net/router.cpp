@@ -108,6 +108,8 @@ Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored
       credit({config.initial_window_bytes, config.max_window_bytes, config.credit}, links, flows, book, routes.alarms(),
              counters),
       settlement({self, links, flows, book, credit, spend, returns, outbox, counters}),
+      payments({self, links, book, outbox, counters,
+                [this](Instant now, const NodeId& peer) { settlement.balance_changed(now, peer); }}),
       forwarder({own_address, links, flows, credit, settlement, spend, returns, offers, counters}),
       opener({config.price_msat_per_mib, config.max_price_msat_per_mib, config.unit_bytes, config.pay,
               config.credit.highest_price_msat_per_mib},
@@ -116,6 +118,7 @@ Router::Parts::Parts(Config c, RandomSource& random, const LedgerState& restored
     outbox.add_source([this](Outbox::Rows& rows) { reservations.take_rows(rows); });
     outbox.add_source([this](Outbox::Rows& rows) { flows.take_rows(rows); });
     outbox.add_source([this](Outbox::Rows& rows) { book.take(rows); });
+    outbox.add_source([this](Outbox::Rows& rows) { payments.take_rows(rows); });
     outbox.add_source([this](Outbox::Rows& rows) { credit.take_rows(rows); });
     outbox.add_source([this](Outbox::Rows& rows) { take_spent(rows); });
     for (const Certificate& certificate : RouteReservations::restored_certificates(restored)) {
@@ -146,6 +149,8 @@ void Router::Parts::restore(const LedgerRow& row) {
         spend.restore(stored_spent_nsat);
     } else if (row.table == LedgerRow::Table::kCredit) {
         require(credit.restore(row), "credit");
+    } else if (row.table == LedgerRow::Table::kPayment || row.table == LedgerRow::Table::kSigner) {
+        require(payments.restore(row), "payment");
     }
 }
 
@@ -216,6 +221,8 @@ void Router::on_session_up(Instant now, NeighborId link) {
     parts_->routes.learn(n.peer->certificate());
     parts_->routes.neighbor_up(now, link, n.id, n.quality);
     parts_->settlement.on_session_up(now, link);
+    parts_->payments.on_session_up(now, link);
+    parts_->payments.on_timeout(now);
     parts_->opener.on_session_up();
     settle_routes(now);
 }
@@ -312,9 +319,16 @@ void Router::on_control(Instant now, NeighborId from, MessageType type, ByteView
         case MessageType::kProbe:
             return p.settlement.on_probe(now, from, body);
         case MessageType::kBalance:
-            return p.settlement.on_balance(now, from, body);
+            if (p.settlement.on_balance(now, from, body)) {
+                p.payments.witness(from);
+            }
+            return;
         case MessageType::kBalanceEcho:
             return p.settlement.on_balance_echo(now, from, body);
+        case MessageType::kPayment:
+            return p.payments.on_claim(now, from, body);
+        case MessageType::kPaymentReceipt:
+            return p.payments.on_receipt(now, from, body);
         case MessageType::kBroadcastKey:
             if (p.links.on_broadcast_key(from, body)) {
                 return;
@@ -444,6 +458,7 @@ void Router::contact_timeouts(Instant now) {
 void Router::link_timeouts(Instant now) {
     parts_->links.on_timeout(now);
     parts_->settlement.on_timeout(now);
+    parts_->payments.on_timeout(now);
 }
 
 void Router::settle_routes(Instant now) {
@@ -485,6 +500,7 @@ void Router::sweep(Instant now) {
 std::optional<Instant> Router::next_timeout() const {
     const Parts& p = *parts_;
     std::optional<Instant> next = earliest(p.links.next_timeout(), p.settlement.next_timeout());
+    next = earliest(next, p.payments.next_timeout());
     next = earliest(next, p.routes.next_timeout());
     next = earliest(next, p.flows.next_deadline());
     next = earliest(next, p.opener.next_timeout());
@@ -629,6 +645,9 @@ const NodeId& Router::id() const {
 }
 const Address& Router::address() const {
     return parts_->own_address;
+}
+Payments& Router::payments() {
+    return parts_->payments;
 }
 
 }  // namespace meshnet::net

@@ -85,6 +85,7 @@ struct MoneyView {
     std::int64_t spent_msat = 0, spend_limit_msat = 0;          ///< for our own traffic, of a day's budget
 };
 enum class MessageType : std::uint8_t;
+class Payments;
 
 class Router {
 public:
@@ -165,6 +166,8 @@ public:
     [[nodiscard]] const RouteCounters& route_counters() const;
     [[nodiscard]] const NodeId& id() const;
     [[nodiscard]] const Address& address() const;
+    /// Payments made outside the mesh: what operators and adapters say of them. Poll everything afterwards.
+    [[nodiscard]] Payments& payments();
 
 private:
     friend struct RouterTestAccess;  // tests/net: feeds plaintext past the encryption, reads the parts

@@ -35,6 +35,8 @@ struct RouterCounters {
     std::uint64_t flows_moved = 0;           ///< broken because their next hop went and there is another way
     std::uint64_t flows_left = 0;            ///< of our own: nothing arrived over that neighbour
     std::uint64_t balances_restored = 0;     ///< a neighbour held newer signatures of ours than we remembered
+    std::uint64_t payments_confirmed = 0, payments_refused = 0;  ///< receipts of ours; messages that were not signed by
+                                                                 ///< their sender
 };
 template <class Visit>
 constexpr void visit_counters(const RouterCounters& c, Visit&& visit) {
@@ -81,6 +83,8 @@ constexpr void visit_counters(const RouterCounters& c, Visit&& visit) {
     visit("flows_moved", c.flows_moved);
     visit("flows_left", c.flows_left);
     visit("balances_restored", c.balances_restored);
+    visit("payments_confirmed", c.payments_confirmed);
+    visit("payments_refused", c.payments_refused);
 }
 static_assert(visits_every_counter<RouterCounters>());
 

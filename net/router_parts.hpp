@@ -11,6 +11,7 @@
 #include "net/link_table.hpp"
 #include "net/outbox.hpp"
 #include "net/payment_offers.hpp"
+#include "net/payments.hpp"
 #include "net/route_reservations.hpp"
 #include "net/route_table.hpp"
 #include "net/router.hpp"
@@ -42,6 +43,7 @@ struct Router::Parts {
     ReturnTraffic returns;
     CreditControl credit;
     Settlement settlement;
+    Payments payments;
     PaymentOffers offers;
     Forwarder forwarder;
     FlowOpener opener;

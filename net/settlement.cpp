@@ -421,25 +421,25 @@ void Settlement::send_balance(NeighborId link, const NodeId& peer) {
     links_.send_control(link, m.encode());
 }
 
-void Settlement::on_balance(Instant now, NeighborId from, ByteView body) {
+bool Settlement::on_balance(Instant now, NeighborId from, ByteView body) {
     const auto m = BalanceMessage::decode(body);
     if (!m) {
         ++counters_.dropped_malformed;
-        return;
+        return false;
     }
     const LinkTable::Neighbor* n = links_.find(from);
     if (n == nullptr) {
-        return;
+        return false;
     }
     const auto* mine = book_.find(n->id);
     const auto lost = lost_.find(n->id);
     if (lost == lost_.end() && mine != nullptr && !m->newer_than(mine->theirs)) {
-        return;  // repeated
+        return false;  // repeated
     }
     if (!links_.within_limit(now, from, LinkTable::Effort::kBalance) ||
         !verify(n->peer->certificate().signing, kBalanceContext, m->signed_part(n->id, self_.id), m->signature)) {
         ++counters_.balances_refused;
-        return;
+        return false;
     }
     ++counters_.balances_accepted;
     if (lost != lost_.end()) {
@@ -460,6 +460,7 @@ void Settlement::on_balance(Instant now, NeighborId from, ByteView body) {
             }
         }
     }
+    return true;
 }
 
 // A neighbour shows the newest that it holds of ours. If it is newer than what we remember, we lost our books: they

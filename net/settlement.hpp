@@ -49,7 +49,8 @@ public:
     void on_statement(Instant now, NeighborId from, ByteView body);
     void on_receipt_ack(Instant now, NeighborId from, ByteView body);
     void on_probe(Instant now, NeighborId from, ByteView body);
-    void on_balance(Instant now, NeighborId from, ByteView body);
+    /// True if it is a newer one, and genuine.
+    bool on_balance(Instant now, NeighborId from, ByteView body);
     void on_balance_echo(Instant now, NeighborId from, ByteView body);
 
     /// The session with this neighbour is up: receipts and balances that it lacks are sent.
@@ -60,6 +61,8 @@ public:
     [[nodiscard]] bool pays_for(Instant now, const Flow& f, std::uint64_t bytes) const;
     /// A deadline of this flow passed (FlowTable::pop_due).
     void on_flow_timeout(Instant now, Flow& f);
+    /// Entries with this neighbour are booked: a balance is signed soon if we owe more, else later.
+    void balance_changed(Instant now, const NodeId& peer);
     /// Balances that are due are signed.
     void on_timeout(Instant now);
     [[nodiscard]] std::optional<Instant> next_timeout() const;
@@ -71,7 +74,6 @@ private:
     void on_stored(Instant now, Flow& f, const Evidence& evidence);
     void send_receipt(Instant now, Flow& f);
     void send_evidence(const Flow& f, const Evidence& evidence);
-    void balance_changed(Instant now, const NodeId& peer);
     void sign_balance(const NodeId& peer);
     void send_balance(NeighborId link, const NodeId& peer);
     [[nodiscard]] bool follows(Instant now, NeighborId from, const Flow& f, const PaywordReceipt& m);

@@ -18,6 +18,7 @@
 #include "mac/mac.hpp"
 #include "net/credit_limits.hpp"
 #include "net/node_id.hpp"
+#include "net/payment/settlement_policy.hpp"
 #include "net/spend_budget.hpp"
 #include "phy/modes.hpp"
 #include "station/guard/guard_config.hpp"
@@ -60,6 +61,8 @@ struct Config {
     // [credit]
     net::CreditLimits credit;
     net::SpendBudget::Config spend;
+    // [settlement]
+    net::SettlementPolicies settlement;
     // [tun]
     bool tun_enabled = true;
     std::string tun_name = "meshnet0";

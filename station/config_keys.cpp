@@ -13,6 +13,7 @@
 #include "station/config.hpp"
 #include "station/credit_keys.hpp"
 #include "station/radio/radio.hpp"
+#include "station/settlement_keys.hpp"
 
 namespace meshnet::station {
 
@@ -477,8 +478,8 @@ std::vector<ConfigKey> log_keys() {
 std::span<const ConfigKey> config_keys() {
     static const std::vector<ConfigKey> kKeys = [] {
         std::vector<ConfigKey> all;
-        for (const auto section :
-             {station_keys, radio_keys, mac_keys, transmit_keys, net_keys, credit_keys, tun_keys, log_keys}) {
+        for (const auto section : {station_keys, radio_keys, mac_keys, transmit_keys, net_keys, credit_keys,
+                                   settlement_keys, tun_keys, log_keys}) {
             for (ConfigKey& key : section()) {
                 all.push_back(std::move(key));
             }

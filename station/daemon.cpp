@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -430,7 +431,12 @@ struct Daemon::Impl final : RadioEvents {
                     pump();
                     return news;
                 },
-                guard ? std::function<void(bool)>([this](bool on) { guard->set_inhibited(on); }) : nullptr};
+                guard ? std::function<void(bool)>([this](bool on) { guard->set_inhibited(on); }) : nullptr,
+                [this](const PaymentOrder& order, std::function<void(Result<std::string>)> done) {
+                    const auto unix_s = static_cast<std::uint64_t>(std::time(nullptr));
+                    run_payment_order(order, node.router(), config.settlement, radio.now(), unix_s, std::move(done));
+                    pump();
+                }};
     }
 
     /// Sends what the law wants sent last, for 15 s at most: a call sign in Morse code takes 5 to 10.

@@ -31,7 +31,11 @@ Options& add_command(CLI::App& app, int& exit_code, const std::string& name, con
                      CLI::App*& command, std::function<int(const Options&)> run) {
     command = app.add_subcommand(name, help);
     auto options = std::make_shared<Options>();
-    command->callback([options, run = std::move(run), &exit_code] { exit_code = run(*options); });
+    command->callback([options, run = std::move(run), &exit_code, command] {
+        if (command->get_subcommands().empty()) {  // one of those has done it
+            exit_code = run(*options);
+        }
+    });
     return *options;
 }
 
@@ -48,5 +52,6 @@ void add_bands(CLI::App& app, int& exit_code);       // bands
 void add_linkbudget(CLI::App& app, int& exit_code);  // linkbudget
 void add_monitor(CLI::App& app, int& exit_code);     // monitor
 void add_keys(CLI::App& app, int& exit_code);        // keys
+void add_ledger(CLI::App& app, int& exit_code);      // ledger statement, verify, record, settle
 
 }  // namespace meshnet::apps

@@ -37,7 +37,7 @@ int run(int argc, char** argv) {
     app.require_subcommand(1);
     int exit_code = 0;
     for (const auto add : {add_views, add_price, add_watch, add_stop, add_transfer, add_modulate, add_demodulate,
-                           add_tables, add_bands, add_linkbudget, add_monitor, add_keys}) {
+                           add_tables, add_bands, add_linkbudget, add_monitor, add_keys, add_ledger}) {
         add(app, exit_code);
     }
     try {

@@ -25,7 +25,9 @@ struct LedgerRow {
         kBalance = 3,  ///< balance with a neighbour
         kEntry = 4,    ///< credits or debits of one flow or time, see Book; a newer row of a key has more in it
         kCertificate = 5,
-        kCredit = 6,  ///< what a neighbour has cost us, and what we have spent ourselves
+        kCredit = 6,   ///< what a neighbour has cost us, and what we have spent ourselves
+        kPayment = 7,  ///< a payment made outside the mesh
+        kSigner = 8,   ///< certificate of the device that signed a neighbour's newest balance
     };
     Table table{};
     Bytes key;

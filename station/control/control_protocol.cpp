@@ -76,6 +76,15 @@ Status read_inhibit(const nlohmann::json& value, std::string_view name, ControlR
     return Ok{};
 }
 
+Status read_payment(const nlohmann::json& value, std::string_view /*name*/, ControlRequest& out) {
+    auto order = parse_payment_order(value);
+    if (!order) {
+        return order.error();
+    }
+    out.payment = std::move(*order);
+    return Ok{};
+}
+
 /// A command: one row. It takes at most one field besides "cmd".
 struct CommandRow {
     std::string_view name;
@@ -93,6 +102,7 @@ constexpr std::array kCommands{
     CommandRow{"inhibit", Command::kInhibit, "on", read_inhibit, true},
     CommandRow{"publish", Command::kPublish, "certificate", read_certificate, true},
     CommandRow{"stop", Command::kStop, ""},
+    CommandRow{"payment", Command::kPayment, "order", read_payment, true},
 };
 constexpr CommandRow kViewCommand{"", Command::kView, "", nullptr};
 constexpr CommandRow kViewWithLimit{"", Command::kView, "limit", read_number<&ControlRequest::limit, 0, 1'000>};

@@ -6,6 +6,7 @@
 //     {"cmd": "inhibit", "on": true}         -> {"ok": true, "result": {"inhibited": true}}
 //     {"cmd": "publish", "certificate": "meshnet-certificate-v1:..."}
 //                                            -> {"ok": true, "result": {"news": true}}
+//     {"cmd": "payment", "order": {...}}     -> payment_orders.hpp; answered once it is on disk
 //     {"cmd": "nonsense"}                    -> {"ok": false, "error": "unknown command 'nonsense'; ..."}
 //
 // Every view (views.hpp) is a command of its name. `attach` makes the connection the host of a station without TUN:
@@ -23,6 +24,7 @@
 #include "core/result.hpp"
 #include "net/certificate.hpp"
 #include "station/control/views.hpp"
+#include "station/settle/payment_orders.hpp"
 
 namespace meshnet::station {
 
@@ -31,7 +33,7 @@ inline constexpr std::size_t kMaxControlLine = 16'384;
 
 /// One parsed request; every field is within its range.
 struct ControlRequest {
-    enum class Command { kView, kPrice, kWatch, kAttach, kPacket, kInhibit, kPublish, kStop };
+    enum class Command { kView, kPrice, kWatch, kAttach, kPacket, kInhibit, kPublish, kStop, kPayment };
     Command command = Command::kView;
     const View* view = nullptr;                       ///< kView
     std::uint32_t limit = 100;                        ///< kView: newest entries wanted, 0..1000
@@ -40,6 +42,7 @@ struct ControlRequest {
     Bytes packet;                                     ///< kPacket: 40..2048 bytes
     bool inhibit = true;                              ///< kInhibit: false lets the station send again
     std::optional<net::Certificate> certificate;      ///< kPublish: genuine
+    std::optional<PaymentOrder> payment;              ///< kPayment
 };
 
 /// Reads one line (any bytes). Error: one line that says what is wrong and what would be right.

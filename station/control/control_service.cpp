@@ -69,6 +69,9 @@ void ControlService::answer(ControlServer::ClientId client, const ControlRequest
             server_.send(client, control_result(news ? R"({"news":true})" : R"({"news":false})"));
             break;
         }
+        case ControlRequest::Command::kPayment:
+            pay(client, *request.payment);
+            break;
         case ControlRequest::Command::kStop:
             spdlog::info("stop requested over the control socket");
             server_.send(client, control_result("{}"));
@@ -104,6 +107,16 @@ void ControlService::attach(ControlServer::ClientId client) {
         spdlog::info("host attached over the control socket");
         server_.send(client, control_result(station_.attach_answer()));
     }
+}
+
+void ControlService::pay(ControlServer::ClientId client, const PaymentOrder& order) {
+    if (!station_.payment) {
+        server_.send(client, control_error({ErrorCode::kUnsupported, "this station keeps no ledger"}));
+        return;
+    }
+    station_.payment(order, [this, client](const Result<std::string>& answer) {
+        server_.send(client, answer ? control_result(*answer) : control_error(answer.error()));
+    });
 }
 
 void ControlService::on_tick(WallClock::time_point wall) {

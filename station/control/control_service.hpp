@@ -17,7 +17,7 @@ namespace meshnet::station {
 class ControlService {
 public:
     using WallClock = std::chrono::steady_clock;
-    /// What the service may do with the station. All must be set, but set_inhibited.
+    /// What the service may do with the station. All must be set, but set_inhibited and payment.
     struct Station {
         std::function<ViewContext()> context;          ///< for views; host_attached and limit are filled in here
         std::function<void(ByteView)> send_packet;     ///< the attached host sends this IPv6 packet
@@ -27,6 +27,8 @@ public:
         std::function<std::string()> why_not_attach;   ///< empty: a host may attach
         std::function<bool(const net::Certificate&)> publish;  ///< false: nothing new
         std::function<void(bool)> set_inhibited = {};  ///< the transmit guard's switch; empty: there is no guard
+        /// Does what an order asks; the answer, JSON text, may come later. Empty: this station has no ledger.
+        std::function<void(const PaymentOrder&, std::function<void(Result<std::string>)>)> payment = {};
     };
 
     ControlService(ControlServer server, Station station);
@@ -50,6 +52,7 @@ private:
     void answer_view(ControlServer::ClientId client, const View& view, std::uint32_t limit);
     void answer_price(ControlServer::ClientId client, const ControlRequest& request);
     void attach(ControlServer::ClientId client);
+    void pay(ControlServer::ClientId client, const PaymentOrder& order);
 
     ControlServer server_;
     Station station_;

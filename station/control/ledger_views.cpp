@@ -41,10 +41,9 @@ Result<std::string> ledger_view(const std::string& path, std::uint32_t limit) {
         return entries.error();
     }
     Json j;
-    j["totals"] = Json{{"earned_msat", msat(totals->earned_nsat)},
-                       {"paid_msat", msat(totals->paid_nsat)},
-                       {"own_msat", msat(totals->own_nsat)},
-                       {"entries", totals->entries}};
+    j["totals"] = Json{{"earned_msat", msat(totals->earned_nsat)},     {"paid_msat", msat(totals->paid_nsat)},
+                       {"own_msat", msat(totals->own_nsat)},           {"settled_msat", msat(totals->settled_nsat)},
+                       {"received_msat", msat(totals->received_nsat)}, {"entries", totals->entries}};
     j["neighbours"] = Json::array();
     for (const auto& b : *balances) {
         j["neighbours"].push_back(Json{{"id", net::to_string(b.peer)},

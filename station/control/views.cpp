@@ -7,11 +7,13 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <map>
 
 #include <nlohmann/json.hpp>
 
 #include "station/control/ledger_views.hpp"
+#include "station/settle/payment_views.hpp"
 
 namespace meshnet::station {
 
@@ -26,6 +28,10 @@ std::string dump(const Json& json) {
 // JSON has no infinity and no NaN: they are shown as null.
 Json finite(double v) {
     return std::isfinite(v) ? Json(v) : Json(nullptr);
+}
+
+std::uint64_t unix_seconds() {
+    return static_cast<std::uint64_t>(std::time(nullptr));
 }
 
 double cpu_seconds() {
@@ -108,6 +114,7 @@ Result<std::string> status_view(const ViewContext& c) {
                       {"strangers_limit_msat", money.strangers_limit_msat},
                       {"spent_msat", money.spent_msat},
                       {"spend_limit_msat", money.spend_limit_msat}};
+    j["settlement"] = settlement_json(c.node.router(), c.config.settlement, unix_seconds());
     j["cpu_s"] = cpu_seconds();
     j["radio"] = Json{{"device", c.config.device},
                       {"profile", c.config.profile},
@@ -209,6 +216,10 @@ Result<std::string> ledger_of_station(const ViewContext& c) {
     return ledger_view(c.config.ledger_file, c.limit);
 }
 
+Result<std::string> payments_of_station(const ViewContext& c) {
+    return payments_view(c.node.router(), c.limit);
+}
+
 using Format = Column::Format;
 
 constexpr std::array kAlarmColumns{
@@ -280,7 +291,24 @@ constexpr std::array kEntryColumns{
     Column{"amount/msat", "amount_msat"},
 };
 
-constexpr std::array kStatusSections{Section{"", {}, ""}, Section{"alarms", kAlarmColumns, ""}};
+constexpr std::array kPaymentColumns{
+    Column{"time (UTC)", "unix_s", Format::kUtc},
+    Column{"pays", "pays"},
+    Column{"msat", "msat"},
+    Column{"state", "state"},
+    Column{"adapter", "adapter"},
+    Column{"reference", "reference"},
+    Column{"neighbour", "address"},
+    Column{"payee has/msat", "payee_has_msat"},
+};
+constexpr std::array kSettlementColumns{
+    Column{"settlement with", "address"},  Column{"owed/nsat", "owed_nsat"},      Column{"due", "due"},
+    Column{"from/msat", "threshold_msat"}, Column{"left today", "day_left_msat"}, Column{"by", "adapter"},
+};
+
+constexpr std::array kStatusSections{Section{"", {}, ""}, Section{"alarms", kAlarmColumns, ""},
+                                     Section{"settlement", kSettlementColumns, ""}};
+constexpr std::array kPaymentSections{Section{"", kPaymentColumns, "no payments yet"}};
 constexpr std::array kNeighbourSections{Section{"", kNeighbourColumns, "no neighbours yet"}};
 constexpr std::array kRouteSections{Section{"", kRouteColumns, "no routes yet"}};
 constexpr std::array kFlowSections{Section{"", kFlowColumns, "no flows yet"}};
@@ -294,6 +322,8 @@ constexpr std::array kViews{
     View{"routes", "Destinations, next hops and prices", routes_view, kRouteSections},
     View{"flows", "Paid conversations this station takes part in", flows_view, kFlowSections},
     View{"ledger", "What was earned and what is owed", ledger_of_station, kLedgerSections, true, ledger_view},
+    View{"payments", "Payments outside the mesh, and what neighbours claim to have paid", payments_of_station,
+         kPaymentSections, true, payments_of_file},
 };
 
 }  // namespace

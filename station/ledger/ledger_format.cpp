@@ -18,8 +18,9 @@ struct Migration {
     int from;
     const char* sql;
 };
-constexpr std::array<Migration, 1> kMigrations{{
+constexpr std::array<Migration, 2> kMigrations{{
     {1, "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL, checksum BLOB NOT NULL) WITHOUT ROWID;"},
+    {2, ""},
 }};
 static_assert(kMigrations.back().from + 1 == kLedgerFormat);
 

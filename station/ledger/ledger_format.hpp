@@ -3,6 +3,7 @@
 //
 //     1    tables state and entries (ledger_columns.hpp)
 //     2    and table meta: key -> value, checksum; key "node_id": the station the ledger is of
+//     3    as 2, with rows that older programs cannot read: payments, signers, flows with their proof
 //
 // A ledger of an older format is upgraded in place when the daemon opens it, after a copy to FILE.v<format>.bak. The
 // upgrade is one transaction. Every change of format is one row of the table of migrations.
@@ -14,7 +15,7 @@
 
 namespace meshnet::station {
 
-inline constexpr int kLedgerFormat = 2;
+inline constexpr int kLedgerFormat = 3;
 inline constexpr int kLedgerApplication = 0x4D53'4E4C;  ///< SQLite's application_id: "MSNL"
 
 /// The statements that make an empty ledger of the current format.

@@ -98,12 +98,34 @@ Result<LedgerReader::Totals> LedgerReader::totals() {
         if (kind == "relay") t.earned_nsat = s.integer(1);
         if (kind == "pay") t.paid_nsat = -s.integer(1);
         if (kind == "own") t.own_nsat = -s.integer(1);
+        if (kind == "payment") t.settled_nsat = s.integer(1);
+        if (kind == "received") t.received_nsat = -s.integer(1);
         t.entries += static_cast<std::uint64_t>(s.integer(2));
     }
     if (!s.done()) {
         return failed();
     }
     return t;
+}
+
+Result<LedgerReader::Account> LedgerReader::account() {
+    Account out;
+    (void)store_->execute("BEGIN");  // what a daemon commits meanwhile is not seen
+    out.owner = store_->owner();
+    out.state = store_->state();
+    out.entries = count(*store_, LedgerTable::kEntries);
+    LedgerStatement s = store_->prepare(
+        grouped_by(std::string(kColumnPeer) + ", " + kColumnKind, std::string("sum(") + kColumnAmount + ")"));
+    while (s.step()) {
+        net::NodeId peer{};
+        const Bytes id = s.blob(0);
+        std::copy_n(id.begin(), std::min(id.size(), peer.size()), peer.begin());
+        out.sums_nsat[peer][s.text(1)] = s.integer(2);
+    }
+    const bool read = s.done();
+    const Error why = read ? Error{ErrorCode::kSystem, ""} : failed();
+    (void)store_->execute("COMMIT");
+    return read ? Result<Account>(std::move(out)) : Result<Account>(why);
 }
 
 Result<LedgerReader::Report> LedgerReader::fsck() {

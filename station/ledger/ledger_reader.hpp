@@ -4,7 +4,9 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,9 +34,18 @@ public:
         std::string kind;  ///< "relay": we earned, "pay": to the next hop, "own": for our own flow
     };
     struct Totals {
-        std::int64_t earned_nsat = 0;  ///< sum of kind "relay"
-        std::int64_t paid_nsat = 0;    ///< sum of kind "pay", >= 0: paid on to other relays
-        std::int64_t own_nsat = 0;     ///< sum of kind "own", >= 0: for flows of our own
+        std::int64_t earned_nsat = 0;    ///< sum of kind "relay"
+        std::int64_t paid_nsat = 0;      ///< sum of kind "pay", >= 0: paid on to other relays
+        std::int64_t own_nsat = 0;       ///< sum of kind "own", >= 0: for flows of our own
+        std::int64_t settled_nsat = 0;   ///< sum of kind "payment", >= 0: paid outside the mesh
+        std::int64_t received_nsat = 0;  ///< sum of kind "received", >= 0: paid to us outside the mesh
+        std::uint64_t entries = 0;
+    };
+    /// What a statement of the station is made from, all of one moment.
+    struct Account {
+        std::optional<net::NodeId> owner;
+        net::LedgerState state;
+        std::map<net::NodeId, std::map<std::string, std::int64_t>> sums_nsat;  ///< of entries: neighbour, kind
         std::uint64_t entries = 0;
     };
     /// Result of fsck(); `problems` empty: every checksum and every sum is right.
@@ -50,6 +61,7 @@ public:
     /// The newest `limit` entries, newest first.
     [[nodiscard]] Result<std::vector<Entry>> entries(std::size_t limit);
     [[nodiscard]] Result<Totals> totals();
+    [[nodiscard]] Result<Account> account();
     [[nodiscard]] Result<Report> fsck();
 
 private:

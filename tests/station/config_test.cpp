@@ -148,6 +148,8 @@ TEST(Config, TheExampleParsesAndIsTheDefaults) {
     EXPECT_TRUE(config->credit.refused.empty());
     EXPECT_EQ(config->spend.day_msat, expected.spend.day_msat);
     EXPECT_EQ(config->spend.destination_msat, expected.spend.destination_msat);
+    EXPECT_EQ(config->settlement.standard, expected.settlement.standard);
+    EXPECT_TRUE(config->settlement.neighbours.empty());
     EXPECT_EQ(config->tun_enabled, expected.tun_enabled);
     EXPECT_EQ(config->tun_name, expected.tun_name);
     EXPECT_EQ(config->tun_mtu, expected.tun_mtu);
@@ -201,6 +203,27 @@ TEST(Config, TrustedAndRefusedNodesAreNamedByTheirIds) {
         const auto refused = parse_config("[credit]\ntrusted = [\"" + bad + "\"]\n", "x");
         ASSERT_FALSE(refused.ok()) << bad;
         EXPECT_NE(refused.error().message.find("x:2: credit.trusted"), std::string::npos) << refused.error().message;
+    }
+}
+
+TEST(Config, NeighboursMayHaveTheirOwnSettlementPolicy) {
+    const std::string id = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    const auto config = parse_config(
+        "[settlement]\nthreshold_msat = 7\nfees = \"payee\"\nneighbours = [\"" + id + ":5000:9000:statement:payer\"]\n",
+        "x");
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    EXPECT_EQ(config->settlement.standard.threshold_msat, 7U);
+    EXPECT_TRUE(config->settlement.standard.payee_pays_fees);
+    const net::SettlementPolicy own = config->settlement.of(*net::node_id_from_string(id));
+    EXPECT_EQ(own, (net::SettlementPolicy{5'000, 9'000, "statement", false}));
+    EXPECT_EQ(config->settlement.of(net::NodeId{}), config->settlement.standard);
+    for (const std::string& bad : {id, id + ":1:2", id + ":1:2:gold:payer", id + ":1:2:statement:nobody",
+                                   id + ":1:2:statement:payer:", id + ":x:2:statement:payer",
+                                   id + ":1:99999999999999999:statement:payer", std::string("a:1:2:statement:payer")}) {
+        const auto refused = parse_config("[settlement]\nneighbours = [\"" + bad + "\"]\n", "x");
+        ASSERT_FALSE(refused.ok()) << bad;
+        EXPECT_NE(refused.error().message.find("x:2: settlement.neighbours"), std::string::npos)
+            << refused.error().message;
     }
 }
 

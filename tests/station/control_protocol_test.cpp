@@ -54,7 +54,7 @@ TEST(ControlRequest, RefusalsSayWhatWouldBeRight) {
         known += std::string(view.name) + " ";
     }
     EXPECT_EQ(why(R"({"cmd":"statsu"})"), "unknown command 'statsu'; did you mean 'status'? known are " + known +
-                                              "price watch attach packet inhibit publish stop");
+                                              "price watch attach packet inhibit publish stop payment");
     EXPECT_EQ(why(R"({"cmd":"status","x":1})"), "\"status\" has no field \"x\"; it has none");
     EXPECT_EQ(why(R"({"cmd":"price","msat":1})"), "\"price\" has no field \"msat\"; it has \"msat_per_mib\"");
     EXPECT_EQ(why(R"({"cmd":"price","msat_per_mib":-1})"),

@@ -107,6 +107,22 @@ TEST_F(ControlServiceTest, ShowsAndSetsThePrice) {
     EXPECT_EQ(request(client, R"({"cmd":"status"})")["result"]["price_msat_per_mib"], 5);
 }
 
+TEST_F(ControlServiceTest, AStationWithoutALedgerRefusesPayments) {
+    const auto client = connect();
+    const std::string order = R"({"cmd":"payment","order":{"do":"cancel","peer":"x","reference":"r"}})";
+    EXPECT_EQ(request(client, order)["code"], "unsupported");
+    for (const char* bad :
+         {R"({})", R"([])", R"({"do":"pay"})", R"({"do":"cancel","peer":"x"})",
+          R"({"do":"cancel","peer":"x","reference":"r","more":1})", R"({"do":"settle","peer":"x","msat":-1})",
+          R"({"do":"settle","peer":"x","msat":1.5})", R"({"do":"settle","peer":"x","msat":1000000000001})",
+          R"({"do":"note","id":"00","state":"failed"})",
+          R"({"do":"note","id":"00112233445566778899aabbccddeeff","state":"lost"})",
+          R"({"do":"record","peer":"x","paid":1,"msat":1,"reference":"r"})"}) {
+        const auto answer = request(client, R"({"cmd":"payment","order":)" + std::string(bad) + "}");
+        EXPECT_EQ(answer["code"], "invalid_argument") << bad << answer;
+    }
+}
+
 TEST_F(ControlServiceTest, WatchersGetTheStatusEveryInterval) {
     const auto client = connect();
     EXPECT_TRUE(request(client, R"({"cmd":"watch","interval_ms":500})").is_discarded()) << "not before the tick";
