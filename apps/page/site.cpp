@@ -77,7 +77,9 @@ Site::Site(LoopbackServer& server, const RequestGuard& guard, StationWatch& watc
     : server_(server), guard_(guard), watch_(watch), keeper_(keeper), dygraphs_(std::move(dygraphs)) {
     server_.set_default_headers({
         {"Content-Security-Policy",
-         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+         "default-src 'none'; script-src 'self'; style-src 'self'; "
+         // dygraphs writes style attributes; the page itself writes text only.
+         "style-src-attr 'unsafe-inline'; img-src 'self'; connect-src 'self'; "
          "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
         {"X-Content-Type-Options", "nosniff"},
         {"X-Frame-Options", "DENY"},
