@@ -19,6 +19,7 @@ if(MESHNET_BUILD_STATION)
   pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
   pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
   pkg_check_modules(LIBARCHIVE REQUIRED IMPORTED_TARGET libarchive)  # SigMF archives of recordings
+  pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)  # the status page
   find_package(spdlog REQUIRED)
   # Radios through their own libraries, where those are installed.
   find_package(SoapySDR 0.8 QUIET)

@@ -3,11 +3,11 @@
 # are made of what the programs say of themselves.
 include(GNUInstallDirs)
 find_program(MESHNET_PYTHON3 NAMES python3 DOC "Python that makes the manual pages")
-install(TARGETS meshnetd meshnet_air meshnet_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
+install(TARGETS meshnetd meshnet_air meshnet_cli meshnet_page RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
 install(FILES tools/examples/air-coast-beacon-ship.toml tools/examples/meshnet.nft DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples COMPONENT programs)
 if(MESHNET_PYTHON3 AND NOT (MESHNET_SANITIZE OR MESHNET_SANITIZE_THREAD OR MESHNET_BUILD_FUZZ))
   set(pages "")
-  foreach(program meshnetd meshnet_air meshnet_cli)
+  foreach(program meshnetd meshnet_air meshnet_cli meshnet_page)
     get_target_property(name ${program} OUTPUT_NAME)
     if(NOT name)
       set(name ${program})

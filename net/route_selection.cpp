@@ -11,8 +11,9 @@ constexpr float kBadDelivery = 0.8F;   // below it no hold counts
 constexpr unsigned kEqualPercent = 5;  // airtime and delay within it: price alone decides
 constexpr std::uint32_t kEqualDelayMs = 5;
 constexpr double kLeastDelivery = 1e-3;
-constexpr unsigned kMostDoublings = 5;      // of the airtime of a way that delivers little
-constexpr unsigned kTooDearDoublings = 12;  // of one that nobody pays: more than several that deliver little together
+constexpr unsigned kMostDoublings = 5;  // of the airtime of a way that delivers little
+constexpr unsigned kTooExpensiveDoublings =
+    12;  // of one that nobody pays: more than several that deliver little together
 
 }  // namespace
 
@@ -33,7 +34,7 @@ RouteMetric RouteSelection::to_advertise(const Route& route) const {
     RouteMetric m = metric_from_here(route);
     std::uint64_t airtime = m.airtime_us_per_kib;
     if (!affordable(route)) {
-        airtime <<= kTooDearDoublings;
+        airtime <<= kTooExpensiveDoublings;
     }
     for (float ratio = std::min(route.delivered, route.answers);
          ratio < 0.5F && airtime < std::uint64_t{m.airtime_us_per_kib} << kMostDoublings; ratio *= 2.0F) {

@@ -40,7 +40,7 @@ Router::Config checked(Router::Config c) {
 
 RouteTable::Config route_config(const Router::Config& c, RandomSource& random, const LedgerState& restored) {
     RouteTable::Config r;
-    // A relay that pays nothing itself must not think everything too dear.
+    // A relay that pays nothing itself must not think everything too expensive.
     r.affordable_msat_per_mib = std::max(c.max_price_msat_per_mib, Router::Config{}.max_price_msat_per_mib);
     const std::uint32_t epoch = RouteReservations::restored_epoch(restored);
     r.epoch = epoch == 0xFFFF'FFFF ? epoch : epoch + 1;

@@ -29,6 +29,7 @@
 #include "phy/modes.hpp"
 #include "phy/profile.hpp"
 #include "station/control/control_service.hpp"
+#include "station/control/signal_log.hpp"
 #include "station/guard/transmit_guard.hpp"
 #include "station/idle_pause.hpp"
 #include "station/key_file.hpp"
@@ -232,7 +233,7 @@ struct Daemon::Impl final : RadioEvents {
           control(std::move(parts.control), station_for_control()),
           ledger(std::move(parts.ledger)),
           radio(
-              {phy::find_profile(c.profile), c.longest_preamble, static_cast<unsigned>(c.decode_threads)},
+              {phy::find_profile(c.profile), c.longest_preamble, static_cast<unsigned>(c.decode_threads), true},
               std::move(parts.radio), [this] { return reopen_radio(); }, c.device, WallClock::now()),
           model(*phy::find_profile(c.profile), radio.link().clock().rate(), node::first_mode(c.longest_preamble)),
           node(node_config(c, std::move(parts.identity)), model, random, ledger->state()),
@@ -258,13 +259,16 @@ struct Daemon::Impl final : RadioEvents {
             spdlog::debug("frame {} bytes {} blocks {}/{} snr {:.1f} dB cfo {:.0f} Hz", frame.payload.size(),
                           radio.link().mode_name(frame.mode), good, frame.segments.size(), frame.snr_db, frame.cfo_hz);
         }
+        signal.on_frame(frame);
         node.on_frame(now, frame);
     }
+    void on_samples(Instant now, std::span<const phy::Sample> samples) override { signal.on_samples(now, samples); }
     void on_carrier(Instant now, bool busy) override { node.on_carrier(now, busy); }
     void on_transmitted(Instant now, std::uint64_t id, mac::TxOutcome outcome) override {
         if (outcome == mac::TxOutcome::kLate) {
             spdlog::debug("burst {} was late", id);
         }
+        signal.on_transmitted(id, outcome);
         node.on_transmitted(now, id, outcome);
     }
     void on_radio_timing(Instant now, const mac::RadioTiming& timing) override {
@@ -277,7 +281,10 @@ struct Daemon::Impl final : RadioEvents {
     }
 
     // For node::drive().
-    void transmit(mac::TxRequest&& request) { radio.transmit(request); }
+    void transmit(mac::TxRequest&& request) {
+        signal.on_transmit(request, model.airtime(request.mode, request.payload.size()));
+        radio.transmit(request);
+    }
     void deliver(Bytes&& packet) {
         if (tun) {
             tun->write(packet);
@@ -402,6 +409,9 @@ struct Daemon::Impl final : RadioEvents {
         }
         c.icmp = icmp_errors.counters();
         c.guard = guard.get();
+        c.signal = &signal;
+        c.radio_up = radio.up();
+        c.samples_ago = std::chrono::duration_cast<Duration>(WallClock::now() - radio.last_samples());
         return c;
     }
 
@@ -515,6 +525,7 @@ struct Daemon::Impl final : RadioEvents {
     NeighborLog neighbors;
     AlarmLog alarms;
     MoneyLog money;
+    SignalLog signal;
     WallClock::time_point started = WallClock::now();
     IdlePause idle{config.mac.turnaround, model.airtime(static_cast<mac::ModeIndex>(model.mode_count() - 1), 1)};
     bool host_active = false;  // our own host sent since the last turn

@@ -63,7 +63,7 @@ def page(program, version):
     if name == "meshnetd":
         example = subprocess.run([program, "--print-config"], capture_output=True, text=True, check=True, timeout=HANG_S)
         out += [".SH CONFIGURATION", "Every key with its default, unit, range and meaning, as written by", escaped("meshnetd --print-config:"), *verbatim(example.stdout.rstrip().splitlines())]
-    others = [n for n in ("meshnetd", "meshnet-air", "meshnet-cli") if n != name]
+    others = [n for n in ("meshnetd", "meshnet-air", "meshnet-cli", "meshnet-page") if n != name]
     out += [".SH SEE ALSO", ", ".join(f"\\fB{escaped(n)}\\fR(1)" for n in others)]
     return "\n".join(out) + "\n"
 

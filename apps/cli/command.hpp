@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "apps/control/control_client.hpp"
 #include "core/result.hpp"
 
 namespace meshnet::apps {
@@ -16,11 +17,6 @@ int complain(const std::string& line, int code);
 /// The same for an error; 2 if an argument was wrong, else 1.
 int complain(const Error& error);
 
-/// Where the daemon is.
-struct ControlTarget {
-    std::string socket;  ///< empty: the one named in `config`, or else the default
-    std::string config;
-};
 /// --socket and --config.
 void add_target(CLI::App& command, ControlTarget& target);
 

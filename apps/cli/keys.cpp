@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.hpp"
-#include "apps/cli/control_client.hpp"
+#include "apps/control/control_client.hpp"
 #include "net/master_key.hpp"
 #include "station/key_file.hpp"
 

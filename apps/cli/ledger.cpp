@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.hpp"
-#include "apps/cli/control_client.hpp"
+#include "apps/control/control_client.hpp"
 #include "host/file.hpp"
 #include "station/config.hpp"
 #include "station/key_file.hpp"

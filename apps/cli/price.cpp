@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.hpp"
-#include "apps/cli/control_client.hpp"
 #include "apps/cli/table.hpp"
+#include "apps/control/control_client.hpp"
 
 namespace meshnet::apps {
 

@@ -15,7 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.hpp"
-#include "apps/cli/control_client.hpp"
+#include "apps/control/control_client.hpp"
 #include "apps/transfer/transfer.hpp"
 #include "core/bytes.hpp"
 #include "core/time.hpp"

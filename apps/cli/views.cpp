@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.hpp"
-#include "apps/cli/control_client.hpp"
 #include "apps/cli/table.hpp"
+#include "apps/control/control_client.hpp"
 #include "station/control/views.hpp"
 
 namespace meshnet::apps {

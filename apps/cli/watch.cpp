@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/command.hpp"
-#include "apps/cli/control_client.hpp"
+#include "apps/control/control_client.hpp"
 
 namespace meshnet::apps {
 

@@ -8,11 +8,14 @@
 #include <cmath>
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 #include <map>
 
 #include <nlohmann/json.hpp>
 
+#include "station/control/counter_groups.hpp"
 #include "station/control/ledger_views.hpp"
+#include "station/control/signal_view.hpp"
 #include "station/settle/payment_views.hpp"
 
 namespace meshnet::station {
@@ -58,9 +61,9 @@ template <class Counters>
 void add_counters(const Counters& counters, Json& out) {
     visit_counters(counters, [&out](const char* name, const auto& value) {
         if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, Duration>) {
-            out[std::string(name) + "_s"] = to_seconds(value);
+            out[counter_key(name, value)] = to_seconds(value);
         } else {
-            out[name] = value;
+            out[counter_key(name, value)] = value;
         }
     });
 }
@@ -99,6 +102,7 @@ Json transmit_json(TransmitGuard& guard) {
 
 Result<std::string> status_view(const ViewContext& c) {
     Json j;
+    std::error_code ignored;
     j["name"] = c.config.name;
     j["id"] = net::to_string(c.node.router().id());
     j["link"] = link_name(c.node.mac().self());
@@ -116,7 +120,10 @@ Result<std::string> status_view(const ViewContext& c) {
                       {"spend_limit_msat", money.spend_limit_msat}};
     j["settlement"] = settlement_json(c.node.router(), c.config.settlement, unix_seconds());
     j["cpu_s"] = cpu_seconds();
-    j["radio"] = Json{{"device", c.config.device},
+    j["ledger_file"] = std::filesystem::absolute(c.config.ledger_file, ignored).string();
+    j["radio"] = Json{{"state", c.radio_up ? "up" : "lost"},
+                      {"samples_ago_s", to_seconds(c.samples_ago)},
+                      {"device", c.config.device},
                       {"profile", c.config.profile},
                       {"sample_rate_hz", c.link.clock().rate().hz()},
                       {"sample_index", c.link.next_index()}};
@@ -291,6 +298,18 @@ constexpr std::array kEntryColumns{
     Column{"amount/msat", "amount_msat"},
 };
 
+constexpr std::array kBurstColumns{
+    Column{"ago/s", "ago_s", Format::kFixed3},
+    Column{"ms", "length_ms", Format::kFixed1},
+    Column{"direction", "direction"},
+    Column{"sender", "sender"},
+    Column{"mode", "mode"},
+    Column{"bytes", "bytes"},
+    Column{"snr/dB", "snr_db", Format::kFixed1},
+    Column{"blocks", "blocks"},
+    Column{"ok", "blocks_ok"},
+};
+
 constexpr std::array kPaymentColumns{
     Column{"time (UTC)", "unix_s", Format::kUtc},
     Column{"pays", "pays"},
@@ -312,6 +331,7 @@ constexpr std::array kPaymentSections{Section{"", kPaymentColumns, "no payments 
 constexpr std::array kNeighbourSections{Section{"", kNeighbourColumns, "no neighbours yet"}};
 constexpr std::array kRouteSections{Section{"", kRouteColumns, "no routes yet"}};
 constexpr std::array kFlowSections{Section{"", kFlowColumns, "no flows yet"}};
+constexpr std::array kSignalSections{Section{"bursts", kBurstColumns, "no bursts yet"}};
 constexpr std::array kLedgerSections{Section{"totals", {}, ""},
                                      Section{"neighbours", kBalanceColumns, "no balances yet"},
                                      Section{"entries", kEntryColumns, ""}};
@@ -321,6 +341,7 @@ constexpr std::array kViews{
     View{"neighbours", "Who is heard, how well, and what they owe", neighbours_view, kNeighbourSections},
     View{"routes", "Destinations, next hops and prices", routes_view, kRouteSections},
     View{"flows", "Paid conversations this station takes part in", flows_view, kFlowSections},
+    View{"signal", "What was on the channel lately", signal_view, kSignalSections, true},
     View{"ledger", "What was earned and what is owed", ledger_of_station, kLedgerSections, true, ledger_view},
     View{"payments", "Payments outside the mesh, and what neighbours claim to have paid", payments_of_station,
          kPaymentSections, true, payments_of_file},

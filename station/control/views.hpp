@@ -19,6 +19,8 @@
 
 namespace meshnet::station {
 
+class SignalLog;
+
 /// What the views are made from.
 struct ViewContext {
     node::Node& node;
@@ -34,6 +36,9 @@ struct ViewContext {
     InterfaceCounters interface = {};
     net::IcmpCounters icmp = {};
     TransmitGuard* guard = nullptr;  ///< null: no radio that reaches an antenna
+    bool radio_up = true;            ///< false: lost, and being opened again
+    Duration samples_ago{};          ///< since samples came, wall time
+    SignalLog* signal = nullptr;     ///< null: none is kept
 };
 
 /// One column of a table for people.

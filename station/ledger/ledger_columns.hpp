@@ -34,6 +34,7 @@ inline constexpr const char* kColumnPeer = "peer";
 inline constexpr const char* kColumnAmount = "amount_nsat";
 inline constexpr const char* kColumnBytes = "bytes";
 inline constexpr const char* kColumnKind = "kind";
+inline constexpr const char* kColumnTime = "at";
 
 [[nodiscard]] const char* table_name(LedgerTable table) noexcept;
 /// The table as format 1 had it; add_columns_sql() brings the rest.

@@ -128,6 +128,31 @@ Result<LedgerReader::Account> LedgerReader::account() {
     return read ? Result<Account>(std::move(out)) : Result<Account>(why);
 }
 
+Result<std::vector<LedgerReader::Sum>> LedgerReader::sums(std::int64_t from, std::int64_t seconds) {
+    const std::string at = kColumnTime;
+    LedgerStatement s =
+        store_->prepare("SELECT (" + at + " - ?1) / ?2, " + kColumnPeer + ", " + kColumnKind + ", sum(" +
+                        kColumnAmount + "), sum(" + kColumnBytes + ") FROM " + table_name(LedgerTable::kEntries) +
+                        " WHERE " + at + " >= ?1 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3");
+    s.bind(1, from);
+    s.bind(2, seconds);
+    std::vector<Sum> out;
+    while (s.step()) {
+        Sum sum;
+        sum.stretch = s.integer(0);
+        const Bytes peer = s.blob(1);
+        std::copy_n(peer.begin(), std::min(peer.size(), sum.peer.size()), sum.peer.begin());
+        sum.kind = s.text(2);
+        sum.amount_nsat = s.integer(3);
+        sum.bytes = static_cast<std::uint64_t>(s.integer(4));
+        out.push_back(std::move(sum));
+    }
+    if (!s.done()) {
+        return failed();
+    }
+    return out;
+}
+
 Result<LedgerReader::Report> LedgerReader::fsck() {
     Report report;
     // One transaction, so that a daemon's commit in between does not look like a contradiction.

@@ -48,6 +48,14 @@ public:
         std::map<net::NodeId, std::map<std::string, std::int64_t>> sums_nsat;  ///< of entries: neighbour, kind
         std::uint64_t entries = 0;
     };
+    /// Entries of one neighbour and kind, last written within one stretch of time, added up.
+    struct Sum {
+        std::int64_t stretch = 0;  ///< 0, 1, 2, ... from the begin that sums() was given
+        std::array<std::uint8_t, 32> peer{};
+        std::string kind;
+        std::int64_t amount_nsat = 0;
+        std::uint64_t bytes = 0;
+    };
     /// Result of fsck(); `problems` empty: every checksum and every sum is right.
     struct Report {
         std::uint64_t entries = 0, rows = 0;
@@ -62,6 +70,8 @@ public:
     [[nodiscard]] Result<std::vector<Entry>> entries(std::size_t limit);
     [[nodiscard]] Result<Totals> totals();
     [[nodiscard]] Result<Account> account();
+    /// Sums since `from` (Unix seconds) by stretches of `seconds` (>= 1), in the order of time. Reads every entry.
+    [[nodiscard]] Result<std::vector<Sum>> sums(std::int64_t from, std::int64_t seconds);
     [[nodiscard]] Result<Report> fsck();
 
 private:

@@ -20,6 +20,7 @@ phy::Receiver::Config receiver_config(const RadioLink::Config& c) {
     phy::Receiver::Config out;
     out.profile = c.profile;
     out.decode_threads = c.decode_threads;
+    out.keep_constellation = c.keep_constellation;
     out.search_medium = c.longest_preamble >= phy::PreambleClass::kMedium;
     out.search_long = c.longest_preamble >= phy::PreambleClass::kLong;
     return out;
@@ -115,6 +116,7 @@ void RadioLink::process(std::span<const phy::Sample> samples, RadioEvents& event
     receiver_index_ += samples.size();
     next_index_ += samples.size();
     now_ = std::max(now_, clock_.to_instant(next_index_));
+    events.on_samples(now_, samples);
     while (auto frame = receiver_.poll_frame()) {
         if (frame->mode < first_mode_) {
             continue;  // not a mode of this channel, although its preamble is one

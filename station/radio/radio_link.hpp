@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -32,6 +33,8 @@ public:
     virtual void on_frame(Instant now, const mac::RxFrame& frame) = 0;
     virtual void on_carrier(Instant now, bool busy) = 0;
     virtual void on_transmitted(Instant now, std::uint64_t id, mac::TxOutcome outcome) = 0;
+    /// The samples that end at `now`, before what is received in them: for displays.
+    virtual void on_samples(Instant /*now*/, std::span<const phy::Sample> /*samples*/) {}
     /// The radio was opened, or learnt more of its times.
     virtual void on_radio_timing(Instant /*now*/, const mac::RadioTiming& /*timing*/) {}
     /// Time has moved to `now`; called at least once a millisecond of samples, after the events of that millisecond.
@@ -61,6 +64,7 @@ public:
         const phy::Profile* profile = nullptr;
         phy::PreambleClass longest_preamble = phy::PreambleClass::kMedium;  ///< modes with a longer one are not used
         unsigned decode_threads = 0;                                        ///< as phy::Receiver::Config's
+        bool keep_constellation = false;                                    ///< the same
     };
     RadioLink(const Config& config, std::unique_ptr<Radio> radio);
 

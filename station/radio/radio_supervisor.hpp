@@ -25,6 +25,10 @@ public:
 
     /// To poll for reading; -1 while the radio is away.
     [[nodiscard]] int fd() const { return up_ ? link_.fd() : -1; }
+    /// False: the radio was lost and is being opened again.
+    [[nodiscard]] bool up() const noexcept { return up_; }
+    /// When samples came last.
+    [[nodiscard]] WallTime last_samples() const noexcept { return last_samples_; }
     [[nodiscard]] const RadioLink& link() const noexcept { return link_; }
     [[nodiscard]] Instant now() const noexcept { return link_.now(); }
 

@@ -13,7 +13,7 @@ import unittest
 BUILD = pathlib.Path(os.environ["MESHNET_BINARY_DIR"])
 SOURCE = pathlib.Path(os.environ["MESHNET_SOURCE_DIR"])
 LONGEST = 300  # seconds: a hang, not a measure
-PROGRAMS = ("meshnetd", "meshnet-cli", "meshnet-air")
+PROGRAMS = ("meshnetd", "meshnet-cli", "meshnet-air", "meshnet-page")
 
 
 def run(command, **kwargs):

@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 
-COMPONENTS = {"programs": ("meshnetd", "meshnet-air", "meshnet-cli"), "meshair": ("libmeshairSupport.so",),
+COMPONENTS = {"programs": ("meshnetd", "meshnet-air", "meshnet-cli", "meshnet-page"), "meshair": ("libmeshairSupport.so",),
               "gr": ("libgnuradio-meshnet.so", "meshnet_python")}
 FLAGS = ["-fstack-protector-strong", "-D_FORTIFY_SOURCE=3"]
 OPTIONAL_FLAGS = {"-fstack-clash-protection": "MESHNET_HAS_fstack_clash_protection",

@@ -11,7 +11,7 @@
 namespace meshnet::net::test {
 namespace {
 
-// source - relay - cheat - destination, and relay - a - b - destination: longer and dearer, but honest.
+// source - relay - cheat - destination, and relay - a - b - destination: longer and more expensive, but honest.
 struct Refusals : ::testing::Test {
     World w;
     std::size_t source = w.add(), relay = 0, cheat = 0, a = 0, b = 0, destination = 0;

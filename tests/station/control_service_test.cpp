@@ -14,6 +14,7 @@
 #include "host/unix_socket.hpp"
 #include "net/crypto.hpp"
 #include "net/master_key.hpp"
+#include "station/control/signal_log.hpp"
 #include "tests/station/silent_station.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -27,15 +28,18 @@ protected:
         EXPECT_TRUE(server.ok());
         service_.emplace(
             std::move(*server),
-            ControlService::Station{
-                [this] { return ViewContext{station_.node, station_.config, station_.link, 5s, price_, false}; },
-                [this](ByteView packet) { sent_.assign(packet.begin(), packet.end()); },
-                [this](std::uint64_t msat) { price_ = msat; }, [this] { stopped_ = true; },
-                [] { return std::string("{\"mtu\":1400}"); }, [this] { return why_not_attach_; },
-                [this](const net::Certificate& certificate) {
-                    published_.push_back(certificate);
-                    return published_.size() == 1;
-                }});
+            ControlService::Station{[this] {
+                                        ViewContext c{station_.node, station_.config, station_.link, 5s, price_, false};
+                                        c.signal = &signal_;
+                                        return c;
+                                    },
+                                    [this](ByteView packet) { sent_.assign(packet.begin(), packet.end()); },
+                                    [this](std::uint64_t msat) { price_ = msat; }, [this] { stopped_ = true; },
+                                    [] { return std::string("{\"mtu\":1400}"); }, [this] { return why_not_attach_; },
+                                    [this](const net::Certificate& certificate) {
+                                        published_.push_back(certificate);
+                                        return published_.size() == 1;
+                                    }});
     }
     host::UniqueFd connect() {
         auto fd = host::connect_unix(folder_.path("s"), "control socket");
@@ -64,6 +68,7 @@ protected:
     test::TemporaryFolder folder_;
     std::vector<net::Certificate> published_;
     test::SilentStation station_;
+    SignalLog signal_;
     std::uint64_t price_ = 1'000;
     Bytes sent_;
     bool stopped_ = false;

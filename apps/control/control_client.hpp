@@ -8,11 +8,16 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "apps/cli/command.hpp"
 #include "core/result.hpp"
 #include "host/unique_fd.hpp"
 
 namespace meshnet::apps {
+
+/// Where the daemon is.
+struct ControlTarget {
+    std::string socket;  ///< empty: the one named in `config`, or else the default
+    std::string config;
+};
 
 /// One connection. Blocking, except next_line().
 class ControlClient {
@@ -24,7 +29,7 @@ public:
     [[nodiscard]] Status send(const std::string& line);
     /// The next whole line, waiting at most `wait`; nothing if none came. Error: the daemon is gone.
     [[nodiscard]] Result<std::optional<std::string>> next_line(std::chrono::milliseconds wait);
-    /// Sends a request and gives the `result` of its answer; the daemon's own `error` as an Error.
+    /// Sends a request and gives the `result` of its answer; the daemon's own `error` as an Error;
     [[nodiscard]] Result<nlohmann::ordered_json> ask(const std::string& request);
     /// The `result` of one answer line.
     [[nodiscard]] static Result<nlohmann::ordered_json> read_answer(const std::string& line);

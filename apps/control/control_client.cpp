@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "apps/cli/control_client.hpp"
+#include "apps/control/control_client.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>
