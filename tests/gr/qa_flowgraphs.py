@@ -146,7 +146,7 @@ class Flowgraphs(unittest.TestCase):
     @unittest.skipUnless(TUN, "needs user namespaces and /dev/net/tun")
     def test_two_usrp_stations_find_each_other(self):
         with RunningAir(0.5) as air:
-            stations = [self.usrp_station(air, name, seed, 15) for name, seed in (("alpha", 1), ("bravo", 2))]
+            stations = [self.usrp_station(air, name, seed, 40) for name, seed in (("alpha", 1), ("bravo", 2))]
             outputs = [self.output_of(s) for s in stations]
         addresses = [re.search(r"this station is (\S+)", o).group(1) for o in outputs]
         for output, other in zip(outputs, reversed(addresses)):
