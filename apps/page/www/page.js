@@ -3,6 +3,12 @@
 const at = (id) => document.getElementById(id);
 const fixed = (v, digits, unit) => typeof v === "number" ? v.toFixed(digits) + (unit || "") : "–";
 function element(kind, text) { const e = document.createElement(kind); e.textContent = text; return e; }
+function swatch(colour, words) {
+  const s = element("span", words), mark = element("i", "");
+  mark.style.background = colour;
+  s.prepend(mark);
+  return s;
+}
 function table(place, heads, rows, none) {
   if (!rows.length) { at(place).replaceChildren(element("p", none)); return; }
   const t = element("table", ""), head = element("tr", "");
