@@ -36,6 +36,7 @@ function show(live) {
   if (!s) return;
   at("name").textContent = s.name; document.title = s.name + " – meshnet";
   const all = live.neighbours || [];
+  nameNeighbours(all);
   const facts = [["neighbours up", all.filter((n) => n.up).length], ["noise floor", fixed(s.phy.noise_floor_dbfs, 1, " dBFS")],
     ["price", s.price_msat_per_mib + " msat/MiB"], ["up since", fixed(s.uptime_s / 3600, 1, " h")], ["destinations", live.routes_known]];
   at("facts").replaceChildren(...facts.map(([k, v]) => { const f = element("div", k); f.className = "fact"; f.append(element("b", String(v))); return f; }));
@@ -57,19 +58,9 @@ async function money() {
     }
   } catch (e) { at("money").textContent = "the page does not answer"; }
 }
-const source = new EventSource("/events");
-source.onmessage = (e) => show(JSON.parse(e.data));
-source.onerror = () => say("NO PAGE", "bad", "meshnet-page does not answer: it was stopped, or the way to it is cut.");
-money(); setInterval(money, 30000);
-const charts = {};
-async function chart(kind) {
-  try {
-    const h = await (await fetch("/history?span=86400&kind=" + kind)).json();
-    if (h.error || !h.rows.length || typeof Dygraph === "undefined") { at(kind).textContent = h.error || (h.rows.length ? "charts need libjs-dygraphs" : "no points yet"); return; }
-    const data = { file: h.rows.map((r) => [new Date(r[0] * 1000), ...r.slice(1)]), labels: ["time", ...h.subjects] };
-    if (charts[kind]) charts[kind].updateOptions(data);
-    else { at(kind).textContent = ""; charts[kind] = new Dygraph(at(kind), data.file, { labels: data.labels, legend: "never", drawPoints: true, connectSeparatedPoints: true }); }
-  } catch (e) { at(kind).textContent = "the page does not answer"; }
-}
-const draw = () => { chart("snr_db"); chart("loss"); };
-draw(); setInterval(draw, 20000);
+document.addEventListener("DOMContentLoaded", () => {  // when all scripts are there
+  const source = new EventSource("/events");
+  source.onmessage = (e) => show(JSON.parse(e.data));
+  source.onerror = () => say("NO PAGE", "bad", "meshnet-page does not answer: it was stopped, or the way to it is cut.");
+  money(); setInterval(money, 30000);
+});
