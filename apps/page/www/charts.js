@@ -4,7 +4,7 @@
 const kColours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#a67c00", "#5e3c99", "#444444"];
 const kCharts = {  // title of a value, range, how a value is written
   snr_db: { write: (v) => fixed(v, 1, " dB") },
-  loss: { range: [0, null], write: (v) => fixed(100 * v, 1, " %"), axis: (v) => fixed(100 * v, v < 0.1 ? 1 : 0, " %") },
+  loss: { range: [0, null], write: (v) => fixed(100 * v, 1, " %"), axis: (v) => Number((100 * v).toFixed(2)) + " %" },
   mode: { step: true, write: (v) => modeName(v), axis: (v) => Number.isInteger(v) ? modeName(v) : "" },
   exposure_msat: { range: [0, null], write: (v) => fixed(v, 0, " msat"), axis: (v) => short(v) },
 };
@@ -58,7 +58,7 @@ function drawChart(kind, h) {
   past.charts[kind] = new Dygraph(place, options.file, {
     ...options, legend: "never", strokeWidth: 2, drawPoints: h.rows.length < 40, drawGapEdgePoints: true, pointSize: 2, interactionModel: {},
     axisLabelFontSize: 12, gridLineColor: "#dde3e8", axisLineColor: "#9aa7b3", rightGap: 12, underlayCallback: shadeOutages,
-    axes: { y: { axisLabelWidth: kind === "mode" ? 92 : 52, axisLabelFormatter: (v) => look.axis ? look.axis(v) : String(v) } },
+    axes: { y: { axisLabelWidth: kind === "mode" ? 92 : 52, axisLabelFormatter: (v) => look.axis ? look.axis(v) : String(Number(v.toFixed(3))) } },
     highlightCallback: (event, x, points) => {
       at(kind + "_at").textContent = " " + new Date(x).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) + ": " +
         points.map((p) => neighbourName(p.name) + " " + look.write(p.yval)).join(", ");
