@@ -3,14 +3,14 @@
 "use strict";
 const kColours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#a67c00", "#5e3c99", "#444444"];
 const kCharts = {  // title of a value, range, how a value is written
-  snr_db: { write: (v) => fixed(v, 1, " dB") },
+  snr_db: { around: 1, write: (v) => fixed(v, 1, " dB") },
   loss: { range: [0, null], write: (v) => fixed(100 * v, 1, " %"), axis: (v) => Number((100 * v).toFixed(2)) + " %" },
   mode: { step: true, write: (v) => modeName(v), axis: (v) => Number.isInteger(v) ? modeName(v) : "" },
   exposure_msat: { range: [0, null], write: (v) => fixed(v, 0, " msat"), axis: (v) => short(v) },
 };
 const past = { span: 3600, modes: [], charts: {}, names: new Map(), seen: [], outages: [] };
 
-const short = (v) => Math.abs(v) >= 1e6 ? v / 1e6 + " M" : Math.abs(v) >= 1e3 ? v / 1e3 + " k" : String(v);
+const short = (v) => Math.abs(v) >= 1e6 ? v / 1e6 + " M" : Math.abs(v) >= 1e3 ? v / 1e3 + " k" : String(Number(v.toFixed(3)));
 const modeName = (v) => past.modes[Math.round(v)] || "";
 /// The number on the channel of a neighbour that is known now, else the ends of its address.
 function neighbourName(address) {
@@ -34,6 +34,12 @@ function rowsOf(h) {
   });
   return out;
 }
+/// From the least to the most value with a margin, so that noise of a tenth does not fill the chart.
+function rangeAround(rows, margin) {
+  let low = Infinity, high = -Infinity;
+  for (const row of rows) for (const v of row.slice(1)) if (v !== null) { low = Math.min(low, v); high = Math.max(high, v); }
+  return [low - margin, high + margin];
+}
 function shadeOutages(c, area, g) {
   c.fillStyle = "rgba(198, 40, 40, 0.13)";
   for (const [from, to] of past.outages) {
@@ -51,7 +57,7 @@ function drawChart(kind, h) {
   }
   const options = {
     file: rowsOf(h), labels: ["time", ...h.subjects], colors: h.subjects.map(colourOf), dateWindow: [h.from * 1000, h.to * 1000],
-    valueRange: look.range || (kind === "mode" ? [-0.5, past.modes.length - 0.5] : null), stepPlot: Boolean(look.step),
+    valueRange: look.around ? rangeAround(h.rows, look.around) : look.range || (kind === "mode" ? [-0.5, past.modes.length - 0.5] : null), stepPlot: Boolean(look.step),
   };
   if (past.charts[kind]) { past.charts[kind].updateOptions(options); return; }
   place.textContent = "";

@@ -26,6 +26,7 @@ function table(place, heads, rows, none) {
     }));
     return r;
   }));
+  t.className = heads.length > 2 ? "cards" : "";
   t.append(body);
   at(place).replaceChildren(t);
 }
@@ -39,13 +40,17 @@ function judge(live) {
   const s = live.status;
   if (live.link === "starting") return say("STARTING", "wait");
   const old = live.age_s === null ? "" : " Last answer " + fixed(live.age_s, 0) + " s ago.";
-  if (live.link !== "answers") return say(live.link === "silent" ? "NO ANSWER" : "DOWN", "bad", live.trouble + "." + old, true);
+  if (live.link !== "answers") {
+    return say(live.link === "silent" ? "NO ANSWER" : "DOWN", "bad",
+      live.trouble.slice(0, 1).toUpperCase() + live.trouble.slice(1) + "." + old, true);
+  }
   if (s.radio.state !== "up") return say("RADIO LOST", "bad", "No samples for " + fixed(s.radio.samples_ago_s, 0) + " s: " + s.radio.device + " is being opened again.");
   if (s.alarms.length) return say("ALARM", "bad", s.alarms.map((a) => a.kind + ": " + a.address).join("; "));
   if (s.transmit && s.transmit.inhibited) return say("SILENCED", "wait", "Sending is inhibited.");
   say("UP", "good");
 }
 function since(seconds) {
+  if (seconds < 90) return [fixed(seconds, 0), "s"];
   return seconds < 5400 ? [fixed(seconds / 60, 0), "min"] : seconds < 172800 ? [fixed(seconds / 3600, 1), "h"] : [fixed(seconds / 86400, 1), "days"];
 }
 function stateOf(n) {
