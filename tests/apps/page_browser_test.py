@@ -18,9 +18,11 @@ SKIPPED = 77
 PAGE, DAEMON, AIR, SOURCE = sys.argv[1:5]
 SHOTS = pathlib.Path(sys.argv[5]) if len(sys.argv) > 5 else None
 STARTED = []
-# Colours of a canvas, sampled: a blank one has one or two (nothing, and its ground).
-COLOURS = """(() => { const c = document.getElementById("%s"), d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
-  const seen = new Set(); for (let i = 0; i < d.length; i += 4) seen.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]); return seen.size; })()"""
+# Colours of the middle of a canvas, where its picture is and no text and no scale.
+COLOURS = """(() => { const c = document.getElementById("%s"), w = c.width, h = c.height;
+  const d = c.getContext("2d").getImageData(0.3 * w, 0.04 * h, 0.4 * w, 0.5 * h).data, seen = new Set();
+  for (let i = 0; i < d.length; i += 4) seen.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]);
+  return [...seen]; })()"""
 
 
 def start(*command, **more):
@@ -73,8 +75,10 @@ def check_page(tab):
     # Nothing is asked of the daemon's spectrum before the section is on the screen.
     tab.value('document.getElementById("signal").scrollIntoView()')
     tab.wait_for("signalView.rows.length > 20 && signalView.last.constellation.length > 20")
-    for canvas, least in (("waterfall", 50), ("constellation", 10), ("bursts", 4)):
-        tab.wait_for((COLOURS % canvas) + f" > {least}")
+    for canvas, least in (("waterfall", 3), ("constellation", 3)):  # blank they have one and two
+        tab.wait_for(COLOURS % canvas + f".length > {least}")
+    for colour in (0xd55e00, 0x0072b2):  # sent and heard
+        tab.wait_for(COLOURS % "bursts" + f".includes({colour})")
     kinds = tab.value('[...new Set([...signalView.bursts.values()].map(kindOf))]')
     assert "sent" in kinds and "received" in kinds, kinds
     for span in (86400, 3628800):
