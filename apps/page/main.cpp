@@ -127,7 +127,8 @@ int serve(const Options& options, const Places& places) {
     std::printf("%s\n", url_of(*port, *token).c_str());
     std::fflush(stdout);
     if (const auto first = watch.next(0, std::chrono::seconds(5)); first->link != StationState::Link::kAnswers) {
-        spdlog::warn("{}; the page says so until it is there", first->trouble);
+        spdlog::warn("{}; the page says so until it is there",
+                     first->trouble.empty() ? "the daemon has not answered yet" : first->trouble);
     }
     stop.watch();
     server.serve();
