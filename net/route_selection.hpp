@@ -31,8 +31,8 @@ public:
         const Route* best = nullptr;  ///< to be used from now on
         bool voluntary = false;       ///< although the present one could go on
         bool blocked = false;         ///< there are usable routes that are not feasible
-        bool better_blocked =
-            false;  ///< and one is twice as good as the best, which delivers little or is too expensive
+        /// One of them is twice as good as the best, which delivers little or is too expensive.
+        bool better_blocked = false;
         std::optional<Instant> again;  ///< time alone will change the choice then
     };
     [[nodiscard]] Choice choose(Instant now, const NodeId& id, const RouteDestination& d) const;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-3.0-or-later
+// SPDX-License-Identifier: MIT
 // A request for the status page, its parts a line each, and a label of a metric: whoever does not have the token sees
 // nothing, whatever the headers are, and no label breaks a line of the metrics.
 #include <algorithm>
