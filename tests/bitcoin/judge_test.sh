@@ -9,7 +9,7 @@ if [ ! -d "$folder/node_modules/bcoin" ]; then
     command -v npm >/dev/null || { echo "skipped: npm is not installed"; exit 77; }
     mkdir -p "$folder"
     (cd "$folder" && { [ -f package.json ] || echo '{"private": true}' >package.json; } &&
-        timeout 240 npm install --no-audit --no-fund --ignore-scripts --no-save bcoin@1.0.2 >npm.log 2>&1) ||
+        timeout 240 npm install --fetch-retries=1 --fetch-retry-maxtimeout=5000 --no-audit --no-fund --ignore-scripts --no-save bcoin@1.0.2 >npm.log 2>&1) ||
         { rm -rf "$folder/node_modules"; echo "skipped: npm could not install bcoin ($folder/npm.log)"; exit 77; }
 fi
 "$facts" >"$folder/facts.json"
