@@ -20,7 +20,6 @@ constexpr Duration kCrowdedFor = 10s;          // without being crowded: the sec
 constexpr Duration kSecondPause = 2s;          // between attempts to open one
 constexpr std::uint64_t kCostlier = 3;         // the second way may cost so many times as much
 constexpr std::uint64_t kFresh = 65'536;       // bytes under way on a flow of which nothing was proven yet
-constexpr Duration kWaitingAge = 3s;
 
 std::uint64_t under_way(const Flow& f, std::size_t waiting) {
     return waiting + f.forwarded_bytes - std::min(f.forwarded_bytes, f.accounted_bytes);

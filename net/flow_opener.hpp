@@ -83,6 +83,7 @@ public:
 
 private:
     static constexpr std::size_t kMaxOpening = 256;
+    static constexpr Duration kWaitingAge = 3s;  // of packets without a flow
     struct ConversationKey {
         NodeId destination{};
         FlowClass flow_class{};
