@@ -64,7 +64,7 @@ TEST_F(Refusals, APoorSourceSpoilsNoRoute) {
     EXPECT_EQ(w.route(relay, destination)->next_hop, w.node(cheat).link);
 }
 
-// Above what a station pays itself (0.1 sat per KiB by default), a route is the last choice however bad the others are.
+// Above what a station pays itself (100 sat per MiB by default), a route is the last choice however bad the others are.
 TEST_F(Refusals, WhatNobodyPaysIsTheLastChoice) {
     build(900'000);
     EXPECT_EQ(w.route(relay, destination)->next_hop, w.node(a).link);
